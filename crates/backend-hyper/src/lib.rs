@@ -1,0 +1,1 @@
+//! Backend over hyper-util: lean, fast, all proxies.

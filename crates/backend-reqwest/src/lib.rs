@@ -1,0 +1,1 @@
+//! Backend over an embedder's own reqwest client.

@@ -1,0 +1,1 @@
+//! Chunked uploads of large media that survive failing networks.

@@ -1,0 +1,1 @@
+//! Runs uploads over a Transport: sources, checkpoints, byte budget, progress.

@@ -1,0 +1,1 @@
+//! A byte-exact local sandbox of X's media upload API.

@@ -1,0 +1,1 @@
+//! The narrow waist: Transport, Protocol, Backend, Authorizer.
