@@ -1,0 +1,338 @@
+//! Errors: who is at fault, what happened, what is kept, what to do next.
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::time::Duration;
+
+use crate::failure::{Failure, ServerError};
+use crate::operation::OperationKind;
+use crate::outcome::Final;
+use crate::time::Timestamp;
+use crate::token::Session;
+
+/// Why an upload did not end with a ready object.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
+pub struct UploadError {
+    /// What happened.
+    pub kind: Box<ErrorKind>,
+    /// The session, if one was open: X's media id. It may still be of use, or be of interest to a server's support.
+    pub session: Option<Session>,
+    /// What is left of the upload.
+    pub kept: Kept,
+}
+
+/// What is left of an upload that did not end well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kept {
+    /// A checkpoint from which it can go on.
+    Checkpoint,
+    /// Nothing that it could go on from.
+    Nothing,
+}
+
+/// Who has to do something about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The caller: the source, the settings, the credentials.
+    Caller,
+    /// The server: it refused, broke its protocol or lost something.
+    Server,
+    /// The way between: it did not work for long enough.
+    Network,
+    /// The machine we run on: its disk.
+    Machine,
+    /// Nobody: it was wanted.
+    Nobody,
+}
+
+/// What ended an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The server refused for good.
+    Refused {
+        /// Which operation.
+        operation: OperationKind,
+        /// What it said.
+        failure: Failure,
+    },
+    /// The request can't be made as things are set.
+    Misconfigured {
+        /// Which operation.
+        operation: OperationKind,
+        /// What stands in the way.
+        failure: Failure,
+    },
+    /// The credentials were refused, and a refresh did not help or was not possible.
+    Credentials {
+        /// What the server said.
+        failure: Failure,
+    },
+    /// Everything was tried as often as the policy allows.
+    Exhausted {
+        /// Which operation.
+        operation: OperationKind,
+        /// How often it was tried.
+        attempts: u32,
+        /// What went wrong the last time.
+        failure: Failure,
+    },
+    /// The server wants a longer wait than the policy or the deadline allows.
+    Throttled {
+        /// Which operation.
+        operation: OperationKind,
+        /// When the server would take it again.
+        until: Timestamp,
+    },
+    /// The upload took longer than its deadline.
+    Deadline {
+        /// The deadline.
+        deadline: Duration,
+    },
+    /// The server does not take segments small enough to be sent.
+    TooLarge {
+        /// The size it refused, in bytes.
+        refused: u64,
+        /// The smallest size that could still be planned, in bytes.
+        smallest: u64,
+    },
+    /// The session is gone or expired, and no further one was possible.
+    SessionLost {
+        /// Why no further one was possible.
+        reason: SessionLoss,
+    },
+    /// The source is not what it was.
+    SourceChanged,
+    /// The source could not be read.
+    SourceUnreadable {
+        /// What happened.
+        detail: crate::failure::Detail,
+    },
+    /// The object that the server committed is not of our length.
+    Integrity {
+        /// Our length.
+        expected: u64,
+        /// The server's.
+        found: u64,
+    },
+    /// The stored bytes do not add up, though every one was acknowledged.
+    SizeMismatch {
+        /// What the server said.
+        failure: Failure,
+    },
+    /// Finalize was sent, its answer was lost, and nobody can tell whether the object was committed.
+    FinalizeUnknown {
+        /// What went wrong.
+        failure: Failure,
+    },
+    /// The server could not process the object.
+    ProcessingFailed {
+        /// What it said.
+        error: ServerError,
+    },
+    /// The object is committed; the server was still processing it when the deadline passed. The session (media
+    /// id) is still valid.
+    StillProcessing {
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The object is committed, but the server's processing could not be followed. The session (media id) is
+    /// still valid.
+    StatusLost {
+        /// What went wrong the last time.
+        failure: Failure,
+    },
+    /// The server broke its protocol.
+    Protocol {
+        /// Which operation.
+        operation: OperationKind,
+        /// How.
+        violation: Violation,
+    },
+    /// A checkpoint had to be written before going on, and could not.
+    Persist,
+    /// The caller cancelled and wants to keep what there is.
+    Cancelled,
+    /// The caller cancelled and wants nothing kept.
+    Discarded(Discard),
+}
+
+/// Why a lost session was the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionLoss {
+    /// The policy's number of sessions is used up.
+    SessionsExhausted,
+    /// The source can't be read a second time.
+    NotRewindable,
+}
+
+/// How a server broke its protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Violation {
+    /// It answered something that does not fit the question.
+    UnexpectedReply(&'static str),
+    /// It put its cursor behind the end of the source.
+    CursorBeyondEnd,
+    /// It did not send a receipt that Finalize will need.
+    ReceiptMissing,
+    /// Its answers made no sense, as often as was tried.
+    Unreadable(Failure),
+}
+
+/// What became of a session that was to be given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discard {
+    /// There was no session to give up.
+    NothingToDo,
+    /// The server confirmed that it forgot everything.
+    Confirmed,
+    /// The protocol has no way to give a session up; it expires by itself.
+    ExpiresByItself,
+    /// The server did not confirm it; an abort is still owed.
+    Unconfirmed {
+        /// What went wrong the last time.
+        failure: Option<Failure>,
+    },
+    /// It was too late: the object had been committed.
+    AlreadyCommitted(Option<Final>),
+    /// Finalize was under way, and nobody can tell whether the object was committed.
+    Unknown,
+}
+
+impl ErrorKind {
+    /// Who has to do something about it.
+    pub const fn fault(&self) -> Fault {
+        match self {
+            Self::Misconfigured { .. }
+            | Self::Credentials { .. }
+            | Self::SourceChanged
+            | Self::SourceUnreadable { .. } => Fault::Caller,
+            Self::Refused { .. }
+            | Self::Throttled { .. }
+            | Self::TooLarge { .. }
+            | Self::SessionLost { .. }
+            | Self::Integrity { .. }
+            | Self::SizeMismatch { .. }
+            | Self::ProcessingFailed { .. }
+            | Self::StillProcessing { .. }
+            | Self::Protocol { .. } => Fault::Server,
+            Self::Exhausted { .. }
+            | Self::Deadline { .. }
+            | Self::FinalizeUnknown { .. }
+            | Self::StatusLost { .. } => Fault::Network,
+            Self::Persist => Fault::Machine,
+            Self::Cancelled | Self::Discarded(_) => Fault::Nobody,
+        }
+    }
+
+    /// What to do next, as a sentence.
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "Change what the server objects to, then start again.",
+            Self::Misconfigured { .. } => "Check the address, the proxy and the certificates.",
+            Self::Credentials { .. } => "Get new credentials with the right scope, then resume.",
+            Self::Exhausted { .. } | Self::Deadline { .. } => "Resume when the server can be reached again.",
+            Self::Throttled { .. } => "Resume after the time that the server named.",
+            Self::TooLarge { .. } => "Ask whoever runs the server or the proxy before it for a higher limit.",
+            Self::SessionLost { .. } => "Start the upload anew.",
+            Self::SourceChanged => "Start the upload anew, with a source that does not change meanwhile.",
+            Self::SourceUnreadable { .. } => "Make the source readable, then resume.",
+            Self::Integrity { .. } => "Do not use the object; start the upload anew.",
+            Self::SizeMismatch { .. } => "Check that the source does not change meanwhile, then start anew.",
+            Self::FinalizeUnknown { .. } => {
+                "Try to use the media id; if the server does not know it, start the upload anew."
+            }
+            Self::ProcessingFailed { .. } => "Check the media against the server's rules.",
+            Self::StillProcessing { .. } | Self::StatusLost { .. } => {
+                "The media id is valid; resume to go on waiting for it to become usable."
+            }
+            Self::Protocol { .. } => "Check that the address is that of the right server, then resume.",
+            Self::Persist => "Make room or permissions for the checkpoints, then resume.",
+            Self::Cancelled => "Resume to go on.",
+            Self::Discarded(Discard::Unconfirmed { .. }) => "Sweep later to give the session up for good.",
+            Self::Discarded(_) => "There is nothing left to do.",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { operation, failure } => write!(f, "the server refused {operation}: {failure}"),
+            Self::Misconfigured { operation, failure } => write!(f, "{operation} can't be sent: {failure}"),
+            Self::Credentials { failure } => write!(f, "the credentials were refused: {failure}"),
+            Self::Exhausted { operation, attempts, failure } => {
+                let times = if *attempts == 1 { "time" } else { "times" };
+                write!(f, "{operation} failed {attempts} {times}; the last time {failure}")
+            }
+            Self::Throttled { operation, until } => {
+                write!(
+                    f,
+                    "the server takes no {operation} before {until} (Unix time), which is too long to wait"
+                )
+            }
+            Self::Deadline { deadline } => {
+                write!(f, "the upload took longer than its deadline of {} s", deadline.as_secs())
+            }
+            Self::TooLarge { refused, smallest } => write!(
+                f,
+                "the server refuses segments of {refused} bytes, and the smallest that can be planned has \
+                 {smallest} bytes"
+            ),
+            Self::SessionLost { reason: SessionLoss::SessionsExhausted } => {
+                f.write_str("the server lost the session, and no further one is allowed")
+            }
+            Self::SessionLost { reason: SessionLoss::NotRewindable } => {
+                f.write_str("the server lost the session, and the source can't be read a second time")
+            }
+            Self::SourceChanged => f.write_str("the source changed during the upload"),
+            Self::SourceUnreadable { detail } => write!(f, "the source can't be read: {detail}"),
+            Self::Integrity { expected, found } => {
+                write!(f, "the server committed {found} bytes, but the source has {expected}")
+            }
+            Self::SizeMismatch { failure } => {
+                write!(f, "the stored segments do not add up, the source may have changed: {failure}")
+            }
+            Self::FinalizeUnknown { failure } => {
+                write!(f, "nobody can tell whether the object was committed: {failure}")
+            }
+            Self::ProcessingFailed { error } => write!(f, "the server could not process the media: {error}"),
+            Self::StillProcessing { waited } => {
+                write!(f, "the server was still processing the media after {} s", waited.as_secs())
+            }
+            Self::StatusLost { failure } => {
+                write!(f, "the media is committed, but its processing can't be followed: {failure}")
+            }
+            Self::Protocol { operation, violation } => {
+                write!(f, "the server broke its protocol in answer to {operation}: {violation}")
+            }
+            Self::Persist => f.write_str("the checkpoint could not be written"),
+            Self::Cancelled => f.write_str("cancelled; the upload is kept"),
+            Self::Discarded(discard) => write!(f, "cancelled and discarded: {discard}"),
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnexpectedReply(name) => write!(f, "{name} is no answer to that"),
+            Self::CursorBeyondEnd => f.write_str("its cursor lies behind the end of the source"),
+            Self::ReceiptMissing => f.write_str("it stored a segment without a receipt"),
+            Self::Unreadable(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Discard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NothingToDo => "there was no session to give up",
+            Self::Confirmed => "the server gave the session up",
+            Self::ExpiresByItself => "the session expires by itself",
+            Self::Unconfirmed { .. } => "the server did not confirm it, an abort is still owed",
+            Self::AlreadyCommitted(_) => "it was too late, the object had been committed",
+            Self::Unknown => "it may have been too late, nobody can tell whether the object was committed",
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! Who we are: what turns credentials into request headers.
+
+use std::fmt;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use chunkwise_core::CredentialEpoch;
+use http::{HeaderValue, header};
+
+use super::{EncodeContext, Request};
+use crate::{Account, RefreshError, Secret};
+
+/// Turns credentials into request headers, and gets new ones when they have expired.
+#[async_trait]
+pub trait Authorizer: Send + Sync {
+    /// Adds to the request what proves who we are. Called for every attempt, after the request is complete but for
+    /// its payload.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthorizeError`] if the credentials can't be put into a header.
+    fn authorize(&self, request: &mut Request, context: &EncodeContext) -> Result<(), AuthorizeError>;
+
+    /// Gets new credentials in place of those of the `stale` epoch. If they were replaced meanwhile, it gives the
+    /// present epoch at once; several uploads may ask at the same time, and one refresh serves them all.
+    ///
+    /// # Errors
+    ///
+    /// [`RefreshError`] if there are none to be had; the default.
+    async fn refresh(&self, stale: CredentialEpoch) -> Result<CredentialEpoch, RefreshError> {
+        let _ = stale;
+        Err(RefreshError::new("these credentials can't be refreshed"))
+    }
+
+    /// The account whose rate limits count.
+    fn account(&self) -> Option<Account> {
+        None
+    }
+}
+
+/// Why credentials can't be put into a request.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the credentials can't be used: {reason}")]
+pub struct AuthorizeError {
+    reason: String,
+}
+
+impl AuthorizeError {
+    /// With a reason for people; it must not hold a secret.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+/// Gets a new bearer token, for instance from an OAuth 2.0 token endpoint.
+#[async_trait]
+pub trait RefreshToken: Send + Sync {
+    /// A new token in place of the stale one.
+    ///
+    /// # Errors
+    ///
+    /// [`RefreshError`] if there is none to be had.
+    async fn refresh(&self, stale: &Secret<String>) -> Result<Secret<String>, RefreshError>;
+}
+
+/// A bearer token (RFC 6750), with an optional hook that gets a new one.
+pub struct Bearer {
+    current: Mutex<(CredentialEpoch, Secret<String>)>,
+    hook: Option<Box<dyn RefreshToken>>,
+    refreshing: tokio::sync::Mutex<()>,
+    account: Option<Account>,
+}
+
+impl Bearer {
+    /// A token that can't be refreshed.
+    pub fn new(token: impl Into<Secret<String>>) -> Self {
+        Self {
+            current: Mutex::new((CredentialEpoch::default(), token.into())),
+            hook: None,
+            refreshing: tokio::sync::Mutex::default(),
+            account: None,
+        }
+    }
+
+    /// The same with a hook that gets a new token when this one has expired.
+    #[must_use]
+    pub fn with_refresh(mut self, hook: impl RefreshToken + 'static) -> Self {
+        self.hook = Some(Box::new(hook));
+        self
+    }
+
+    /// The same with the name of the account it belongs to, so that its uploads are paced together.
+    #[must_use]
+    pub fn with_account(mut self, account: Account) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    fn current(&self) -> (CredentialEpoch, Secret<String>) {
+        self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bearer").field("account", &self.account).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Authorizer for Bearer {
+    fn authorize(&self, request: &mut Request, _: &EncodeContext) -> Result<(), AuthorizeError> {
+        let (_, token) = self.current();
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+            .map_err(|_| AuthorizeError::new("the token has characters that no header can hold"))?;
+        value.set_sensitive(true);
+        request.headers.insert(header::AUTHORIZATION, value);
+        Ok(())
+    }
+
+    async fn refresh(&self, stale: CredentialEpoch) -> Result<CredentialEpoch, RefreshError> {
+        let Some(hook) = &self.hook else {
+            return Err(RefreshError::new("the token was refused and there is no way to get another"));
+        };
+        let _one_at_a_time = self.refreshing.lock().await;
+        let (epoch, token) = self.current();
+        if epoch > stale {
+            return Ok(epoch);
+        }
+        let token = hook.refresh(&token).await?;
+        let epoch = stale.next();
+        *self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (epoch, token);
+        Ok(epoch)
+    }
+
+    fn account(&self) -> Option<Account> {
+        self.account.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use http::{Method, Uri};
+
+    use super::*;
+
+    struct Counting(Arc<AtomicU32>);
+
+    #[async_trait]
+    impl RefreshToken for Counting {
+        async fn refresh(&self, _: &Secret<String>) -> Result<Secret<String>, RefreshError> {
+            tokio::task::yield_now().await;
+            let n = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+            Ok(Secret::new(format!("token-{n}")))
+        }
+    }
+
+    fn authorization(bearer: &Bearer) -> HeaderValue {
+        let mut request = Request::new(Method::GET, Uri::from_static("http://localhost/"));
+        bearer.authorize(&mut request, &EncodeContext { now: Default::default(), nonce: 0 }).unwrap();
+        request.headers.remove(header::AUTHORIZATION).unwrap()
+    }
+
+    #[tokio::test]
+    async fn many_refreshes_of_one_epoch_are_one() {
+        let calls = Arc::new(AtomicU32::new(0));
+        let bearer = Bearer::new("token-0".to_owned()).with_refresh(Counting(Arc::clone(&calls)));
+        assert_eq!(authorization(&bearer), "Bearer token-0");
+        let stale = CredentialEpoch::default();
+        let epochs = futures::future::join_all((0..8).map(|_| bearer.refresh(stale))).await;
+        assert!(epochs.into_iter().all(|epoch| epoch.unwrap() == stale.next()));
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        assert_eq!(authorization(&bearer), "Bearer token-1");
+    }
+
+    #[tokio::test]
+    async fn without_a_hook_there_is_no_refresh() {
+        assert!(Bearer::new("t".to_owned()).refresh(CredentialEpoch::default()).await.is_err());
+    }
+
+    #[test]
+    fn the_header_is_marked_and_never_printed() {
+        let bearer = Bearer::new("hunter2".to_owned());
+        let value = authorization(&bearer);
+        assert!(value.is_sensitive());
+        assert!(!format!("{bearer:?} {value:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_hold_is_an_error_without_the_token() {
+        let bearer = Bearer::new("hunter2\n".to_owned());
+        let mut request = Request::new(Method::GET, Uri::from_static("http://localhost/"));
+        let context = EncodeContext { now: Default::default(), nonce: 0 };
+        let error = bearer.authorize(&mut request, &context).unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+    }
+}

@@ -1,0 +1,15 @@
+//! HTTP: a transport made of a protocol, a backend and an authorizer.
+
+mod authorizer;
+mod backend;
+mod body;
+mod protocol;
+mod request;
+mod transport;
+
+pub use authorizer::{AuthorizeError, Authorizer, Bearer, RefreshToken};
+pub use backend::{Backend, BackendError, MAX_RESPONSE};
+pub use body::{Body, SendingEnd};
+pub use protocol::{EncodeContext, EncodeError, Protocol};
+pub use request::{Request, RequestBody, Response};
+pub use transport::HttpTransport;
