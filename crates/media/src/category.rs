@@ -58,8 +58,8 @@ impl FromStr for Use {
     }
 }
 
-/// X's `media_category` (X fact sheet §1.1 and §2.2): it chooses the size limit and whether the upload is processed after
-/// finalize.
+/// X's `media_category` (X fact sheet §1.1 and §2.2): it chooses the size limit and whether the upload is
+/// processed after finalize.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MediaCategory {
     /// `tweet_image`
@@ -107,11 +107,11 @@ impl MediaCategory {
         }
     }
 
-    /// The category of media of this type for this use, or `None` where X has none: 3-D models, subtitles of a
-    /// direct message, anything but video for Amplify.
+    /// The category of media of this type for this use, or `None` where X has none: 3-D models, subtitles of
+    /// a direct message, anything but video for Amplify.
     ///
-    /// A GIF known to stand still is an image. One that is animated, or that may be ([`Animation::Unknown`]), is
-    /// a GIF: that category takes both, and the larger size.
+    /// A GIF known to stand still is an image. One that is animated, or that may be ([`Animation::Unknown`]),
+    /// is a GIF: that category takes both, and the larger size.
     ///
     /// ```
     /// use chunkwise_media::{Animation, MediaCategory, MediaType, Use};

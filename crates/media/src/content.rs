@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::media_type::MediaType;
 
-/// How many of the first bytes are looked at: 64 KiB. More are never needed to tell the type, and kept of no file;
-/// only whether a GIF moves can take more ([`GifWalk`](crate::GifWalk)).
+/// How many of the first bytes are looked at: 64 KiB. No more are needed to tell the type, and
+/// none are kept; only whether a GIF moves can take more ([`GifWalk`](crate::GifWalk)).
 pub const HEAD_LEN: usize = 64 * 1024;
 
 /// What the first bytes of a file say it is.
@@ -31,14 +31,15 @@ pub enum Animation {
     NotApplicable,
     /// It stands still.
     Still,
-    /// It has several frames. X shows an animated PNG or WebP as a still image; only a GIF has a category of its
-    /// own (X fact sheet §2.9).
+    /// It has several frames. Only a GIF has a category for that: an animated PNG or WebP goes as an image, and
+    /// may be shown still.
     Animated,
     /// The bytes looked at do not tell.
     Unknown,
 }
 
-/// What files are that X does not take, so that an error can name it. Its `Display` is a noun with its article.
+/// What files are that X does not take, so that an error can name it. Its `Display` is a noun with its
+/// article.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Foreign {
@@ -54,6 +55,8 @@ pub enum Foreign {
     Asf,
     /// An MPEG program stream: `.mpg`, `.vob`.
     MpegProgram,
+    /// One piece of a segmented MP4 (DASH, HLS) without the header that tells what is in it.
+    VideoFragment,
     /// An HLS playlist: a list of video pieces, not the video.
     HlsPlaylist,
     /// HEIC or another HEIF.
@@ -127,6 +130,7 @@ impl fmt::Display for Foreign {
             Self::Flv => "a Flash video (FLV)",
             Self::Asf => "a Windows Media file (WMV or WMA)",
             Self::MpegProgram => "an MPEG program stream (MPG or VOB)",
+            Self::VideoFragment => "one piece of a segmented MP4 video",
             Self::HlsPlaylist => "an HLS playlist, not a video",
             Self::Heif => "a HEIC image",
             Self::Avif => "an AVIF image",
@@ -173,7 +177,7 @@ impl Foreign {
             | Self::Asf
             | Self::MpegProgram
             | Self::Ogg => "convert it to MP4 (H.264 and AAC)",
-            Self::HlsPlaylist => "download the video it lists as one MP4 file",
+            Self::VideoFragment | Self::HlsPlaylist => "download the whole video as one MP4 file",
             Self::Heif
             | Self::Avif
             | Self::JpegXl

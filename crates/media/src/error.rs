@@ -64,7 +64,7 @@ pub enum MediaError {
     },
     /// Neither the content nor a name says what it is.
     #[error(
-        "neither its content ({begin}) nor its name tells its type: if X takes it, give the media type yourself, one of {}",
+        "neither its content ({begin}) nor its name tells its type: if X takes it, give the media type, one of {}",
         list(&MediaType::ALL, MediaType::as_str)
     )]
     Unrecognised {
@@ -91,7 +91,7 @@ pub enum MediaError {
     },
     /// The structure at its start needs more bytes than there are.
     #[error(
-        "it is cut off: this {media_type} needs at least {least_size} bytes and has {size}; copy or download it again"
+        "it is cut off: this {media_type} needs at least {least_size} bytes and has {size}; fetch it again"
     )]
     Truncated {
         /// What it is.

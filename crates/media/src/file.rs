@@ -21,7 +21,8 @@ pub fn inspect_path(path: impl AsRef<Path>) -> Result<Media, FileError> {
 impl Inspection {
     /// Judges a file on disk, by its name too unless [`file_name`](Self::file_name) gave another one.
     ///
-    /// Blocks. Reads 64 KiB, and of a GIF that is not too large as much more as it takes to find its second image.
+    /// Blocks. Reads 64 KiB, and of a GIF that is not too large as much more as it takes to find its second
+    /// image.
     ///
     /// # Errors
     ///

@@ -15,8 +15,9 @@ pub enum GifMotion {
 
 /// Walks the blocks of a GIF, pushed in pieces of any size, until its second image is found.
 ///
-/// Nothing is decoded and nothing kept: every block says how long it is, so the walk skips from one to the next.
-/// It needs a few bytes of state whatever the GIF holds, and every input ends in one of the four answers.
+/// Nothing is decoded and nothing kept: every block says how long it is, so the walk skips from one to the
+/// next. It needs a few bytes of state whatever the GIF holds, and every input ends in one of the four
+/// answers.
 ///
 /// ```
 /// use chunkwise_media::{GifMotion, GifWalk};
@@ -34,7 +35,8 @@ pub struct GifWalk {
 /// What the next byte is.
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// Byte `at` of the signature, the screen descriptor included: 13 bytes, of which the 11th has the palette's size.
+    /// Byte `at` of the signature, the screen descriptor included: 13 bytes, of which the 11th has the
+    /// palette's size.
     Header { at: u8, palette: usize },
     /// A byte without meaning for the walk; `left` of them, then `then`.
     Skip { left: usize, then: Landing },
@@ -131,7 +133,8 @@ impl GifWalk {
                     self.seen_image = true;
                     State::Descriptor { at: 0 }
                 }
-                // The trailer, or a block no version of GIF knows: what follows can't be walked and isn't shown.
+                // The trailer, or a block no version of GIF knows: what follows can't be walked and isn't
+                // shown.
                 _ => State::Decided(GifMotion::Still),
             },
             State::ExtensionLabel => State::SubBlockLength,

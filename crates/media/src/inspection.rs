@@ -8,14 +8,15 @@ use crate::limits::Limits;
 use crate::media_type::{MediaKind, MediaType};
 use crate::sniff::{least_size, sniff};
 
-/// What is known of media besides its content, and what the caller wants: the question to which [`Media`] is the answer.
+/// What is known of media besides its content, and what the caller wants: the question to which [`Media`] is
+/// the answer.
 ///
 /// What decides the type, strongest first:
 ///
 /// 1. [`media_type`](Self::media_type), the caller's own word: the content is not asked.
 /// 2. The content, wherever it is recognised.
-/// 3. [`declared`](Self::declared), then the extension of [`file_name`](Self::file_name), if the content says nothing *and* the type is
-///    one that may begin without a signature (MP4, QuickTime, MPEG-TS, SubRip).
+/// 3. [`declared`](Self::declared), then the extension of [`file_name`](Self::file_name), if the content says
+///    nothing *and* the type is one that may begin without a signature (MP4, QuickTime, MPEG-TS, SubRip).
 ///
 /// ```
 /// use chunkwise_media::{Inspection, MediaCategory, MediaError, MediaType};
@@ -50,8 +51,8 @@ pub enum OnContradiction {
     /// Refuse: one of the two is a mistake, and the user can say which.
     #[default]
     Refuse,
-    /// Believe the content and note the claim in [`Media::contradicted`]: right for claims that nobody made on
-    /// purpose, such as the header and the path of a downloaded URL.
+    /// Believe the content and note the claim in [`Media::contradicted`]: right for claims that nobody made
+    /// on purpose, such as the header and the path of a downloaded URL.
     BelieveContent,
 }
 
@@ -105,10 +106,11 @@ impl Inspection {
         self.named.is_some()
     }
 
-    /// Judges media of which the first bytes are at hand: [`HEAD_LEN`] of them, or all if there are fewer. Pure: no I/O.
+    /// Judges media of which the first bytes are at hand: [`HEAD_LEN`] of them, or all if there are fewer.
+    /// Pure: no I/O.
     ///
-    /// A GIF whose first image is larger than `head` can't be told still from animated this way and counts as a GIF that may
-    /// be animated; an [`Inspector`] finds out.
+    /// A GIF whose first image is larger than `head` can't be told still from animated this way and counts as
+    /// a GIF that may be animated; an [`Inspector`] finds out.
     ///
     /// # Errors
     ///
@@ -192,7 +194,8 @@ pub struct Media {
     pub animation: Animation,
     /// On what ground the type was decided.
     pub ground: Ground,
-    /// A claim that said otherwise and was not believed ([`OnContradiction::BelieveContent`]): worth a warning.
+    /// A claim that said otherwise and was not believed ([`OnContradiction::BelieveContent`]): worth a
+    /// warning.
     pub contradicted: Option<Claim>,
 }
 
@@ -207,8 +210,8 @@ pub enum Ground {
     Claim(Claim),
 }
 
-/// Judges media whose bytes come in pieces: push them from the first on, until enough is known or there are no
-/// more, then finish. Keeps [`HEAD_LEN`] bytes at most.
+/// Judges media whose bytes come in pieces: push them from the first on, until enough is known or there are
+/// no more, then finish. Keeps [`HEAD_LEN`] bytes at most.
 ///
 /// ```
 /// use chunkwise_media::{Inspection, MediaType, Wanted};

@@ -1,8 +1,8 @@
 //! What a file is, and whether a destination will take it.
 //!
-//! Sending 512 MB to learn that the file is a Matroska video is a waste of everybody's time. This crate looks at the
-//! first 64 KiB and at the size, and says what X will be told ([`Media`]: type, category, size), or in one sentence why X would refuse
-//! and what to do ([`MediaError`], [`FileError`]).
+//! Sending 512 MB to learn that the file is a Matroska video is a waste of everybody's time. This crate looks
+//! at the first 64 KiB and at the size, and says what X will be told ([`Media`]: type, category, size), or in
+//! one sentence why X would refuse and what to do ([`MediaError`], [`FileError`]).
 //!
 //! ```
 //! use chunkwise_media::{Inspection, Limits, MediaCategory, MediaErrorKind, Use, inspect_path};
@@ -19,7 +19,8 @@
 //! assert_eq!(media.category, MediaCategory::TweetVideo);
 //!
 //! // With what you know better:
-//! let media = Inspection::new().destined_for(Use::DirectMessage).limits(Limits::premium()).inspect_path(&path)?;
+//! let message = Inspection::new().destined_for(Use::DirectMessage).limits(Limits::premium());
+//! let media = message.inspect_path(&path)?;
 //! assert_eq!(media.category, MediaCategory::DmVideo);
 //!
 //! // An error names the file, what it is and what to do:
@@ -34,16 +35,16 @@
 //!
 //! # The pieces
 //!
-//! - [`Inspection`] holds what the caller knows and wants; it judges a head ([`Inspection::inspect`], no I/O), pieces as they
-//!   come ([`Inspector`], no I/O) or a file ([`Inspection::inspect_path`], blocking).
+//! - [`Inspection`] holds what the caller knows and wants; it judges a head ([`Inspection::inspect`], no
+//!   I/O), pieces as they come ([`Inspector`], no I/O) or a file ([`Inspection::inspect_path`], blocking).
 //! - [`sniff`] alone says what bytes are, [`GifWalk`] whether a GIF moves.
 //! - [`MediaType`], [`MediaCategory`] and [`Use`] are X's words; [`Limits`] are X's sizes, as data.
 //!
 //! # What it refuses
 //!
-//! Only what is certain: content X has no type for, a claim that contradicts the content, a size over the limit, a structure
-//! that needs more bytes than there are. It does not look into a video (codec, duration, picture size).
-//! A caller who knows better overrides the type, the category and every limit.
+//! Only what is certain: content X has no type for, a claim that contradicts the content, a size over the
+//! limit, a structure that needs more bytes than there are. It does not look into a video (codec, duration,
+//! picture size). A caller who knows better overrides the type, the category and every limit.
 
 mod category;
 mod content;

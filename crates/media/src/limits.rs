@@ -10,8 +10,8 @@ const GIB: u64 = 1024 * MIB;
 /// X's limits follow the *posting account* and have changed before, so they are data: start from the
 /// constructor that fits the account and change what you know better.
 ///
-/// X writes "5 MB" and "8 GB" without saying which megabyte it means. They are read as 1024² and 1024³, as X's own
-/// error text (5242880 bytes, X fact sheet §1.5) and schema maximum (17179869184, §2.2) have it.
+/// X writes "5 MB" and "8 GB" without saying which megabyte it means. They are read as 1024² and 1024³, as
+/// X's own error text (5242880 bytes, X fact sheet §1.5) and schema maximum (17179869184, §2.2) have it.
 ///
 /// ```
 /// use chunkwise_media::{Limits, MediaCategory};

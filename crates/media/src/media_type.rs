@@ -148,8 +148,8 @@ impl MediaType {
     }
 
     /// Whether a file of this type can do without a signature at its start, so that a name may speak for
-    /// content that says nothing: QuickTime files older than `ftyp`, transport streams that begin inside a packet
-    /// or have longer packets, SubRip in an old encoding. Every other type has a signature, always.
+    /// content that says nothing: QuickTime files older than `ftyp`, transport streams that begin inside a
+    /// packet or have longer packets, SubRip in an old encoding. Every other type has a signature, always.
     pub(crate) const fn may_lack_signature(self) -> bool {
         match self {
             Self::Mp4 | Self::QuickTime | Self::Mp2t | Self::Srt => true,
@@ -167,8 +167,9 @@ impl MediaType {
         }
     }
 
-    /// Whether calling content of type `found` by this name is no contradiction: the same type, another name of
-    /// it, or MP4 and QuickTime, which are one format with two names and carry each other's extension daily.
+    /// Whether calling content of type `found` by this name is no contradiction: the same type, another name
+    /// of it, or MP4 and QuickTime, which are one format with two names and carry each other's extension
+    /// daily.
     pub(crate) fn agrees_with(self, found: Self) -> bool {
         let same_format = |media_type| match media_type {
             Self::Pjpeg => Self::Jpeg,

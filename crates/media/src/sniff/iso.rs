@@ -1,5 +1,5 @@
-//! The ISO base media file format and QuickTime, its ancestor: a row of boxes, each with size and kind (ISO/IEC
-//! 14496-12 §4.2). `ftyp` names brands: first the one the file is, then those it is readable as.
+//! The ISO base media file format and QuickTime, its ancestor: a row of boxes, each with size and kind
+//! (ISO/IEC 14496-12 §4.2). `ftyp` names brands: first the one the file is, then those it is readable as.
 
 use super::read::{bytes, u32_be, u64_be};
 use super::{Content, Foreign, media};
@@ -21,12 +21,13 @@ enum Brand {
 }
 
 pub(super) fn sniff(head: &[u8]) -> Option<Content> {
-    // Padding may come first; everything else before `ftyp` makes it no file of this kind.
+    // Padding may come first, and so may what streaming puts before a piece.
     for Box { kind, body, .. } in Boxes::of(head) {
         match &kind {
-            b"free" | b"skip" | b"wide" => {}
+            b"free" | b"skip" | b"wide" | b"styp" | b"sidx" | b"emsg" | b"prft" => {}
             b"ftyp" => return brands(body),
             b"moov" | b"mdat" | b"pnot" => return Some(media(MediaType::QuickTime)),
+            b"moof" => return Some(Content::Foreign(Foreign::VideoFragment)),
             _ => return None,
         }
     }

@@ -84,12 +84,15 @@ fn is_bmp(head: &[u8]) -> bool {
         && matches!(u32_le(head, 14), Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124))
 }
 
-/// Packets of 188 bytes, each with its sync byte, no error flag and something in it. At least two must be there,
-/// five are looked at.
+/// Packets of 188 bytes, each with its sync byte, no error flag and something in it. At least two must be
+/// there, five are looked at.
 fn is_transport_stream(head: &[u8]) -> bool {
     const PACKET: usize = 188;
     const SYNC: u8 = 0x47;
-    let good = |packet: &[u8]| matches!(packet, [SYNC, second, _, fourth, ..] if second & 0x80 == 0 && fourth & 0x30 != 0);
+    let good = |packet: &[u8]| match packet {
+        [SYNC, second, _, fourth, ..] => second & 0x80 == 0 && fourth & 0x30 != 0,
+        _ => false,
+    };
     // A stream is not text. Without this a text with a G in the right places would be one.
     let binary = head.iter().any(|&byte| byte == 0 || byte >= 0xF5);
     let headers = || head.chunks(PACKET).filter(|packet| packet.len() >= 4).take(5);

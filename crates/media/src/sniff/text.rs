@@ -25,8 +25,8 @@ fn is_vtt(text: &[u8]) -> bool {
         .is_some_and(|rest| matches!(rest.first(), None | Some(b' ' | b'\t' | b'\n' | b'\r')))
 }
 
-/// The first cue: usually a number, then the line with its times. Told by the bytes, not as UTF-8: subtitles in old
-/// encodings are common.
+/// The first cue: usually a number, then the line with its times. Told by the bytes, not as UTF-8: subtitles
+/// in old encodings are common.
 fn is_srt(text: &[u8]) -> bool {
     let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     let mut filled = lines.by_ref().filter(|line| !line.is_empty());
@@ -48,7 +48,8 @@ fn is_timing(line: &[u8]) -> bool {
     fields.len() == 4 && numbers(&fields)
 }
 
-/// UTF-8 without control characters other than those a text has; a character cut off by the head's end is fine.
+/// UTF-8 without control characters other than those a text has; a character cut off by the head's end is
+/// fine.
 fn is_text(text: &[u8]) -> bool {
     let valid = match std::str::from_utf8(text) {
         Ok(_) => text,
@@ -89,17 +90,11 @@ fn kind(text: &[u8]) -> Foreign {
     }
 }
 
-/// An object or an array by its first two marks.
+/// An object or an array by its first two marks. Not an array of numbers: logs and lyrics begin like one.
 fn is_json(text: &[u8]) -> bool {
-    let (rest, opens_object) = match text.split_first() {
-        Some((b'{', rest)) => (rest, true),
-        Some((b'[', rest)) => (rest, false),
-        Some(_) | None => return false,
-    };
-    match rest.trim_ascii_start().first() {
-        Some(b'"') => true,
-        Some(b'}') => opens_object,
-        Some(b'{' | b'[' | b']' | b'0'..=b'9' | b'-') => !opens_object,
+    match text.split_first() {
+        Some((b'{', rest)) => matches!(rest.trim_ascii_start().first(), Some(b'"' | b'}')),
+        Some((b'[', rest)) => matches!(rest.trim_ascii_start().first(), Some(b'"' | b'{' | b']')),
         Some(_) | None => false,
     }
 }
