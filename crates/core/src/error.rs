@@ -27,6 +27,8 @@ pub struct UploadError {
 pub enum Kept {
     /// A checkpoint from which it can go on.
     Checkpoint,
+    /// A checkpoint that says no more than that the session must still be given up.
+    AbortOwed,
     /// Nothing that it could go on from.
     Nothing,
 }
@@ -175,6 +177,10 @@ pub enum Violation {
     CursorBeyondEnd,
     /// It did not send a receipt that Finalize will need.
     ReceiptMissing,
+    /// It lists a segment that we never sent, or not with this length.
+    ForeignSegment(u32),
+    /// Its list of segments does not end.
+    EndlessListing,
     /// Its answers made no sense, as often as was tried.
     Unreadable(Failure),
 }
@@ -319,6 +325,8 @@ impl fmt::Display for Violation {
             Self::UnexpectedReply(name) => write!(f, "{name} is no answer to that"),
             Self::CursorBeyondEnd => f.write_str("its cursor lies behind the end of the source"),
             Self::ReceiptMissing => f.write_str("it stored a segment without a receipt"),
+            Self::ForeignSegment(index) => write!(f, "it lists segment {index}, which is not as we sent it"),
+            Self::EndlessListing => f.write_str("its list of segments does not end"),
             Self::Unreadable(failure) => failure.fmt(f),
         }
     }

@@ -184,6 +184,9 @@ pub const MAX_DETAIL: usize = 512;
 pub struct Detail(Option<Arc<str>>);
 
 impl Detail {
+    /// Nothing.
+    pub const EMPTY: Self = Self(None);
+
     /// The text, bounded and made printable.
     pub fn new(text: impl AsRef<str>) -> Self {
         let text = text.as_ref();

@@ -1,0 +1,255 @@
+//! Checkpoints: durable snapshots from which an upload continues after a crash.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use crate::io::CheckpointSeq;
+use crate::plan::{Plan, PlanError};
+use crate::profile::{Finalize, Profile, Receipts};
+use crate::ranges::RangeSet;
+use crate::spec::{Rewind, SourceLength, UploadSpec};
+use crate::time::Timestamp;
+use crate::token::{Receipt, Session};
+
+/// The version of the format that this crate writes. It reads no newer one.
+pub const CHECKPOINT_VERSION: u16 = 1;
+
+/// A durable snapshot of an upload. It holds no credentials.
+///
+/// It is plain data; with the feature `serde` it can be stored in any format. What comes back from a store is
+/// checked by [`Upload::resume`](crate::Upload::resume), not trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Checkpoint {
+    pub(crate) version: u16,
+    pub(crate) seq: CheckpointSeq,
+    pub(crate) protocol: Cow<'static, str>,
+    pub(crate) spec: UploadSpec,
+    pub(crate) plan: Plan,
+    /// Time spent on the upload so far, pauses and the time between two processes excluded.
+    pub(crate) elapsed: Duration,
+    /// How many sessions were used, the present one included.
+    pub(crate) sessions: u32,
+    /// The largest segment that the server is not known to refuse, in bytes.
+    pub(crate) ceiling: Option<u64>,
+    pub(crate) state: Saved,
+}
+
+/// Where the upload was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Saved {
+    Opening,
+    Open(SavedSession),
+}
+
+/// An open session and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct SavedSession {
+    pub(crate) session: Session,
+    pub(crate) expires: Option<Timestamp>,
+    pub(crate) stored: RangeSet,
+    pub(crate) receipts: BTreeMap<u32, Receipt>,
+    /// One more than the highest index that may have been sent.
+    pub(crate) sent_to: u32,
+    pub(crate) doubt: Doubt,
+    pub(crate) stage: SavedStage,
+}
+
+/// What was under way in an open session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum SavedStage {
+    Transferring,
+    FinalizeSent,
+    Processing,
+    Aborting,
+}
+
+/// Whether a segment that may have been stored was sent again in this session (invariant 7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Doubt {
+    None,
+    Repeated,
+}
+
+impl Checkpoint {
+    /// Its number; a newer one is larger.
+    pub const fn seq(&self) -> CheckpointSeq {
+        self.seq
+    }
+
+    /// What is being uploaded.
+    pub const fn spec(&self) -> &UploadSpec {
+        &self.spec
+    }
+
+    /// The name of the protocol that it was made under.
+    pub fn protocol(&self) -> &str {
+        &self.protocol
+    }
+
+    /// The source's length in bytes.
+    pub const fn total(&self) -> u64 {
+        self.plan.total()
+    }
+
+    /// How many bytes the server acknowledged.
+    pub const fn stored(&self) -> u64 {
+        match &self.state {
+            Saved::Opening => 0,
+            Saved::Open(open) => open.stored.bytes(),
+        }
+    }
+
+    /// The plan in force.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The bytes that the server acknowledged.
+    pub const fn stored_ranges(&self) -> Option<&RangeSet> {
+        match &self.state {
+            Saved::Opening => None,
+            Saved::Open(open) => Some(&open.stored),
+        }
+    }
+
+    /// The server's name for the session.
+    pub const fn session(&self) -> Option<&Session> {
+        match &self.state {
+            Saved::Opening => None,
+            Saved::Open(open) => Some(&open.session),
+        }
+    }
+
+    /// When the server forgets the session, if it said so.
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        match &self.state {
+            Saved::Opening => None,
+            Saved::Open(open) => open.expires,
+        }
+    }
+
+    /// Whether all that is left to do is to give the session up. No source is needed for that.
+    pub const fn abort_owed(&self) -> bool {
+        matches!(&self.state, Saved::Open(SavedSession { stage: SavedStage::Aborting, .. }))
+    }
+
+    /// Whether the source's bytes may still be needed.
+    pub const fn needs_source(&self) -> bool {
+        match &self.state {
+            Saved::Opening => true,
+            Saved::Open(open) => match open.stage {
+                SavedStage::Transferring | SavedStage::FinalizeSent => true,
+                SavedStage::Processing | SavedStage::Aborting => false,
+            },
+        }
+    }
+
+    /// Checks everything that the engine's arithmetic relies on.
+    pub(crate) fn check(&self, profile: &Profile) -> Result<(), ResumeError> {
+        if self.version > CHECKPOINT_VERSION {
+            return Err(ResumeError::Newer { found: self.version, known: CHECKPOINT_VERSION });
+        }
+        if self.protocol != profile.name {
+            return Err(ResumeError::OtherProtocol {
+                found: self.protocol.clone().into_owned().into(),
+                wanted: profile.name.clone().into_owned().into(),
+            });
+        }
+        if self.version == 0 {
+            return Err(ResumeError::Damaged("there is no version 0"));
+        }
+        if self.spec.length != SourceLength::Known(self.plan.total()) {
+            return Err(ResumeError::Damaged("the plan is not for a source of this length"));
+        }
+        if !self.plan.is_sound(&profile.sizing) {
+            return Err(ResumeError::Damaged("the plan does not hold together"));
+        }
+        if self.sessions == 0 {
+            return Err(ResumeError::Damaged("no session was ever used"));
+        }
+        match &self.state {
+            Saved::Opening => Ok(()),
+            Saved::Open(open) => open.check(&self.plan, profile),
+        }?;
+        if self.spec.rewind == Rewind::UntilReleased && self.needs_source() {
+            return Err(ResumeError::NotRewindable);
+        }
+        Ok(())
+    }
+}
+
+impl SavedSession {
+    fn check(&self, plan: &Plan, profile: &Profile) -> Result<(), ResumeError> {
+        if self.stored.end() > plan.total() || self.sent_to > plan.count() {
+            return Err(ResumeError::Damaged("more is stored than there is"));
+        }
+        let on_edge = |offset: u64| {
+            offset == plan.total()
+                || plan
+                    .index_at(offset)
+                    .and_then(|i| plan.segment(i))
+                    .is_some_and(|segment| segment.range.start() == offset)
+        };
+        if !self.stored.iter().all(|range| on_edge(range.start()) && on_edge(range.end())) {
+            return Err(ResumeError::Damaged("what is stored does not end with a segment"));
+        }
+        if self.receipts.keys().any(|index| *index >= plan.count()) {
+            return Err(ResumeError::Damaged("there is a receipt for no segment"));
+        }
+        if profile.finalize == (Finalize::Call { receipts: Receipts::Required }) {
+            let stored = |s: &crate::range::Segment| self.stored.contains(s.range);
+            let missing = |s: crate::range::Segment| !self.receipts.contains_key(&s.index.get());
+            if plan.segments().filter(stored).any(missing) {
+                return Err(ResumeError::Damaged("a stored segment has no receipt"));
+            }
+        }
+        let complete = self.stored.tiles(plan.total());
+        match self.stage {
+            SavedStage::FinalizeSent | SavedStage::Processing if !complete => {
+                Err(ResumeError::Damaged("it was finalized before everything was stored"))
+            }
+            SavedStage::Transferring
+            | SavedStage::FinalizeSent
+            | SavedStage::Processing
+            | SavedStage::Aborting => Ok(()),
+        }
+    }
+}
+
+/// Why an upload can't be resumed from a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResumeError {
+    /// The checkpoint was written by a newer version.
+    #[error(
+        "the checkpoint has version {found}, but this program reads no newer one than {known}; use a newer one"
+    )]
+    Newer {
+        /// Its version.
+        found: u16,
+        /// The newest that can be read.
+        known: u16,
+    },
+    /// The checkpoint belongs to another protocol.
+    #[error("the checkpoint was made for {found}, not for {wanted}")]
+    OtherProtocol {
+        /// The protocol it was made for.
+        found: alloc::boxed::Box<str>,
+        /// The protocol that it was to be resumed under.
+        wanted: alloc::boxed::Box<str>,
+    },
+    /// The checkpoint does not hold together.
+    #[error("the checkpoint is damaged: {0}")]
+    Damaged(&'static str),
+    /// The source's bytes are gone; the session can only be given up.
+    #[error("the source can't be read a second time, so the upload can only be given up")]
+    NotRewindable,
+    /// The policy or the profile does not allow it.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}

@@ -1,0 +1,77 @@
+//! Exponential backoff with full jitter, from a seed.
+
+use core::time::Duration;
+
+use crate::policy::RetryPolicy;
+use crate::time::micros;
+
+/// A small generator (SplitMix64): the same seed gives the same waits, always.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number from 0 to `max`, evenly.
+    fn up_to(&mut self, max: u64) -> u64 {
+        let wide = u128::from(self.next()) * (u128::from(max) + 1);
+        (wide >> 64) as u64
+    }
+}
+
+/// The wait after the `failures`-th failure in a row (from 1): evenly drawn between zero and the ceiling
+/// `min(cap, base × 2^(failures − 1))`.
+pub(crate) fn backoff(policy: &RetryPolicy, failures: u32, rng: &mut Rng) -> Duration {
+    Duration::from_micros(rng.up_to(ceiling(policy, failures)))
+}
+
+fn ceiling(policy: &RetryPolicy, failures: u32) -> u64 {
+    let doubled = micros(policy.backoff_base).checked_shl(failures.saturating_sub(1));
+    let base = micros(policy.backoff_base);
+    // A shift that lost bits is as good as infinite.
+    match doubled {
+        Some(doubled) if doubled >> failures.saturating_sub(1) == base => {
+            doubled.min(micros(policy.backoff_cap))
+        }
+        _ => micros(policy.backoff_cap),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn the_ceilings_double_up_to_the_cap() {
+        let policy = RetryPolicy::default();
+        let ceilings: Vec<_> = (1..=9).map(|n| ceiling(&policy, n) / 1000).collect();
+        assert_eq!(ceilings, [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
+        assert_eq!(ceiling(&policy, u32::MAX), 60_000_000);
+        assert_eq!(ceiling(&policy, 0), 500_000);
+    }
+
+    #[test]
+    fn the_jitter_is_full_and_repeatable() {
+        let policy = RetryPolicy::default();
+        let draw = |seed| (0..2000).map(|_| backoff(&policy, 1, &mut Rng::new(seed))).next();
+        assert_eq!(draw(7), draw(7));
+        let mut rng = Rng::new(1);
+        let waits: Vec<_> = (0..4000).map(|_| backoff(&policy, 1, &mut rng).as_micros()).collect();
+        assert!(waits.iter().all(|wait| *wait <= 500_000));
+        let mean = waits.iter().sum::<u128>() / 4000;
+        assert!((230_000..270_000).contains(&mean), "{mean}");
+        assert!(waits.iter().any(|w| *w < 5_000) && waits.iter().any(|w| *w > 495_000));
+    }
+}

@@ -1,0 +1,40 @@
+//! What the core's own tests share.
+
+use alloc::borrow::Cow;
+
+use crate::profile::*;
+
+/// A protocol like X: parts, no listing, no receipts, processing, no abort.
+pub(crate) fn parts_profile() -> Profile {
+    Profile {
+        name: Cow::Borrowed("test"),
+        open: Open::Request,
+        transfer: Transfer::Parts(Parts { resend: Resend::Overwrites, listing: Listing::None }),
+        length: Length::AtInit,
+        sizing: Sizing {
+            min: 1,
+            max: 5_000_000,
+            multiple_of: 1,
+            max_count: 1000,
+            max_total: u64::MAX,
+            uniformity: Uniformity::Free,
+            empty: Empty::Refused,
+        },
+        finalize: Finalize::Call { receipts: Receipts::NotWanted },
+        verify: Verify::Call,
+        processing: Processed::Polled,
+        abort: Abort::Unsupported,
+    }
+}
+
+/// One of each kind of transfer.
+pub(crate) fn transfers() -> [(&'static str, Transfer); 3] {
+    [
+        ("parts", Transfer::Parts(Parts { resend: Resend::Overwrites, listing: Listing::None })),
+        (
+            "parts, probe first",
+            Transfer::Parts(Parts { resend: Resend::ProbeFirst, listing: Listing::Complete }),
+        ),
+        ("append", Transfer::Append(Append { commit: Commit::Prefix })),
+    ]
+}

@@ -1,0 +1,82 @@
+//! Aborting: giving the session up, in bounded rounds, and telling the truth about it.
+
+use alloc::boxed::Box;
+
+use super::live::LiveOp;
+use super::phase::Transition;
+use super::shared::{Charge, Shared, unexpected};
+use super::step::Step;
+use crate::error::{Discard, ErrorKind};
+use crate::failure::{Failure, ProblemKind, ServerError};
+use crate::operation::{Action, OperationKind};
+use crate::outcome::{Outcome, Reply};
+use crate::retry::{Verdict, judge};
+use crate::token::Session;
+
+const KIND: OperationKind = OperationKind::Abort;
+
+#[derive(Clone, Debug)]
+pub(super) struct Aborting {
+    pub(super) step: Step,
+    pub(super) purpose: Purpose,
+}
+
+/// Why the session is given up.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// The caller wants it so.
+    Discard,
+    /// The upload failed and can't go on.
+    Failed(Box<ErrorKind>),
+}
+
+impl Aborting {
+    pub(super) fn new(purpose: Purpose) -> Self {
+        Self { step: Step::at_once(), purpose }
+    }
+
+    pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session) {
+        let session = session.clone();
+        self.step.drive(shared, || Action::Abort { session });
+    }
+
+    /// What became of an Abort.
+    pub(super) fn answered(&mut self, shared: &mut Shared, live: &LiveOp, outcome: Outcome) -> Transition {
+        match outcome.result {
+            Ok(Reply::Aborted) => Transition::Aborted(self.purpose.clone(), Discard::Confirmed),
+            Ok(Reply::AbortPending) => {
+                let message = "something of the session is still there";
+                let failure = Failure::answered(ProblemKind::Transient, ServerError::message(message));
+                self.failed(shared, live, &failure)
+            }
+            Ok(reply) => self.failed(shared, live, &unexpected(KIND, &reply)),
+            Err(failure) => self.failed(shared, live, &failure),
+        }
+    }
+
+    pub(super) fn failed(&mut self, shared: &mut Shared, live: &LiveOp, failure: &Failure) -> Transition {
+        let step = &mut self.step;
+        let done = match judge(KIND, failure, &shared.profile) {
+            Verdict::Retry { after, .. } => step.retry(shared, KIND, failure, after, Charge::Own),
+            Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
+            Verdict::Refresh => shared.refresh(live, failure),
+            Verdict::NothingLeft => return Transition::Aborted(self.purpose.clone(), Discard::Confirmed),
+            // No verdicts on an Abort, or none that helps (see the matrix of the judgement): ask again.
+            Verdict::Misconfigured
+            | Verdict::FindOut
+            | Verdict::Stored(_)
+            | Verdict::Shrink { .. }
+            | Verdict::Gone
+            | Verdict::Missing
+            | Verdict::SizeMismatch
+            | Verdict::Refused => step.retry(shared, KIND, failure, None, Charge::Own),
+        };
+        match done {
+            Ok(()) => Transition::Stay,
+            Err(_) => {
+                let discard = Discard::Unconfirmed { failure: Some(failure.clone()) };
+                Transition::Aborted(self.purpose.clone(), discard)
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Finalizing and verifying: one object of all segments, and the truth about it when the answer is lost.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::live::LiveOp;
+use super::phase::Transition;
+use super::shared::{Charge, Shared, Tries, unexpected};
+use super::step::Step;
+use super::transfer::Transfer;
+use crate::checkpoint::Doubt;
+use crate::error::ErrorKind;
+use crate::event::SessionEnd;
+use crate::failure::{Cut, Detail, Failure};
+use crate::operation::{Action, OperationKind};
+use crate::outcome::{Commitment, Outcome, Reply, Verdict as Found};
+use crate::profile::{Finalize, Receipts};
+use crate::retry::{Verdict, judge};
+use crate::token::{Receipt, Session};
+
+/// Finalize is to be sent, or was.
+#[derive(Clone, Debug)]
+pub(super) struct Finalizing {
+    pub(super) step: Step,
+}
+
+impl Finalizing {
+    pub(super) const fn new(tries: Tries) -> Self {
+        Self { step: Step::after(tries) }
+    }
+
+    /// Whether the server may have seen a Finalize that has no answer yet.
+    pub(super) const fn may_have_been_sent(&self) -> bool {
+        match self.step.live() {
+            Some(live) => live.is_started(),
+            None => false,
+        }
+    }
+
+    /// Invariants 1 and 8: everything is stored, and "finalize sent" is on disk.
+    pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session, transfer: &Transfer) {
+        let total = shared.plan.total();
+        if shared.persist.is_blocked() || !transfer.stored.tiles(total) {
+            return;
+        }
+        let receipts = receipts(shared, transfer);
+        let session = session.clone();
+        self.step.drive(shared, || Action::Finalize { session, total, receipts });
+    }
+
+    /// What became of a Finalize.
+    pub(super) fn answered(
+        &mut self,
+        shared: &mut Shared,
+        transfer: &Transfer,
+        live: &LiveOp,
+        outcome: Outcome,
+    ) -> Transition {
+        match outcome.result {
+            Ok(Reply::Completed(result)) => Transition::Complete(result),
+            Ok(Reply::Processing(processing)) => Transition::Process(processing),
+            Ok(reply) => self.failed(shared, transfer, live, &unexpected(OperationKind::Finalize, &reply)),
+            Err(failure) => self.failed(shared, transfer, live, &failure),
+        }
+    }
+
+    pub(super) fn failed(
+        &mut self,
+        shared: &mut Shared,
+        transfer: &Transfer,
+        live: &LiveOp,
+        failure: &Failure,
+    ) -> Transition {
+        const KIND: OperationKind = OperationKind::Finalize;
+        let step = &mut self.step;
+        let done = match judge(KIND, failure, &shared.profile) {
+            Verdict::Retry { after, .. } => step.retry(shared, KIND, failure, after, Charge::Upload),
+            Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
+            Verdict::Refresh => shared.refresh(live, failure),
+            Verdict::FindOut => {
+                // The try counts, so that losing every reply ends some time.
+                if shared.retry(KIND, &mut step.tries, failure, None, Charge::Upload).is_err() {
+                    return Transition::Fail(ErrorKind::FinalizeUnknown { failure: failure.clone() });
+                }
+                let why = WhyVerify::Lost { failure: failure.clone(), finalize: step.tries };
+                return Transition::Verify(Tries::default(), why);
+            }
+            Verdict::Gone => {
+                step.tries.gone += 1;
+                if step.tries.gone > 1 {
+                    return Transition::Restart(SessionEnd::Gone, None);
+                }
+                step.retry(shared, KIND, failure, None, Charge::Upload)
+            }
+            Verdict::Missing => return Transition::Repair(failure.clone()),
+            Verdict::SizeMismatch => {
+                let error = ErrorKind::SizeMismatch { failure: failure.clone() };
+                return match transfer.doubt {
+                    Doubt::Repeated => Transition::Restart(SessionEnd::SizeMismatch, Some(error)),
+                    Doubt::None => Transition::Fail(error),
+                };
+            }
+            Verdict::Refused => Err(ErrorKind::Refused { operation: KIND, failure: failure.clone() }),
+            Verdict::Misconfigured => {
+                Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() })
+            }
+            // No verdicts on a Finalize (see the matrix of the judgement).
+            Verdict::Stored(_) | Verdict::Shrink { .. } | Verdict::NothingLeft => {
+                step.retry(shared, KIND, failure, None, Charge::Upload)
+            }
+        };
+        done.map_or_else(Transition::Fail, |()| Transition::Stay)
+    }
+}
+
+fn receipts(shared: &Shared, transfer: &Transfer) -> Option<Arc<[Receipt]>> {
+    match shared.profile.finalize {
+        Finalize::Call { receipts: Receipts::Required } => {
+            Some(transfer.receipts.values().cloned().collect::<Vec<_>>().into())
+        }
+        Finalize::Call { receipts: Receipts::NotWanted } | Finalize::Implicit => None,
+    }
+}
+
+/// Finalize may have been done; the server is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Verifying {
+    pub(super) step: Step,
+    pub(super) why: WhyVerify,
+    /// How often in a row the server said "not committed".
+    unseen: u32,
+}
+
+/// Why it has to be found out.
+#[derive(Clone, Debug)]
+pub(super) enum WhyVerify {
+    /// The answer to Finalize was lost.
+    Lost {
+        /// How.
+        failure: Failure,
+        /// How often Finalize was tried.
+        finalize: Tries,
+    },
+    /// The upload is to be discarded.
+    Discard,
+}
+
+/// How often "not committed" must be seen to be believed (invariant 7).
+const BELIEVED: u32 = 2;
+
+impl Verifying {
+    pub(super) const fn new(tries: Tries, why: WhyVerify) -> Self {
+        Self { step: Step::after(tries), why, unseen: 0 }
+    }
+
+    /// After a crash: "finalize sent" is on disk, and nothing more is known.
+    pub(super) fn resumed() -> Self {
+        let detail = Detail::new("the upload was interrupted after Finalize may have been sent");
+        let failure = Failure::Unknown { cut: Cut::Ambiguous, detail };
+        Self::new(Tries::default(), WhyVerify::Lost { failure, finalize: Tries::default() })
+    }
+
+    pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session) {
+        let (session, total) = (session.clone(), shared.plan.total());
+        self.step.drive(shared, || Action::Verify { session, total });
+    }
+
+    /// What became of a Verify.
+    pub(super) fn answered(&mut self, shared: &mut Shared, live: &LiveOp, outcome: Outcome) -> Transition {
+        let found = match outcome.result {
+            Ok(Reply::Verified(found)) => found,
+            Ok(Reply::Completed(result)) => Found::Committed(Commitment::Ready(result)),
+            Ok(Reply::Processing(processing)) => Found::Committed(Commitment::Processing(processing)),
+            Ok(reply) => return self.failed(shared, live, &unexpected(OperationKind::Verify, &reply)),
+            Err(failure) => return self.failed(shared, live, &failure),
+        };
+        match found {
+            Found::NotCommitted => {
+                self.unseen += 1;
+                if self.unseen < BELIEVED {
+                    self.step.put_off(shared.now.after(shared.policy.processing.floor));
+                    return Transition::Stay;
+                }
+            }
+            Found::Committed(_) | Found::CannotTell => {}
+        }
+        Transition::Verdict(found, self.why.clone())
+    }
+
+    pub(super) fn failed(&mut self, shared: &mut Shared, live: &LiveOp, failure: &Failure) -> Transition {
+        const KIND: OperationKind = OperationKind::Verify;
+        let step = &mut self.step;
+        let done = match judge(KIND, failure, &shared.profile) {
+            Verdict::Retry { after, .. } => step.retry(shared, KIND, failure, after, Charge::Own),
+            Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
+            Verdict::Refresh => match shared.refresh(live, failure) {
+                Ok(()) => Ok(()),
+                Err(kind) => return Transition::Fail(kind),
+            },
+            Verdict::Misconfigured => {
+                return Transition::Fail(ErrorKind::Misconfigured {
+                    operation: KIND,
+                    failure: failure.clone(),
+                });
+            }
+            // No verdicts on a Verify (see the matrix of the judgement).
+            Verdict::FindOut
+            | Verdict::Stored(_)
+            | Verdict::Shrink { .. }
+            | Verdict::Gone
+            | Verdict::Missing
+            | Verdict::SizeMismatch
+            | Verdict::NothingLeft
+            | Verdict::Refused => step.retry(shared, KIND, failure, None, Charge::Own),
+        };
+        match done {
+            Ok(()) => Transition::Stay,
+            // It could not be found out.
+            Err(_) => Transition::Verdict(Found::CannotTell, self.why.clone()),
+        }
+    }
+}

@@ -1,0 +1,634 @@
+//! The upload: one source, one destination, one life.
+
+mod aborting;
+mod credentials;
+mod finishing;
+mod live;
+mod opening;
+mod persist;
+mod phase;
+mod probing;
+mod processing;
+mod shared;
+mod step;
+mod transfer;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::VecDeque;
+
+use self::credentials::Credentials;
+use self::live::LiveOp;
+use self::persist::{Failed, Persist};
+use self::phase::{Stage, State, Transition};
+use self::shared::{Shared, timed_out};
+use self::step::Step;
+use self::transfer::{Answered, Transfer};
+use crate::checkpoint::{CHECKPOINT_VERSION, Checkpoint, ResumeError};
+use crate::error::ErrorKind;
+use crate::event::{Event, Phase, Progress, SessionEnd};
+use crate::failure::{Cut, Detail, Failure};
+use crate::io::{CheckpointSeq, Disposition, Growth, Input, Output};
+use crate::operation::{CredentialEpoch, OpId, OperationKind};
+use crate::outcome::{Outcome, Percent};
+use crate::pacer::Pacer;
+use crate::plan::{Plan, PlanError, Unsupported};
+use crate::policy::Policy;
+use crate::profile::{Length, Profile, Transfer as Family};
+use crate::retry::{Budget, Rng, backoff};
+use crate::spec::{SourceLength, UploadSpec};
+use crate::time::Timestamp;
+use crate::token::Session;
+use crate::window::Window;
+
+pub use self::shared::Stats;
+
+/// The moving of one source to one destination, as a state machine.
+///
+/// | group | methods |
+/// |---|---|
+/// | made by | [`new`](Self::new), [`resume`](Self::resume) |
+/// | in | [`handle`](Self::handle) |
+/// | out | [`poll`](Self::poll), [`checkpoint`](Self::checkpoint) |
+/// | looked at by | [`phase`](Self::phase), [`progress`](Self::progress), [`plan`](Self::plan), [`session`](Self::session), [`stats`](Self::stats) |
+///
+/// The contract: after making it and after every [`handle`](Self::handle), call [`poll`](Self::poll) until it says
+/// [`Output::Idle`] or [`Output::Closed`]; poll again when the time that `Idle` names has come. Spurious polls and
+/// inputs change nothing. The same seed and the same inputs at the same times give the same outputs.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    shared: Shared,
+    state: State,
+    committed: u64,
+    processed: Percent,
+}
+
+impl Upload {
+    /// Begins an upload.
+    ///
+    /// `seed` drives the jitter of the backoffs; any number will do, a different one for every upload is best.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] if the source can't be cut into segments that the protocol takes, or the policy can't be
+    /// followed.
+    pub fn new(
+        now: Timestamp,
+        spec: UploadSpec,
+        profile: Profile,
+        policy: Policy,
+        seed: u64,
+    ) -> Result<Self, PlanError> {
+        supported(&profile, &policy)?;
+        let total = match (spec.length, profile.length) {
+            (SourceLength::Known(total), _) => total,
+            (SourceLength::Unknown, Length::AtInit) => return Err(PlanError::LengthRequired),
+            (SourceLength::Unknown, Length::AtEnd) => {
+                return Err(PlanError::Unsupported(Unsupported::UnknownLength));
+            }
+        };
+        let plan = Plan::new(total, &profile.sizing, policy.chunk_size)?;
+        let persist = Persist::new(CheckpointSeq::default());
+        let shared = Shared::new(now, spec, profile, policy, plan, persist, seed);
+        let state = State::Opening(Step::at_once());
+        let mut upload = Self { shared, state, committed: 0, processed: Percent::default() };
+        upload.shared.notify(Event::Phase(Phase::Opening));
+        upload.begin();
+        Ok(upload)
+    }
+
+    /// Goes on from a checkpoint, with the checkpoint's plan, whatever chunk size the policy asks for.
+    ///
+    /// That the source is still the same one is for the caller to check before.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError`] if the checkpoint is from a newer version, for another protocol, damaged, or of a source
+    /// that can't be read again.
+    pub fn resume(
+        now: Timestamp,
+        checkpoint: Checkpoint,
+        profile: Profile,
+        policy: Policy,
+        seed: u64,
+    ) -> Result<Self, ResumeError> {
+        checkpoint.check(&profile)?;
+        supported(&profile, &policy)?;
+        let Checkpoint { seq, spec, plan, elapsed, sessions, ceiling, state, .. } = checkpoint;
+        let mut shared = Shared::new(now, spec, profile, policy, plan, Persist::new(seq), seed);
+        // Time spent so far counts, the time between two processes does not.
+        let spent = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        shared.started = Timestamp::from_micros(now.as_micros().saturating_sub(spent));
+        shared.sessions = sessions;
+        shared.ceiling = ceiling;
+        let state = Self::restored(state, &shared);
+        let (mut committed, mut stored) = (0, 0);
+        if let State::Open(open) = &state {
+            stored = open.transfer.stored.bytes();
+            if let Stage::Processing(_) = open.stage {
+                committed = shared.plan.total();
+            }
+        }
+        (shared.stored_mark, shared.sent_mark) = (stored, stored);
+        let mut upload = Self { shared, state, committed, processed: Percent::default() };
+        let phase = upload.phase();
+        upload.shared.notify(Event::Phase(phase));
+        upload.begin();
+        Ok(upload)
+    }
+
+    /// Takes in what happened. Never fails: what makes no sense changes nothing, and is counted.
+    pub fn handle(&mut self, now: Timestamp, input: Input) {
+        self.advance(now);
+        if let State::Closed(_) = self.state {
+            if let Input::Outcome { .. } | Input::Started(_) | Input::Sent { .. } = input {
+                self.shared.stats.ignored += 1;
+            }
+            return;
+        }
+        match input {
+            Input::Started(op) => self.started(op),
+            Input::Sent { op, bytes } => self.sent(op, bytes),
+            Input::Outcome { op, outcome } => self.answered(op, outcome),
+            Input::Persisted(seq) => self.shared.persist.persisted(seq),
+            Input::PersistFailed(_) => self.persist_failed(),
+            Input::Available { up_to, growth } => self.available(up_to, growth),
+            Input::SourceChanged => self.source_failed(ErrorKind::SourceChanged),
+            Input::SourceUnreadable(detail) => self.source_failed(ErrorKind::SourceUnreadable { detail }),
+            Input::Refreshed { stale, result } => self.refreshed(stale, result),
+            Input::Hold { kind, until } => self.hold(kind, until),
+            Input::Pause => self.pause(),
+            Input::Resume => self.unpause(),
+            Input::Cancel(Disposition::Keep) => self.cancel_keep(),
+            Input::Cancel(Disposition::Discard) => {
+                self.unpause();
+                self.cancel_discard();
+            }
+            Input::Tick => {}
+        }
+    }
+
+    /// What to do next. Call it until it says [`Output::Idle`] or [`Output::Closed`].
+    pub fn poll(&mut self, now: Timestamp) -> Output {
+        self.advance(now);
+        if let Some(output) = self.shared.out.pop_front() {
+            return output;
+        }
+        self.drive();
+        if let Some(output) = self.shared.out.pop_front() {
+            return output;
+        }
+        if let State::Closed(ended) = &self.state {
+            return Output::Closed(ended.result.clone());
+        }
+        if let Some(seq) = self.shared.persist.begin(self.shared.now) {
+            return Output::Persist { seq };
+        }
+        Output::Idle { wake_at: self.wake_at() }
+    }
+
+    /// A snapshot of the upload as it is, at any time, also after the end.
+    pub fn checkpoint(&self) -> Checkpoint {
+        let shared = &self.shared;
+        let now = shared.paused_at.unwrap_or(shared.now);
+        Checkpoint {
+            version: CHECKPOINT_VERSION,
+            seq: shared.persist.seq(),
+            protocol: shared.profile.name.clone(),
+            spec: shared.spec,
+            plan: shared.plan.clone(),
+            elapsed: now.since(shared.started),
+            sessions: shared.sessions,
+            ceiling: shared.ceiling,
+            state: self.saved(),
+        }
+    }
+
+    /// Where it is in its life.
+    pub const fn phase(&self) -> Phase {
+        self.state.phase()
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        let processed = match &self.state {
+            State::Open(open) => match &open.stage {
+                Stage::Processing(polling) => polling.percent,
+                Stage::Transferring
+                | Stage::Probing(_)
+                | Stage::Finalizing(_)
+                | Stage::Verifying(_)
+                | Stage::Aborting(_) => self.processed,
+            },
+            State::Opening(_) | State::Closed(_) => self.processed,
+        };
+        Progress {
+            total: Some(self.shared.plan.total()),
+            sent: self.shared.sent_mark,
+            stored: self.shared.stored_mark,
+            committed: self.committed,
+            processed,
+            session: self.shared.sessions,
+        }
+    }
+
+    /// The plan in force.
+    pub const fn plan(&self) -> &Plan {
+        &self.shared.plan
+    }
+
+    /// The server's name for the session, once there is one.
+    pub const fn session(&self) -> Option<&Session> {
+        match &self.state {
+            State::Opening(_) => None,
+            State::Open(open) => Some(&open.session),
+            State::Closed(ended) => match &ended.saved {
+                crate::checkpoint::Saved::Opening => None,
+                crate::checkpoint::Saved::Open(open) => Some(&open.session),
+            },
+        }
+    }
+
+    /// Counters, for people and benches.
+    pub const fn stats(&self) -> &Stats {
+        &self.shared.stats
+    }
+
+    /// Moves the time on and does what it brings about.
+    fn advance(&mut self, now: Timestamp) {
+        self.shared.now = self.shared.now.max(now);
+        match &self.state {
+            State::Closed(_) => return,
+            State::Opening(_) | State::Open(_) => {}
+        }
+        if let Some(transition) = self.out_of_time() {
+            return self.apply(transition);
+        }
+        let transition = self.overdue();
+        self.apply(transition);
+    }
+
+    /// Deadlines and expiry.
+    fn out_of_time(&self) -> Option<Transition> {
+        let (shared, now) = (&self.shared, self.shared.now);
+        let running = shared.paused_at.is_none();
+        let deadline = running && shared.deadline() <= now;
+        let fail = |kind| Some(Transition::Fail(kind));
+        let open = match &self.state {
+            State::Closed(_) => return None,
+            State::Opening(_) if deadline => {
+                return fail(ErrorKind::Deadline { deadline: shared.policy.deadline });
+            }
+            State::Opening(_) => return None,
+            State::Open(open) => open,
+        };
+        let expired = open.expires.is_some_and(|at| at <= now);
+        match &open.stage {
+            Stage::Transferring | Stage::Probing(_) if expired => {
+                Some(Transition::Restart(SessionEnd::Expired, None))
+            }
+            Stage::Finalizing(finalizing) if expired && !finalizing.may_have_been_sent() => {
+                Some(Transition::Restart(SessionEnd::Expired, None))
+            }
+            Stage::Finalizing(finalizing) if deadline && finalizing.may_have_been_sent() => {
+                let detail = Detail::new("the deadline passed while Finalize was under way");
+                let failure = Failure::Unknown { cut: Cut::TimedOut, detail };
+                fail(ErrorKind::FinalizeUnknown { failure })
+            }
+            Stage::Verifying(verifying) if deadline => Some(match &verifying.why {
+                finishing::WhyVerify::Lost { failure, .. } => {
+                    Transition::Fail(ErrorKind::FinalizeUnknown { failure: failure.clone() })
+                }
+                finishing::WhyVerify::Discard => {
+                    Transition::Fail(ErrorKind::Discarded(crate::Discard::Unknown))
+                }
+            }),
+            Stage::Transferring | Stage::Probing(_) | Stage::Finalizing(_) if deadline => {
+                fail(ErrorKind::Deadline { deadline: shared.policy.deadline })
+            }
+            Stage::Processing(polling) if running && polling.deadline(shared) <= now => {
+                fail(ErrorKind::StillProcessing { waited: now.since(polling.since) })
+            }
+            Stage::Transferring
+            | Stage::Probing(_)
+            | Stage::Finalizing(_)
+            | Stage::Verifying(_)
+            | Stage::Processing(_)
+            | Stage::Aborting(_) => None,
+        }
+    }
+
+    /// Operations without progress or answer.
+    fn overdue(&mut self) -> Transition {
+        let shared = &mut self.shared;
+        let open = match &mut self.state {
+            State::Closed(_) => return Transition::Stay,
+            State::Opening(step) => {
+                let Some((live, failure)) = overdue_step(step, shared) else { return Transition::Stay };
+                return opening::answered(step, shared, &live, failure.into());
+            }
+            State::Open(open) => open,
+        };
+        match open.transfer.expire(shared) {
+            Transition::Stay => {}
+            transition => return transition,
+        }
+        let Some(step) = open.stage.step_mut() else { return Transition::Stay };
+        let Some((live, failure)) = overdue_step(step, shared) else { return Transition::Stay };
+        answered_step(&mut open.stage, &mut open.transfer, shared, &live, failure.into())
+    }
+
+    /// Gives out what may go; one transition may bring about the next.
+    fn drive(&mut self) {
+        loop {
+            let shared = &mut self.shared;
+            let transition = match &mut self.state {
+                State::Closed(_) => return,
+                State::Opening(step) => {
+                    opening::drive(step, shared);
+                    Transition::Stay
+                }
+                State::Open(open) => {
+                    let (session, transfer) = (&open.session, &mut open.transfer);
+                    match &mut open.stage {
+                        Stage::Transferring => transfer.drive(shared, session),
+                        Stage::Probing(probing) => {
+                            probing.drive(shared, session, transfer);
+                            Transition::Stay
+                        }
+                        Stage::Finalizing(finalizing) => {
+                            finalizing.drive(shared, session, transfer);
+                            Transition::Stay
+                        }
+                        Stage::Verifying(verifying) => {
+                            verifying.drive(shared, session);
+                            Transition::Stay
+                        }
+                        Stage::Processing(polling) => {
+                            polling.drive(shared, session);
+                            Transition::Stay
+                        }
+                        Stage::Aborting(aborting) => {
+                            aborting.drive(shared, session);
+                            Transition::Stay
+                        }
+                    }
+                }
+            };
+            match transition {
+                Transition::Stay => return,
+                transition => self.apply(transition),
+            }
+        }
+    }
+
+    fn wake_at(&self) -> Option<Timestamp> {
+        let shared = &self.shared;
+        let deadline = shared.paused_at.is_none().then(|| shared.deadline());
+        let (phase, bound, expires) = match &self.state {
+            State::Closed(_) => return None,
+            State::Opening(step) => (step.wake_at(shared, OperationKind::Init), deadline, None),
+            State::Open(open) => {
+                let (wake, bound) = match &open.stage {
+                    Stage::Transferring => (open.transfer.wake_at(shared), deadline),
+                    Stage::Probing(probing) => {
+                        let own = probing.step.wake_at(shared, OperationKind::Probe);
+                        (earliest([own, open.transfer.wake_at(shared)]), deadline)
+                    }
+                    Stage::Finalizing(f) => (f.step.wake_at(shared, OperationKind::Finalize), deadline),
+                    Stage::Verifying(v) => (v.step.wake_at(shared, OperationKind::Verify), deadline),
+                    Stage::Processing(polling) => {
+                        let bound = shared.paused_at.is_none().then(|| polling.deadline(shared));
+                        (polling.step.wake_at(shared, OperationKind::Status), bound)
+                    }
+                    Stage::Aborting(a) => (a.step.wake_at(shared, OperationKind::Abort), None),
+                };
+                (wake, bound, open.expires)
+            }
+        };
+        let persist = shared.persist.wake_at();
+        // What was due before now waits for something else than time.
+        earliest([phase, bound, expires, persist].map(|at| at.filter(|at| *at > shared.now)))
+    }
+
+    fn live_mut(&mut self, op: OpId) -> Option<&mut LiveOp> {
+        let (appends, step) = match &mut self.state {
+            State::Closed(_) => (None, None),
+            State::Opening(step) => (None, Some(step)),
+            State::Open(open) => (open.transfer.live_mut(op), open.stage.step_mut()),
+        };
+        appends.or_else(|| step.and_then(Step::live_mut).filter(|live| live.id == op))
+    }
+
+    fn started(&mut self, op: OpId) {
+        let (now, timeouts) = (self.shared.now, self.shared.policy.timeouts);
+        match self.live_mut(op) {
+            Some(live) => live.started(now, &timeouts),
+            None => self.shared.stats.ignored += 1,
+        }
+    }
+
+    fn sent(&mut self, op: OpId, bytes: u64) {
+        let (now, timeouts) = (self.shared.now, self.shared.policy.timeouts);
+        match self.live_mut(op) {
+            Some(live) => live.progressed(now, bytes, &timeouts),
+            None => self.shared.stats.ignored += 1,
+        }
+        if let State::Open(open) = &self.state {
+            let sent = open.transfer.stored.bytes() + open.transfer.sent_live();
+            self.shared.sent_mark = self.shared.sent_mark.max(sent);
+        }
+    }
+
+    fn answered(&mut self, op: OpId, outcome: Outcome) {
+        let shared = &mut self.shared;
+        let transition = match &mut self.state {
+            State::Closed(_) => None,
+            State::Opening(step) => step.take(op).map(|live| {
+                shared.observe(OperationKind::Init, &outcome);
+                opening::answered(step, shared, &live, outcome)
+            }),
+            State::Open(open) if open.transfer.is_live(op) => {
+                shared.observe(OperationKind::Append, &outcome);
+                match open.transfer.answered(shared, op, outcome) {
+                    Answered::Ours(transition) => Some(transition),
+                    Answered::NotOurs => None,
+                }
+            }
+            State::Open(open) => {
+                let kind = stage_kind(&open.stage);
+                open.stage.step_mut().and_then(|step| step.take(op)).map(|live| {
+                    shared.observe(kind, &outcome);
+                    answered_step(&mut open.stage, &mut open.transfer, shared, &live, outcome)
+                })
+            }
+        };
+        match transition {
+            Some(transition) => self.apply(transition),
+            None => self.shared.stats.ignored += 1,
+        }
+    }
+
+    fn persist_failed(&mut self) {
+        let Shared { persist, policy, rng, now, .. } = &mut self.shared;
+        match persist.failed(*now, |failures| backoff(&policy.retry, failures, rng)) {
+            Failed::Ignored => {}
+            Failed::TryAgain => self.shared.notify(Event::PersistFailed),
+            Failed::Fatal => self.fail(ErrorKind::Persist),
+        }
+    }
+
+    fn available(&mut self, up_to: u64, growth: Growth) {
+        let total = self.shared.plan.total();
+        let ended_short = match growth {
+            Growth::Growing => false,
+            Growth::Ended => up_to < total,
+        };
+        if up_to > total || ended_short {
+            return self.source_failed(ErrorKind::SourceChanged);
+        }
+        self.shared.available = self.shared.available.max(up_to);
+    }
+
+    /// The source is of no use any more: that matters only while its bytes are needed.
+    fn source_failed(&mut self, kind: ErrorKind) {
+        match self.phase() {
+            Phase::Opening | Phase::Transferring | Phase::Probing => self.fail(kind),
+            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Aborting | Phase::Closed => {}
+        }
+    }
+
+    fn refreshed(&mut self, stale: CredentialEpoch, result: Result<CredentialEpoch, Detail>) {
+        if let Some(failure) = self.shared.credentials.refreshed(stale, result.ok()) {
+            self.fail(ErrorKind::Credentials { failure });
+        }
+    }
+
+    fn hold(&mut self, kind: OperationKind, until: Timestamp) {
+        let longest = self.shared.now.after(self.shared.policy.retry.longest_wait);
+        if self.shared.pacer.hold(kind, until.min(longest)) {
+            self.shared.notify(Event::Held { kind, until });
+        }
+    }
+
+    /// What has started may finish; what waits for its turn is taken back.
+    fn pause(&mut self) {
+        if self.shared.paused_at.is_some() {
+            return;
+        }
+        self.shared.paused_at = Some(self.shared.now);
+        let shared = &mut self.shared;
+        let step = match &mut self.state {
+            State::Closed(_) => None,
+            State::Opening(step) => Some(step),
+            State::Open(open) => {
+                open.transfer.recall(shared);
+                open.stage.step_mut()
+            }
+        };
+        if let Some(step) = step.filter(|step| step.live().is_some_and(|live| !live.is_started()))
+            && let Some(live) = step.take_live()
+        {
+            shared.cancel(live.id);
+        }
+        shared.notify(Event::Paused);
+    }
+
+    /// Deadlines move on by the length of the pause.
+    fn unpause(&mut self) {
+        let Some(paused_at) = self.shared.paused_at.take() else { return };
+        let pause = self.shared.now.since(paused_at);
+        self.shared.started = self.shared.started.after(pause);
+        if let State::Open(open) = &mut self.state
+            && let Stage::Processing(polling) = &mut open.stage
+        {
+            polling.since = polling.since.after(pause);
+        }
+        self.shared.notify(Event::Resumed);
+    }
+}
+
+impl Shared {
+    fn new(
+        now: Timestamp,
+        spec: UploadSpec,
+        profile: Profile,
+        policy: Policy,
+        plan: Plan,
+        persist: Persist,
+        seed: u64,
+    ) -> Self {
+        Self {
+            spec,
+            available: spec.available.unwrap_or(u64::MAX),
+            sessions: 1,
+            ceiling: None,
+            credentials: Credentials::default(),
+            pacer: Pacer::default(),
+            window: Window::new(policy.window),
+            budget: Budget::new(policy.retry.budget),
+            persist,
+            now,
+            started: now,
+            paused_at: None,
+            sent_mark: 0,
+            stored_mark: 0,
+            stats: Stats::default(),
+            out: VecDeque::new(),
+            rng: Rng::new(seed),
+            next_op: 0,
+            profile,
+            policy,
+            plan,
+        }
+    }
+}
+
+fn supported(profile: &Profile, policy: &Policy) -> Result<(), PlanError> {
+    policy.validate()?;
+    match profile.transfer {
+        Family::Parts(_) => Ok(()),
+        Family::Append(_) => Err(PlanError::Unsupported(Unsupported::AppendFamily)),
+    }
+}
+
+fn earliest<const N: usize>(times: [Option<Timestamp>; N]) -> Option<Timestamp> {
+    times.into_iter().flatten().min()
+}
+
+/// Takes the operation of a step out if it is overdue.
+fn overdue_step(step: &mut Step, shared: &mut Shared) -> Option<(LiveOp, Failure)> {
+    let why = step.live()?.overdue(shared.now, &shared.policy.timeouts)?;
+    let live = step.take_live()?;
+    shared.cancel(live.id);
+    Some((live, timed_out(why)))
+}
+
+const fn stage_kind(stage: &Stage) -> OperationKind {
+    match stage {
+        Stage::Transferring => OperationKind::Append,
+        Stage::Probing(_) => OperationKind::Probe,
+        Stage::Finalizing(_) => OperationKind::Finalize,
+        Stage::Verifying(_) => OperationKind::Verify,
+        Stage::Processing(_) => OperationKind::Status,
+        Stage::Aborting(_) => OperationKind::Abort,
+    }
+}
+
+fn answered_step(
+    stage: &mut Stage,
+    transfer: &mut Transfer,
+    shared: &mut Shared,
+    live: &LiveOp,
+    outcome: Outcome,
+) -> Transition {
+    match stage {
+        Stage::Transferring => Transition::Stay,
+        Stage::Probing(probing) => probing.answered(shared, transfer, live, outcome),
+        Stage::Finalizing(finalizing) => finalizing.answered(shared, transfer, live, outcome),
+        Stage::Verifying(verifying) => verifying.answered(shared, live, outcome),
+        Stage::Processing(polling) => polling.answered(shared, live, outcome),
+        Stage::Aborting(aborting) => aborting.answered(shared, live, outcome),
+    }
+}

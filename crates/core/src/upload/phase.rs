@@ -1,0 +1,516 @@
+//! The lifecycle: every transition of an upload is in this file.
+//!
+//! ```text
+//!             ┌───────────── a new session, at most policy.sessions ─────────────┐
+//!             ▼                                                                  │
+//!  Opening ──────► Transferring ◄──────► Probing        (any) ──► Aborting ──► Closed
+//!                       │  ▲                                          ▲
+//!        all is stored  ▼  │ segments are missing                     │ discard
+//!                   Finalizing ──────────────────► Processing ────────┤
+//!            answer lost │  ▲ not committed, seen     ▲   │ ready     │
+//!                        ▼  │ twice                   │   ▼           │
+//!                     Verifying ──────────────────────┘  Closed ◄─────┘
+//! ```
+
+use alloc::boxed::Box;
+
+use super::Upload;
+use super::aborting::{Aborting, Purpose};
+use super::finishing::{Finalizing, Verifying, WhyVerify};
+use super::probing::Probing;
+use super::processing::Polling;
+use super::shared::{Shared, Tries};
+use super::step::Step;
+use super::transfer::Transfer;
+use crate::checkpoint::{Doubt, Saved, SavedSession, SavedStage};
+use crate::error::{Discard, ErrorKind, Kept, SessionLoss, UploadError};
+use crate::event::{Event, Phase, SessionEnd};
+use crate::failure::Failure;
+use crate::io::Completed;
+use crate::outcome::{Commitment, Final, Percent, Processing, Verdict};
+use crate::plan::Plan;
+use crate::profile::{Abort, Profile, Verify};
+use crate::time::Timestamp;
+use crate::token::Session;
+
+/// Where an upload is, with all that belongs there and nothing else.
+#[derive(Clone, Debug)]
+pub(super) enum State {
+    Opening(Step),
+    Open(Box<Open>),
+    Closed(Box<Ended>),
+}
+
+/// An open session.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    pub(super) session: Session,
+    pub(super) expires: Option<Timestamp>,
+    pub(super) transfer: Transfer,
+    /// How often Finalize was found to lack segments.
+    pub(super) repairs: u32,
+    pub(super) stage: Stage,
+}
+
+/// What is under way in an open session.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    Transferring,
+    Probing(Probing),
+    Finalizing(Finalizing),
+    Verifying(Verifying),
+    Processing(Polling),
+    Aborting(Aborting),
+}
+
+/// How it ended, and what a resume could go on from.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) result: Result<Completed, UploadError>,
+    pub(super) saved: Saved,
+}
+
+/// What a phase wants to happen next.
+#[derive(Clone, Debug)]
+pub(super) enum Transition {
+    /// Nothing.
+    Stay,
+    /// The session is open.
+    Opened(Session, Option<Timestamp>),
+    /// The session expires then.
+    Expires(Timestamp),
+    /// Ask what the server holds.
+    Probe,
+    /// Send what is not stored.
+    Transfer,
+    /// Segments are missing at the server, though all were acknowledged.
+    Repair(Failure),
+    /// Everything is stored (or Finalize is to be tried again): make one object of it.
+    Finalize(Tries),
+    /// Finalize may have been done: find out.
+    Verify(Tries, WhyVerify),
+    /// What a Verify found out, believed.
+    Verdict(Verdict, WhyVerify),
+    /// The object is committed and being processed.
+    Process(Processing),
+    /// The object is ready.
+    Complete(Final),
+    /// The session can't be used any longer; if there can be no other, the error (or "session lost") ends it all.
+    Restart(SessionEnd, Option<ErrorKind>),
+    /// It can't go on.
+    Fail(ErrorKind),
+    /// The session was given up, for this reason, with this result.
+    Aborted(Purpose, Discard),
+}
+
+impl Upload {
+    pub(super) fn apply(&mut self, transition: Transition) {
+        match transition {
+            Transition::Stay => {}
+            Transition::Opened(session, expires) => self.opened(session, expires),
+            Transition::Expires(at) => {
+                if let State::Open(open) = &mut self.state {
+                    open.expires = Some(at);
+                }
+            }
+            Transition::Probe => self.enter(Stage::Probing(Probing::new())),
+            Transition::Transfer => self.enter(Stage::Transferring),
+            Transition::Repair(failure) => self.repair(failure),
+            Transition::Finalize(tries) => {
+                self.shared.persist.barrier();
+                self.enter(Stage::Finalizing(Finalizing::new(tries)));
+            }
+            Transition::Verify(tries, why) => self.verify(tries, why),
+            Transition::Verdict(verdict, why) => self.found_out(verdict, why),
+            Transition::Process(processing) => self.process(processing),
+            Transition::Complete(result) => self.complete(result),
+            Transition::Restart(reason, otherwise) => self.restart(reason, otherwise),
+            Transition::Fail(kind) => self.fail(kind),
+            Transition::Aborted(purpose, discard) => self.aborted(purpose, discard),
+        }
+    }
+
+    /// The phase of a stage in an open session changes.
+    fn enter(&mut self, stage: Stage) {
+        let State::Open(open) = &mut self.state else { return };
+        let (before, after) = (open.stage.phase(), stage.phase());
+        open.stage = stage;
+        if before != after {
+            self.shared.notify(Event::Phase(after));
+        }
+    }
+
+    fn opened(&mut self, session: Session, expires: Option<Timestamp>) {
+        let transfer = Transfer::new(&self.shared);
+        self.state = State::Open(Box::new(Open {
+            session: session.clone(),
+            expires,
+            transfer,
+            repairs: 0,
+            stage: Stage::Transferring,
+        }));
+        // Invariant 8: the session is on disk before the first byte goes to it.
+        self.shared.persist.barrier();
+        self.shared.notify(Event::Opened { session });
+        self.shared.notify(Event::Phase(Phase::Transferring));
+    }
+
+    fn repair(&mut self, failure: Failure) {
+        /// How often Finalize may find segments missing.
+        const REPAIRS: u32 = 2;
+        let State::Open(open) = &mut self.state else { return };
+        open.repairs += 1;
+        if open.repairs > REPAIRS || self.shared.spec.rewind != crate::spec::Rewind::Possible {
+            let operation = crate::operation::OperationKind::Finalize;
+            let violation = crate::error::Violation::Unreadable(failure);
+            return self.fail(ErrorKind::Protocol { operation, violation });
+        }
+        self.shared.persist.changed();
+        if is_listed(&self.shared.profile) {
+            return self.enter(Stage::Probing(Probing::new()));
+        }
+        open.transfer.forget_all();
+        self.enter(Stage::Transferring);
+    }
+
+    fn verify(&mut self, tries: Tries, why: WhyVerify) {
+        match self.shared.profile.verify {
+            Verify::Call => self.enter(Stage::Verifying(Verifying::new(tries, why))),
+            Verify::Unsupported => self.found_out(Verdict::CannotTell, why),
+        }
+    }
+
+    fn found_out(&mut self, verdict: Verdict, why: WhyVerify) {
+        match (verdict, why) {
+            (Verdict::Committed(Commitment::Ready(result)), WhyVerify::Lost { .. }) => self.complete(result),
+            (Verdict::Committed(Commitment::Processing(processing)), WhyVerify::Lost { .. }) => {
+                self.process(processing);
+            }
+            (Verdict::NotCommitted, WhyVerify::Lost { finalize, .. }) => {
+                self.apply(Transition::Finalize(finalize));
+            }
+            (Verdict::CannotTell, WhyVerify::Lost { failure, .. }) => {
+                self.fail(ErrorKind::FinalizeUnknown { failure });
+            }
+            (Verdict::Committed(Commitment::Ready(result)), WhyVerify::Discard) => {
+                self.discarded(Discard::AlreadyCommitted(Some(result)));
+            }
+            (Verdict::Committed(Commitment::Processing(_)), WhyVerify::Discard) => {
+                self.discarded(Discard::AlreadyCommitted(None));
+            }
+            (Verdict::NotCommitted, WhyVerify::Discard) => self.abort(Purpose::Discard),
+            (Verdict::CannotTell, WhyVerify::Discard) => self.discarded(Discard::Unknown),
+        }
+    }
+
+    fn process(&mut self, processing: Processing) {
+        if !matches!(self.state, State::Open(_)) {
+            return;
+        }
+        self.committed();
+        match processing {
+            Processing::Failed(error) => self.fail(ErrorKind::ProcessingFailed { error }),
+            Processing::Running { after, percent } => {
+                self.shared.persist.changed();
+                let polling = Polling::new(&self.shared, after, percent);
+                self.enter(Stage::Processing(polling));
+                self.shared.notify(Event::Processing { percent });
+            }
+        }
+    }
+
+    /// The server has made the object: the four numbers say so from here on.
+    const fn committed(&mut self) {
+        self.committed = self.shared.plan.total();
+    }
+
+    fn complete(&mut self, result: Final) {
+        let expected = self.shared.plan.total();
+        if let Some(found) = result.size.filter(|found| *found != expected) {
+            return self.fail(ErrorKind::Integrity { expected, found });
+        }
+        self.committed();
+        self.processed = Percent::FULL;
+        let session = self.session().cloned();
+        self.close(Ok(Completed { session, result }));
+    }
+
+    /// Invariant 3, 7: a further session, if there may be one.
+    fn restart(&mut self, reason: SessionEnd, otherwise: Option<ErrorKind>) {
+        if !self.shared.may_restart() {
+            let reason = match self.shared.spec.rewind {
+                crate::spec::Rewind::Possible => SessionLoss::SessionsExhausted,
+                crate::spec::Rewind::UntilReleased => SessionLoss::NotRewindable,
+            };
+            return self.fail(otherwise.unwrap_or(ErrorKind::SessionLost { reason }));
+        }
+        let shared = &mut self.shared;
+        let replanned = match shared.ceiling {
+            None => Plan::new(shared.plan.total(), &shared.profile.sizing, shared.policy.chunk_size).ok(),
+            Some(ceiling) => {
+                let wanted = shared.policy.chunk_size.bytes().min(ceiling.div_ceil(2));
+                shared.plan.shrunk(0, &shared.profile.sizing, wanted, ceiling).ok()
+            }
+        };
+        let Some(plan) = replanned else {
+            let (refused, smallest) = (shared.ceiling.unwrap_or(u64::MAX), shared.profile.sizing.max);
+            return self.fail(otherwise.unwrap_or(ErrorKind::TooLarge { refused, smallest }));
+        };
+        self.cancel_live();
+        let shared = &mut self.shared;
+        shared.plan = plan;
+        shared.sessions += 1;
+        (shared.sent_mark, shared.stored_mark) = (0, 0);
+        shared.persist.changed();
+        shared.notify(Event::NewSession { reason });
+        if shared.ceiling.is_some() {
+            let chunk_size = shared.plan.chunk_size();
+            shared.notify(Event::Replanned { chunk_size });
+        }
+        shared.notify(Event::Phase(Phase::Opening));
+        self.state = State::Opening(Step::at_once());
+        self.begin();
+    }
+
+    /// Where the protocol opens no session by request, there is one at once.
+    pub(super) fn begin(&mut self) {
+        if matches!(self.state, State::Opening(_)) && self.shared.profile.open == crate::profile::Open::None {
+            self.opened(Session::new(""), None);
+        }
+    }
+
+    pub(super) fn fail(&mut self, kind: ErrorKind) {
+        let kept = self.kept(&kind);
+        // What can't go on must not be left behind either, unless it is an object by now.
+        let leftover = kept == Kept::Nothing
+            && self.shared.profile.abort == Abort::Call
+            && matches!(&self.state, State::Open(open) if !matches!(open.stage, Stage::Aborting(_)))
+            && self.committed == 0
+            && !matches!(kind, ErrorKind::Integrity { .. } | ErrorKind::FinalizeUnknown { .. });
+        if leftover {
+            return self.abort(Purpose::Failed(Box::new(kind)));
+        }
+        self.close_with(kind, kept);
+    }
+
+    /// What is left of an upload that ends like this.
+    fn kept(&self, kind: &ErrorKind) -> Kept {
+        let resumable = if self.session().is_some() { Kept::Checkpoint } else { Kept::Nothing };
+        match kind {
+            ErrorKind::Refused { failure: Failure::Answered(problem), .. } => match problem.kind {
+                crate::failure::ProblemKind::Refused(crate::failure::Refusal::Invalid) => Kept::Nothing,
+                _ => resumable,
+            },
+            ErrorKind::Refused { .. }
+            | ErrorKind::Misconfigured { .. }
+            | ErrorKind::Credentials { .. }
+            | ErrorKind::Exhausted { .. }
+            | ErrorKind::Throttled { .. }
+            | ErrorKind::Deadline { .. }
+            | ErrorKind::SourceUnreadable { .. }
+            | ErrorKind::StillProcessing { .. }
+            | ErrorKind::StatusLost { .. }
+            | ErrorKind::Protocol { .. } => resumable,
+            ErrorKind::FinalizeUnknown { .. } => match self.shared.profile.verify {
+                Verify::Call => resumable,
+                Verify::Unsupported => Kept::Nothing,
+            },
+            ErrorKind::Persist if self.shared.persist.has_any() => resumable,
+            ErrorKind::Persist
+            | ErrorKind::TooLarge { .. }
+            | ErrorKind::SessionLost { .. }
+            | ErrorKind::SourceChanged
+            | ErrorKind::Integrity { .. }
+            | ErrorKind::SizeMismatch { .. }
+            | ErrorKind::ProcessingFailed { .. } => Kept::Nothing,
+            ErrorKind::Cancelled => Kept::Checkpoint,
+            ErrorKind::Discarded(Discard::Unconfirmed { .. }) => Kept::AbortOwed,
+            ErrorKind::Discarded(
+                Discard::NothingToDo
+                | Discard::Confirmed
+                | Discard::ExpiresByItself
+                | Discard::AlreadyCommitted(_)
+                | Discard::Unknown,
+            ) => Kept::Nothing,
+        }
+    }
+
+    fn close_with(&mut self, kind: ErrorKind, kept: Kept) {
+        let session = self.session().cloned();
+        self.close(Err(UploadError { kind: Box::new(kind), session, kept }));
+    }
+
+    /// Closed is absorbing.
+    fn close(&mut self, result: Result<Completed, UploadError>) {
+        self.cancel_live();
+        let saved = self.saved();
+        self.state = State::Closed(Box::new(Ended { result, saved }));
+        self.shared.notify(Event::Phase(Phase::Closed));
+    }
+
+    pub(super) fn cancel_keep(&mut self) {
+        if let State::Closed(_) = self.state {
+            return;
+        }
+        self.fail(ErrorKind::Cancelled);
+    }
+
+    pub(super) fn cancel_discard(&mut self) {
+        match &mut self.state {
+            State::Closed(_) => {}
+            State::Opening(_) => self.discarded(Discard::NothingToDo),
+            State::Open(open) => match &mut open.stage {
+                Stage::Transferring | Stage::Probing(_) => self.abort(Purpose::Discard),
+                Stage::Finalizing(finalizing) => {
+                    if finalizing.may_have_been_sent() {
+                        self.cancel_live();
+                        self.verify(Tries::default(), WhyVerify::Discard);
+                    } else {
+                        self.abort(Purpose::Discard);
+                    }
+                }
+                Stage::Verifying(verifying) => verifying.why = WhyVerify::Discard,
+                Stage::Processing(_) => self.discarded(Discard::AlreadyCommitted(None)),
+                Stage::Aborting(aborting) => aborting.purpose = Purpose::Discard,
+            },
+        }
+    }
+
+    fn abort(&mut self, purpose: Purpose) {
+        self.cancel_live();
+        match self.shared.profile.abort {
+            Abort::Unsupported => self.aborted(purpose, Discard::ExpiresByItself),
+            Abort::Call => {
+                self.shared.persist.changed();
+                self.enter(Stage::Aborting(Aborting::new(purpose)));
+            }
+        }
+    }
+
+    fn aborted(&mut self, purpose: Purpose, discard: Discard) {
+        match purpose {
+            Purpose::Discard => self.discarded(discard),
+            Purpose::Failed(kind) => {
+                let kept = match discard {
+                    Discard::Unconfirmed { .. } => Kept::AbortOwed,
+                    Discard::NothingToDo
+                    | Discard::Confirmed
+                    | Discard::ExpiresByItself
+                    | Discard::AlreadyCommitted(_)
+                    | Discard::Unknown => Kept::Nothing,
+                };
+                self.close_with(*kind, kept);
+            }
+        }
+    }
+
+    fn discarded(&mut self, discard: Discard) {
+        self.fail(ErrorKind::Discarded(discard));
+    }
+
+    /// Gives up every operation under way.
+    pub(super) fn cancel_live(&mut self) {
+        let shared = &mut self.shared;
+        let step = match &mut self.state {
+            State::Closed(_) => None,
+            State::Opening(step) => {
+                if step.live().is_some_and(super::live::LiveOp::is_started) {
+                    shared.notify(Event::SessionLeakSuspected);
+                }
+                Some(step)
+            }
+            State::Open(open) => {
+                open.transfer.cancel_all(shared);
+                open.stage.step_mut()
+            }
+        };
+        if let Some(live) = step.and_then(Step::take_live) {
+            shared.cancel(live.id);
+        }
+    }
+
+    /// What a resume goes on from.
+    pub(super) fn saved(&self) -> Saved {
+        match &self.state {
+            State::Closed(ended) => ended.saved.clone(),
+            State::Opening(_) => Saved::Opening,
+            State::Open(open) => Saved::Open(SavedSession {
+                session: open.session.clone(),
+                expires: open.expires,
+                stored: open.transfer.stored.clone(),
+                receipts: open.transfer.receipts.clone(),
+                sent_to: open.transfer.sent_to,
+                doubt: open.transfer.doubt,
+                stage: match open.stage {
+                    Stage::Transferring | Stage::Probing(_) => SavedStage::Transferring,
+                    Stage::Finalizing(_) | Stage::Verifying(_) => SavedStage::FinalizeSent,
+                    Stage::Processing(_) => SavedStage::Processing,
+                    Stage::Aborting(_) => SavedStage::Aborting,
+                },
+            }),
+        }
+    }
+
+    /// Goes on from what was saved.
+    pub(super) fn restored(saved: Saved, shared: &Shared) -> State {
+        let SavedSession { session, expires, stored, receipts, sent_to, doubt, stage } = match saved {
+            Saved::Opening => return State::Opening(Step::at_once()),
+            Saved::Open(saved) => saved,
+        };
+        // What was sent and not acknowledged may be stored; sending it again is a repetition.
+        let doubt = if stored.tiles(shared.plan.total()) { doubt } else { Doubt::Repeated };
+        let transfer = Transfer::resumed(stored, receipts, sent_to, doubt, shared);
+        let stage = match stage {
+            SavedStage::Transferring if is_listed(&shared.profile) => Stage::Probing(Probing::new()),
+            SavedStage::Transferring => Stage::Transferring,
+            SavedStage::FinalizeSent => Stage::Verifying(Verifying::resumed()),
+            SavedStage::Processing => Stage::Processing(Polling::resumed(shared)),
+            SavedStage::Aborting => Stage::Aborting(Aborting::new(Purpose::Discard)),
+        };
+        State::Open(Box::new(Open { session, expires, transfer, repairs: 0, stage }))
+    }
+}
+
+/// Whether the server can list the segments it holds.
+const fn is_listed(profile: &Profile) -> bool {
+    use crate::profile::{Listing, Transfer};
+    match profile.transfer {
+        Transfer::Parts(parts) => matches!(parts.listing, Listing::Complete),
+        Transfer::Append(_) => true,
+    }
+}
+
+impl Stage {
+    pub(super) const fn phase(&self) -> Phase {
+        match self {
+            Self::Transferring => Phase::Transferring,
+            Self::Probing(_) => Phase::Probing,
+            Self::Finalizing(_) => Phase::Finalizing,
+            Self::Verifying(_) => Phase::Verifying,
+            Self::Processing(_) => Phase::Processing,
+            Self::Aborting(_) => Phase::Aborting,
+        }
+    }
+
+    /// The one operation of the stage; the transfer has many.
+    pub(super) const fn step_mut(&mut self) -> Option<&mut Step> {
+        match self {
+            Self::Transferring => None,
+            Self::Probing(probing) => Some(&mut probing.step),
+            Self::Finalizing(finalizing) => Some(&mut finalizing.step),
+            Self::Verifying(verifying) => Some(&mut verifying.step),
+            Self::Processing(polling) => Some(&mut polling.step),
+            Self::Aborting(aborting) => Some(&mut aborting.step),
+        }
+    }
+}
+
+impl State {
+    pub(super) const fn phase(&self) -> Phase {
+        match self {
+            Self::Opening(_) => Phase::Opening,
+            Self::Open(open) => open.stage.phase(),
+            Self::Closed(_) => Phase::Closed,
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! What every phase of an upload works with.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use super::credentials::{Credentials, Expired};
+use super::live::{LiveOp, Overdue};
+use super::persist::Persist;
+use crate::error::{ErrorKind, Violation};
+use crate::event::Event;
+use crate::failure::{Cut, Detail, Failure, Problem, ProblemKind, ServerError};
+use crate::io::Output;
+use crate::operation::{Action, OpId, Operation, OperationKind};
+use crate::outcome::{Outcome, Reply};
+use crate::pacer::Pacer;
+use crate::plan::Plan;
+use crate::policy::Policy;
+use crate::profile::Profile;
+use crate::retry::{Budget, Rng, backoff};
+use crate::spec::UploadSpec;
+use crate::time::{Delay, Timestamp};
+use crate::window::Window;
+
+/// What every phase of an upload works with: the plan, the policy, and the small machines that decide.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) spec: UploadSpec,
+    pub(super) profile: Profile,
+    pub(super) policy: Policy,
+    pub(super) plan: Plan,
+    /// The largest segment that the server is not known to refuse.
+    pub(super) ceiling: Option<u64>,
+    /// Sessions used, the present one included.
+    pub(super) sessions: u32,
+    /// Every source byte before this offset can be read.
+    pub(super) available: u64,
+    pub(super) credentials: Credentials,
+    pub(super) pacer: Pacer,
+    pub(super) window: Window,
+    pub(super) budget: Budget,
+    pub(super) persist: Persist,
+    pub(super) now: Timestamp,
+    /// When the upload began, moved on by every pause.
+    pub(super) started: Timestamp,
+    pub(super) paused_at: Option<Timestamp>,
+    /// Bytes sent at least once in this session: never goes back.
+    pub(super) sent_mark: u64,
+    /// Bytes acknowledged in this session: never goes back.
+    pub(super) stored_mark: u64,
+    pub(super) stats: Stats,
+    pub(super) out: VecDeque<Output>,
+    pub(super) rng: Rng,
+    pub(super) next_op: u64,
+}
+
+/// Counters; no behaviour depends on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Operations given out.
+    pub operations: u64,
+    /// Of these, tries beyond the first.
+    pub retries: u64,
+    /// Bytes of Appends given out beyond the first try of their segment in a session.
+    pub sent_again: u64,
+    /// Inputs about operations that were not under way (late, duplicate, unknown): they changed nothing.
+    pub ignored: u64,
+}
+
+/// How often a thing was tried in vain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tries {
+    pub(super) failures: u32,
+    pub(super) waits: u32,
+    pub(super) gone: u32,
+    pub(super) resets: u32,
+}
+
+impl Tries {
+    /// The number of the next attempt.
+    pub(super) const fn attempt(&self) -> u32 {
+        self.failures.saturating_add(self.waits).saturating_add(1)
+    }
+}
+
+/// Whether a failed try is charged to the upload's retry budget, or only to the operation's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Charge {
+    Upload,
+    Own,
+}
+
+impl Shared {
+    pub(super) fn notify(&mut self, event: Event) {
+        self.out.push_back(Output::Notify(event));
+    }
+
+    pub(super) fn cancel(&mut self, op: OpId) {
+        self.out.push_back(Output::Cancel(op));
+    }
+
+    /// Whether an operation of this kind may go out now. If only time stands in the way, [`Shared::ready_at`] tells
+    /// how much.
+    pub(super) fn is_ready(&self, kind: OperationKind) -> bool {
+        self.is_free() && self.pacer.ready_at(self.now, kind) <= self.now
+    }
+
+    /// When an operation of this kind that is due then may go out, if only time stands in the way.
+    pub(super) fn ready_at(&self, kind: OperationKind, due: Timestamp) -> Option<Timestamp> {
+        self.is_free().then(|| due.max(self.pacer.ready_at(self.now, kind)))
+    }
+
+    const fn is_free(&self) -> bool {
+        self.paused_at.is_none() && !self.credentials.is_refreshing()
+    }
+
+    /// Gives out an operation.
+    pub(super) fn perform(&mut self, attempt: u32, action: Action) -> LiveOp {
+        let id = OpId(self.next_op);
+        self.next_op += 1;
+        let operation = Operation { id, attempt, epoch: self.credentials.epoch(), action };
+        self.pacer.spend(self.now, operation.kind());
+        self.stats.operations += 1;
+        self.stats.retries += u64::from(attempt > 1);
+        let len = operation.payload().map_or(0, |range| range.len());
+        let live = LiveOp::new(id, operation.epoch, len);
+        self.out.push_back(Output::Perform(operation));
+        live
+    }
+
+    /// Takes in what an outcome says of rate limits and credentials.
+    pub(super) fn observe(&mut self, kind: OperationKind, outcome: &Outcome) {
+        if outcome.result.is_ok() {
+            self.credentials.accepted();
+        }
+        // A reset further away than anybody waits is no rate limit but nonsense.
+        let horizon = self.now.after(self.policy.retry.longest_wait);
+        let outcome = match outcome.pace {
+            Some(pace) if pace.reset > horizon => &outcome.clone().with_pace(None),
+            _ => outcome,
+        };
+        if let Err(Failure::Answered(Problem { after: Some(after), .. })) = &outcome.result
+            && after.until(self.now) > horizon
+        {
+            return;
+        }
+        if let Some(until) = self.pacer.observe(self.now, kind, outcome) {
+            self.notify(Event::Held { kind, until });
+        }
+    }
+
+    /// A try failed: gives the time of the next one, or what ends the upload.
+    pub(super) fn retry(
+        &mut self,
+        kind: OperationKind,
+        tries: &mut Tries,
+        failure: &Failure,
+        after: Option<Delay>,
+        charge: Charge,
+    ) -> Result<Timestamp, ErrorKind> {
+        tries.failures = tries.failures.saturating_add(1);
+        let charged = match charge {
+            Charge::Upload => tries.failures < self.policy.retry.attempts.get() && self.budget.take(),
+            Charge::Own => tries.failures < self.policy.processing.failures.get(),
+        };
+        if !charged {
+            return Err(exhausted(kind, tries.attempt() - 1, failure));
+        }
+        let wait = backoff(&self.policy.retry, tries.failures, &mut self.rng);
+        let at = self.at_the_earliest(kind, self.now.after(wait), after)?;
+        let (attempts, failure) = (tries.attempt() - 1, failure.clone());
+        self.notify(Event::Retrying { kind, attempts, at, failure });
+        Ok(at)
+    }
+
+    /// The server is not ready: gives the time of the next try, or what ends the upload.
+    pub(super) fn wait(
+        &mut self,
+        kind: OperationKind,
+        tries: &mut Tries,
+        failure: &Failure,
+        after: Option<Delay>,
+    ) -> Result<Timestamp, ErrorKind> {
+        tries.waits = tries.waits.saturating_add(1);
+        if tries.waits >= self.policy.retry.throttles.get() {
+            return Err(exhausted(kind, tries.attempt() - 1, failure));
+        }
+        let backoff = match after {
+            Some(_) => Duration::ZERO,
+            None => backoff(&self.policy.retry, tries.waits, &mut self.rng),
+        };
+        let at = self.at_the_earliest(kind, self.now.after(backoff), after)?;
+        if let Failure::Answered(Problem { kind: ProblemKind::Throttled, .. }) = failure {
+            self.pacer.hold(kind, at);
+        }
+        let (attempts, failure) = (tries.attempt() - 1, failure.clone());
+        self.notify(Event::Retrying { kind, attempts, at, failure });
+        Ok(at)
+    }
+
+    fn at_the_earliest(
+        &self,
+        kind: OperationKind,
+        at: Timestamp,
+        after: Option<Delay>,
+    ) -> Result<Timestamp, ErrorKind> {
+        let Some(until) = after.map(|after| after.until(self.now)) else { return Ok(at) };
+        if until > self.now.after(self.policy.retry.longest_wait) {
+            return Err(ErrorKind::Throttled { operation: kind, until });
+        }
+        Ok(at.max(until))
+    }
+
+    /// The credentials were refused: asks for new ones if that was not done yet. The operation goes once more, for
+    /// free.
+    pub(super) fn refresh(&mut self, live: &LiveOp, failure: &Failure) -> Result<(), ErrorKind> {
+        match self.credentials.expired(live.epoch, failure) {
+            Expired::Requeue => Ok(()),
+            Expired::Ask(epoch) => {
+                self.out.push_back(Output::Refresh { epoch });
+                Ok(())
+            }
+            Expired::GiveUp => Err(ErrorKind::Credentials { failure: failure.clone() }),
+        }
+    }
+
+    /// Whether the upload can begin anew in a further session.
+    pub(super) fn may_restart(&self) -> bool {
+        let rewindable = match self.spec.rewind {
+            crate::spec::Rewind::Possible => true,
+            crate::spec::Rewind::UntilReleased => self.stored_mark == 0,
+        };
+        rewindable && self.sessions < self.policy.sessions.get()
+    }
+
+    /// When the upload has taken too long.
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.started.after(self.policy.deadline)
+    }
+}
+
+/// A reply that is no answer to the operation, as a failure.
+pub(super) fn unexpected(kind: OperationKind, reply: &Reply) -> Failure {
+    let message = alloc::format!("{} is no answer to {kind}", reply.name());
+    Failure::answered(ProblemKind::Broken, ServerError::message(message))
+}
+
+/// A timeout, as a failure.
+pub(super) fn timed_out(overdue: Overdue) -> Failure {
+    let detail = match overdue {
+        Overdue::Stalled(after) => alloc::format!("no byte was taken for {} s", after.as_secs_f32()),
+        Overdue::Unanswered(after) => alloc::format!("no answer for {} s", after.as_secs_f32()),
+    };
+    Failure::Unknown { cut: Cut::TimedOut, detail: Detail::new(detail) }
+}
+
+/// All tries are used up.
+pub(super) fn exhausted(kind: OperationKind, attempts: u32, failure: &Failure) -> ErrorKind {
+    let failure = failure.clone();
+    match failure {
+        Failure::Answered(Problem { kind: ProblemKind::Broken, .. }) => {
+            ErrorKind::Protocol { operation: kind, violation: Violation::Unreadable(failure) }
+        }
+        Failure::NotSent { .. } | Failure::Unknown { .. } | Failure::Answered(_) => {
+            ErrorKind::Exhausted { operation: kind, attempts, failure }
+        }
+    }
+}

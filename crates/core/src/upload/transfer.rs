@@ -1,0 +1,518 @@
+//! The transfer of segments, parts family: which one goes next, and what becomes of each.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::live::LiveOp;
+use super::phase::Transition;
+use super::shared::{Charge, Shared, Tries, timed_out, unexpected};
+use crate::checkpoint::Doubt;
+use crate::error::{ErrorKind, Violation};
+use crate::event::{Event, SessionEnd};
+use crate::failure::Failure;
+use crate::io::Output;
+use crate::operation::{Action, Last, OpId, OperationKind};
+use crate::outcome::{Outcome, Reply};
+use crate::profile::{Finalize, Receipts, Uniformity};
+use crate::range::{Segment, SegmentIndex};
+use crate::ranges::RangeSet;
+use crate::retry::{Fate, Verdict, judge};
+use crate::spec::Rewind;
+use crate::time::Timestamp;
+use crate::token::{Receipt, Session};
+
+const KIND: OperationKind = OperationKind::Append;
+
+/// What is known of the segments of one session.
+#[derive(Clone, Debug)]
+pub(super) struct Transfer {
+    /// The bytes that the server acknowledged.
+    pub(super) stored: RangeSet,
+    /// The receipts, where Finalize wants them.
+    pub(super) receipts: BTreeMap<u32, Receipt>,
+    /// One more than the highest index ever sent.
+    pub(super) sent_to: u32,
+    /// Whether a segment that may have been stored was sent again.
+    pub(super) doubt: Doubt,
+    /// The first index that has not been considered yet.
+    cursor: u32,
+    /// One more than the highest index that may be stored: everything before it is frozen (invariant 3).
+    frozen_to: u32,
+    live: Vec<Live>,
+    /// Segments to be sent again; never more than the window has room for.
+    troubled: Vec<Troubled>,
+    trial: Trial,
+    /// Whether a segment of the present size was stored.
+    proven: bool,
+    /// The smallest size that was refused and not yet planned around.
+    refused: Option<u64>,
+}
+
+/// Whether the first segment of a new size has to go alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trial {
+    Over,
+    Alone,
+}
+
+#[derive(Clone, Debug)]
+struct Live {
+    op: LiveOp,
+    segment: Segment,
+    past: Past,
+}
+
+#[derive(Clone, Debug)]
+struct Troubled {
+    index: SegmentIndex,
+    due: Timestamp,
+    past: Past,
+}
+
+/// What happened to a segment so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Past {
+    tries: Tries,
+    sent: Sent,
+}
+
+/// Whether the server may hold a segment that was not acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Sent {
+    #[default]
+    NotDone,
+    Unknown,
+}
+
+impl Transfer {
+    /// Of a new session. A size that was learnt from a refusal is tried alone first.
+    pub(super) fn new(shared: &Shared) -> Self {
+        Self {
+            stored: RangeSet::new(),
+            receipts: BTreeMap::new(),
+            sent_to: 0,
+            doubt: Doubt::None,
+            cursor: 0,
+            frozen_to: 0,
+            live: Vec::new(),
+            troubled: Vec::new(),
+            trial: if shared.ceiling.is_some() { Trial::Alone } else { Trial::Over },
+            proven: false,
+            refused: None,
+        }
+    }
+
+    /// Of a session that goes on: everything sent before may be stored.
+    pub(super) fn resumed(
+        stored: RangeSet,
+        receipts: BTreeMap<u32, Receipt>,
+        sent_to: u32,
+        doubt: Doubt,
+        shared: &Shared,
+    ) -> Self {
+        Self { stored, receipts, sent_to, doubt, frozen_to: sent_to, ..Self::new(shared) }
+    }
+
+    pub(super) fn is_live(&self, op: OpId) -> bool {
+        self.live.iter().any(|live| live.op.id == op)
+    }
+
+    pub(super) fn live_mut(&mut self, op: OpId) -> Option<&mut LiveOp> {
+        self.live.iter_mut().map(|live| &mut live.op).find(|live| live.id == op)
+    }
+
+    pub(super) const fn is_quiet(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// Bytes of live Appends taken by the wire.
+    pub(super) fn sent_live(&self) -> u64 {
+        self.live.iter().map(|live| live.op.sent()).sum()
+    }
+
+    /// Gives up everything under way; what was started may be stored.
+    pub(super) fn cancel_all(&mut self, shared: &mut Shared) {
+        for live in core::mem::take(&mut self.live) {
+            shared.cancel(live.op.id);
+            if live.op.is_started() {
+                self.freeze(live.segment.index);
+            }
+        }
+    }
+
+    /// Takes back what was given out but not started; nothing of it can be stored.
+    pub(super) fn recall(&mut self, shared: &mut Shared) {
+        let (now, mut i) = (shared.now, 0);
+        while let Some(live) = self.live.get(i) {
+            if live.op.is_started() {
+                i += 1;
+                continue;
+            }
+            let Live { op, segment, past } = self.live.swap_remove(i);
+            shared.cancel(op.id);
+            self.troubled.push(Troubled { index: segment.index, due: now, past });
+        }
+    }
+
+    /// Forgets that anything is stored: the server lacks segments and can't say which.
+    pub(super) fn forget_all(&mut self) {
+        self.stored.clear();
+        self.receipts.clear();
+        self.troubled.clear();
+        self.cursor = 0;
+        self.doubt = Doubt::Repeated;
+    }
+
+    /// Takes over what the server says it holds, complete.
+    pub(super) fn replace(&mut self, stored: RangeSet, receipts: BTreeMap<u32, Receipt>, shared: &Shared) {
+        self.stored = stored;
+        self.receipts = receipts;
+        self.cursor = 0;
+        let stored = &self.stored;
+        self.troubled.retain(|t| shared.plan.segment(t.index).is_some_and(|s| !stored.contains(s.range)));
+        // What the list does not hold is not stored: sending it is no blind repetition.
+        for troubled in &mut self.troubled {
+            troubled.past.sent = Sent::NotDone;
+        }
+    }
+
+    /// Gives out what may go, and says when everything is there.
+    pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session) -> Transition {
+        if let Some(refused) = self.refused {
+            if !self.live.is_empty() {
+                return Transition::Stay;
+            }
+            self.refused = None;
+            if let Some(transition) = self.shrink(shared, refused) {
+                return transition;
+            }
+        }
+        if shared.persist.is_blocked() {
+            return Transition::Stay;
+        }
+        while self.has_room(shared) && shared.is_ready(KIND) {
+            let Some((segment, past)) = self.pick(shared) else { break };
+            self.send(shared, session, segment, past);
+        }
+        if self.live.is_empty() && self.troubled.is_empty() && self.stored.tiles(shared.plan.total()) {
+            return match shared.profile.finalize {
+                Finalize::Call { .. } => Transition::Finalize(Tries::default()),
+                Finalize::Implicit => Transition::Probe,
+            };
+        }
+        Transition::Stay
+    }
+
+    fn has_room(&self, shared: &Shared) -> bool {
+        let limit = match self.trial {
+            Trial::Over => shared.window.size(),
+            Trial::Alone => 1,
+        };
+        self.live.len() < limit as usize
+    }
+
+    /// The next segment to send: one that is due again, or a fresh one while few are in trouble.
+    fn pick(&mut self, shared: &Shared) -> Option<(Segment, Past)> {
+        let due = self.troubled.iter().enumerate().filter(|(_, t)| t.due <= shared.now);
+        if let Some((i, _)) = due.min_by_key(|(_, t)| t.index) {
+            let Troubled { index, past, .. } = self.troubled.swap_remove(i);
+            return Some((shared.plan.segment(index)?, past));
+        }
+        if self.troubled.len() >= shared.window.size() as usize {
+            return None;
+        }
+        let segment = self.next_fresh(shared)?;
+        if segment.range.end() > shared.available {
+            return None;
+        }
+        self.cursor = segment.index.get() + 1;
+        // Below what was sent before a resume, the server may hold it.
+        let sent = if segment.index.get() < self.frozen_to { Sent::Unknown } else { Sent::NotDone };
+        Some((segment, Past { sent, ..Past::default() }))
+    }
+
+    /// The first segment from the cursor on that is neither stored nor in trouble.
+    fn next_fresh(&self, shared: &Shared) -> Option<Segment> {
+        let mut index = self.cursor;
+        loop {
+            let segment = shared.plan.segment(SegmentIndex::new(index))?;
+            if let Some(held) =
+                self.stored.covering(segment.range.start()).filter(|_| !segment.range.is_empty())
+            {
+                index = shared.plan.index_at(held.end())?.get();
+            } else if self.troubled.iter().any(|t| t.index == segment.index)
+                || (segment.range.is_empty() && self.sent_to > 0)
+            {
+                index += 1;
+            } else {
+                return Some(segment);
+            }
+        }
+    }
+
+    fn send(&mut self, shared: &mut Shared, session: &Session, segment: Segment, past: Past) {
+        if past.sent == Sent::Unknown {
+            self.doubt = Doubt::Repeated;
+        }
+        if segment.index.get() < self.sent_to {
+            shared.stats.sent_again = shared.stats.sent_again.saturating_add(segment.range.len());
+        }
+        self.sent_to = self.sent_to.max(segment.index.get() + 1);
+        let last = if segment.range.end() == shared.plan.total() { Last::End } else { Last::More };
+        let action = Action::Append { session: session.clone(), segment, last };
+        let op = shared.perform(past.tries.attempt(), action);
+        self.live.push(Live { op, segment, past });
+    }
+
+    /// What became of an Append.
+    pub(super) fn answered(&mut self, shared: &mut Shared, op: OpId, outcome: Outcome) -> Answered {
+        let Some(i) = self.live.iter().position(|live| live.op.id == op) else { return Answered::NotOurs };
+        let limited = !self.has_room(shared);
+        let live = self.live.swap_remove(i);
+        Answered::Ours(match outcome.result {
+            Ok(Reply::Stored { receipt, expires }) => {
+                if let Err(kind) = self.store(shared, &live, receipt, limited) {
+                    return Answered::Ours(Transition::Fail(kind));
+                }
+                expires.map_or(Transition::Stay, |expires| Transition::Expires(expires.until(shared.now)))
+            }
+            Ok(Reply::Completed(result)) if self.completes(shared, &live) => Transition::Complete(result),
+            Ok(reply) => self.failed(shared, live, &unexpected(KIND, &reply)),
+            Err(failure) => self.failed(shared, live, &failure),
+        })
+    }
+
+    /// Gives up the Appends that are overdue.
+    pub(super) fn expire(&mut self, shared: &mut Shared) -> Transition {
+        let (now, timeouts) = (shared.now, shared.policy.timeouts);
+        let overdue = |live: &Live| live.op.overdue(now, &timeouts);
+        while let Some((i, why)) = self.live.iter().enumerate().find_map(|(i, l)| Some((i, overdue(l)?))) {
+            let live = self.live.swap_remove(i);
+            shared.cancel(live.op.id);
+            match self.failed(shared, live, &timed_out(why)) {
+                Transition::Stay => {}
+                transition => return transition,
+            }
+        }
+        Transition::Stay
+    }
+
+    /// Whether an object is complete with this Append, where the last one finalizes.
+    fn completes(&self, shared: &Shared, live: &Live) -> bool {
+        let mut stored = self.stored.clone();
+        stored.insert(live.segment.range);
+        shared.profile.finalize == Finalize::Implicit && stored.tiles(shared.plan.total())
+    }
+
+    fn store(
+        &mut self,
+        shared: &mut Shared,
+        live: &Live,
+        receipt: Option<Receipt>,
+        limited: bool,
+    ) -> Result<(), ErrorKind> {
+        let segment = live.segment;
+        match (shared.profile.finalize, receipt) {
+            (Finalize::Call { receipts: Receipts::Required }, None) => {
+                let violation = Violation::ReceiptMissing;
+                return Err(ErrorKind::Protocol { operation: KIND, violation });
+            }
+            (Finalize::Call { receipts: Receipts::Required }, Some(receipt)) => {
+                self.receipts.insert(segment.index.get(), receipt);
+            }
+            (Finalize::Call { receipts: Receipts::NotWanted } | Finalize::Implicit, _) => {}
+        }
+        self.freeze(segment.index);
+        self.trial = Trial::Over;
+        self.proven = true;
+        if self.stored.insert(segment.range) > 0 {
+            shared.budget.grew();
+        }
+        shared.persist.changed();
+        shared.stored_mark = shared.stored_mark.max(self.stored.bytes());
+        shared.sent_mark = shared.sent_mark.max(self.stored.bytes() + self.sent_live());
+        if shared.window.stored(shared.now, segment.range.len(), limited) {
+            let size = shared.window.size();
+            shared.notify(Event::Window { size });
+        }
+        match shared.spec.rewind {
+            Rewind::Possible => {}
+            Rewind::UntilReleased => shared.out.push_back(Output::Release(segment.range)),
+        }
+        shared.notify(Event::Stored(segment));
+        Ok(())
+    }
+
+    fn failed(&mut self, shared: &mut Shared, live: Live, failure: &Failure) -> Transition {
+        self.react(shared, live, failure).unwrap_or_else(Transition::Fail)
+    }
+
+    fn react(
+        &mut self,
+        shared: &mut Shared,
+        mut live: Live,
+        failure: &Failure,
+    ) -> Result<Transition, ErrorKind> {
+        let index = live.segment.index;
+        let due = match judge(KIND, failure, &shared.profile) {
+            Verdict::Stored(receipt) => {
+                self.store(shared, &live, receipt, false)?;
+                return Ok(Transition::Stay);
+            }
+            Verdict::Refused => {
+                return Err(ErrorKind::Refused { operation: KIND, failure: failure.clone() });
+            }
+            Verdict::Misconfigured => {
+                return Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() });
+            }
+            Verdict::Retry { after, fate } => {
+                if let Some(restart) = self.doubt_fate(shared, &mut live, fate) {
+                    return Ok(restart);
+                }
+                shared.retry(KIND, &mut live.past.tries, failure, after, Charge::Upload)?
+            }
+            Verdict::Wait { after } => {
+                self.trouble(shared);
+                shared.wait(KIND, &mut live.past.tries, failure, after)?
+            }
+            Verdict::Refresh => {
+                shared.refresh(&live.op, failure)?;
+                shared.now
+            }
+            Verdict::Gone => {
+                live.past.tries.gone += 1;
+                if live.past.tries.gone > 1 {
+                    return Ok(Transition::Restart(SessionEnd::Gone, None));
+                }
+                shared.retry(KIND, &mut live.past.tries, failure, None, Charge::Upload)?
+            }
+            Verdict::Shrink { ceiling } => {
+                let size = live.segment.range.len();
+                let below = size.saturating_sub(1);
+                let ceiling = ceiling.filter(|c| *c > 0).map_or(below, |c| c.min(below));
+                shared.ceiling = Some(shared.ceiling.map_or(ceiling, |known| known.min(ceiling)));
+                self.refused = Some(self.refused.map_or(size, |known| known.min(size)));
+                shared.now
+            }
+            Verdict::FindOut => {
+                self.freeze(index);
+                live.past.sent = Sent::Unknown;
+                let due = shared.retry(KIND, &mut live.past.tries, failure, None, Charge::Upload)?;
+                self.troubled.push(Troubled { index, due, past: live.past });
+                return Ok(Transition::Probe);
+            }
+            // No verdict on an Append (see the matrix of the judgement): the worst is assumed.
+            Verdict::Missing | Verdict::SizeMismatch | Verdict::NothingLeft => {
+                self.freeze(index);
+                live.past.sent = Sent::Unknown;
+                shared.retry(KIND, &mut live.past.tries, failure, None, Charge::Upload)?
+            }
+        };
+        self.troubled.push(Troubled { index, due, past: live.past });
+        Ok(Transition::Stay)
+    }
+
+    /// Takes in what the server may hold of a failed Append. A connection that is reset twice at a size that never
+    /// went through counts as a suspected "too large": the segment is frozen, so that takes a new session.
+    fn doubt_fate(&mut self, shared: &mut Shared, live: &mut Live, fate: Fate) -> Option<Transition> {
+        match fate {
+            Fate::NotDone => return None,
+            Fate::Unknown | Fate::UnknownAfterReset => {}
+        }
+        self.freeze(live.segment.index);
+        live.past.sent = Sent::Unknown;
+        self.trouble(shared);
+        if fate != Fate::UnknownAfterReset {
+            return None;
+        }
+        live.past.tries.resets += 1;
+        let size = live.segment.range.len();
+        if live.past.tries.resets != 2 || self.proven || !shared.may_restart() {
+            return None;
+        }
+        let ceiling = shared.ceiling.unwrap_or(u64::MAX).min(size.saturating_sub(1));
+        shared.plan.shrunk(0, &shared.profile.sizing, size / 2, ceiling).ok()?;
+        shared.ceiling = Some(ceiling);
+        Some(Transition::Restart(SessionEnd::Unplannable, None))
+    }
+
+    fn trouble(&self, shared: &mut Shared) {
+        if shared.window.troubled() {
+            let size = shared.window.size();
+            shared.notify(Event::Window { size });
+        }
+    }
+
+    /// Plans the rest smaller, if it can be done within this session; otherwise says what else.
+    fn shrink(&mut self, shared: &mut Shared, refused: u64) -> Option<Transition> {
+        let keep = self.frozen_to;
+        let ceiling = shared.ceiling.unwrap_or(u64::MAX).min(refused.saturating_sub(1));
+        let sizing = shared.profile.sizing;
+        let is_hole = |t: &Troubled| {
+            t.index.get() < keep
+                && shared.plan.segment(t.index).is_some_and(|segment| segment.range.len() > ceiling)
+        };
+        let uneven = sizing.uniformity == Uniformity::Uniform && keep > 0;
+        let planned =
+            if uneven || self.troubled.iter().any(is_hole) || self.has_untried_hole(shared, keep, ceiling) {
+                None
+            } else {
+                shared.plan.shrunk(keep, &sizing, refused / 2, ceiling).ok()
+            };
+        if let Some(plan) = planned {
+            let chunk_size = plan.chunk_size();
+            shared.plan = plan;
+            self.troubled.retain(|t| t.index.get() < keep);
+            self.cursor = self.cursor.min(keep);
+            self.sent_to = self.sent_to.min(keep);
+            self.trial = Trial::Alone;
+            self.proven = false;
+            shared.persist.changed();
+            shared.notify(Event::Replanned { chunk_size });
+            return None;
+        }
+        // Not within this session. Within a new one?
+        let smallest = match shared.plan.shrunk(0, &sizing, refused / 2, ceiling) {
+            Ok(plan) => plan.chunk_size(),
+            Err(smallest) => return Some(Transition::Fail(ErrorKind::TooLarge { refused, smallest })),
+        };
+        let otherwise = ErrorKind::TooLarge { refused, smallest };
+        Some(Transition::Restart(SessionEnd::Unplannable, Some(otherwise)))
+    }
+
+    /// Whether a segment below the frozen edge, not sent in this process yet, is too large.
+    fn has_untried_hole(&self, shared: &Shared, keep: u32, ceiling: u64) -> bool {
+        self.next_fresh(shared).is_some_and(|s| s.index.get() < keep && s.range.len() > ceiling)
+    }
+
+    const fn freeze(&mut self, index: SegmentIndex) {
+        if self.frozen_to <= index.get() {
+            self.frozen_to = index.get() + 1;
+        }
+    }
+
+    /// When something becomes due, or overdue.
+    pub(super) fn wake_at(&self, shared: &Shared) -> Option<Timestamp> {
+        let overdue = self.live.iter().filter_map(|live| live.op.wake_at()).min();
+        let may_send = self.has_room(shared) && !shared.persist.is_blocked() && self.refused.is_none();
+        let due = if may_send {
+            let troubled = self.troubled.iter().map(|t| t.due).min();
+            // A fresh one is due at once; only the pacer can stand in its way.
+            let fresh = self
+                .next_fresh(shared)
+                .filter(|s| s.range.end() <= shared.available)
+                .filter(|_| self.troubled.len() < shared.window.size() as usize)
+                .map(|_| shared.now);
+            troubled.into_iter().chain(fresh).min().and_then(|due| shared.ready_at(KIND, due))
+        } else {
+            None
+        };
+        overdue.into_iter().chain(due).min()
+    }
+}
+
+/// Whether an outcome belonged to a live Append, and what follows.
+pub(super) enum Answered {
+    Ours(Transition),
+    NotOurs,
+}
