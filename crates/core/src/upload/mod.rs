@@ -17,6 +17,7 @@ mod transfer;
 mod tests;
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use self::credentials::Credentials;
 use self::live::LiveOp;
@@ -192,13 +193,18 @@ impl Upload {
     pub fn checkpoint(&self) -> Checkpoint {
         let shared = &self.shared;
         let now = shared.paused_at.unwrap_or(shared.now);
+        // Whoever resumes what has ended grants it the deadline anew; a crash does not.
+        let elapsed = match &self.state {
+            State::Closed(_) => Duration::ZERO,
+            State::Opening(_) | State::Open(_) => now.since(shared.started),
+        };
         Checkpoint {
             version: CHECKPOINT_VERSION,
             seq: shared.persist.seq(),
             protocol: shared.profile.name.clone(),
             spec: shared.spec,
             plan: shared.plan.clone(),
-            elapsed: now.since(shared.started),
+            elapsed,
             sessions: shared.sessions,
             ceiling: shared.ceiling,
             state: self.saved(),
