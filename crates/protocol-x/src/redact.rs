@@ -51,7 +51,7 @@ fn secret_behind(name: &str, behind: &str) -> Option<(usize, usize)> {
     let name = name.to_ascii_lowercase();
     if matches!(name.as_str(), "bearer" | "basic") {
         let gap = prefix(behind, |c| c == ' ' || c == '+').len();
-        let secret = prefix(&behind[gap..], is_token_char).len();
+        let secret = prefix(&behind[gap..], is_value_char).len();
         return (gap > 0 && secret > 0).then_some((gap, secret));
     }
     let whole_line =
@@ -71,8 +71,7 @@ fn secret_behind(name: &str, behind: &str) -> Option<(usize, usize)> {
         // that takes more than the value, which is the safe side.
         prefix(value, |c| c != '\n' && c != '\r').len()
     } else {
-        prefix(value, |c| !matches!(c, '"' | '\'' | '\\' | '&' | ',' | ';' | '<' | '}') && !c.is_whitespace())
-            .len()
+        prefix(value, is_value_char).len()
     };
     (secret > 0).then_some((separator, secret))
 }
@@ -108,6 +107,11 @@ fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '~' | '+' | '%' | '=')
 }
 
+/// Characters of a value that has a name, whatever it is quoted by.
+fn is_value_char(c: char) -> bool {
+    !matches!(c, '"' | '\'' | '\\' | '&' | ',' | ';' | '<' | '}') && !c.is_whitespace()
+}
+
 /// The longest prefix whose characters all pass.
 fn prefix(text: &str, pass: impl Fn(char) -> bool) -> &str {
     let end = text.find(|c| !pass(c)).unwrap_or(text.len());
@@ -138,6 +142,7 @@ mod tests {
             "{\\\"Authorization\\\":\\\"Bearer Hunter2Hunter2\\\"}",
             "the token 'Bearer Hunter2Hunter2' was refused",
             "token=bearer+Hunter2Hunter2",
+            "Bearer eyJh.Hunter2Hunter2.x/y",
             "oauth_token=Hunter2Hunter2&oauth_nonce=Hunter2Hunter2",
             "oauth_token%3DHunter2Hunter2%26oauth_nonce%3dHunter2Hunter2",
             "oauth_signature=\"Hunter2Hunter2\"",

@@ -1,10 +1,12 @@
 //! Against the examples of the RFC and of X's documentation.
 
 use bytes::Bytes;
-use chunkwise_core::Timestamp;
+use chunkwise_core::{Action, ByteRange, Last, OpId, Operation, Segment, SegmentIndex, Session, Timestamp};
+use chunkwise_transport::http::Protocol as _;
 use http::{Method, Uri};
 
 use super::*;
+use crate::{Api, Category, Media, MediaType, XProtocol};
 
 /// The parameters of an `Authorization` header's example, then of a query and a form.
 fn parameters(protocol: &[(&str, &str)], query: &str, form: &str) -> Parameters {
@@ -138,6 +140,30 @@ fn forms_and_queries_are_signed_and_other_bodies_are_not() {
     assert_eq!(authorization(ADDRESS, "application/json", form("{}")), unsigned);
     let parts = RequestBody::Payload { head: Bytes::from_static(b"a=b"), tail: Bytes::new() };
     assert_eq!(authorization(ADDRESS, "multipart/form-data; boundary=x", parts), unsigned);
+}
+
+/// The header of the request that performs an action through v1.1.
+fn of_action(action: Action) -> String {
+    let x = XProtocol::new(Api::V1_1, Media::new(MediaType::MP4, Category::TweetVideo));
+    let operation = Operation { id: OpId::from_raw(1), attempt: 1, epoch: Default::default(), action };
+    let mut request = x.encode(&operation, &CONTEXT).unwrap();
+    oauth1().authorize(&mut request, &CONTEXT).unwrap();
+    request.headers[header::AUTHORIZATION].to_str().unwrap().to_owned()
+}
+
+#[test]
+fn of_an_upload_everything_but_the_segments_is_signed() {
+    let session = |id: &str| Session::new(id);
+    assert_ne!(of_action(Action::Init { total: Some(8) }), of_action(Action::Init { total: Some(9) }));
+    assert_ne!(
+        of_action(Action::Status { session: session("1") }),
+        of_action(Action::Status { session: session("2") })
+    );
+    let append = |index| {
+        let segment = Segment { index: SegmentIndex::new(index), range: ByteRange::at(0, 4) };
+        of_action(Action::Append { session: session("1"), segment, last: Last::More })
+    };
+    assert_eq!(append(0), append(1));
 }
 
 #[test]
