@@ -93,5 +93,5 @@ pub use media::{InvalidMediaType, MAX_ADDITIONAL_OWNERS, Media, MediaType, Shari
 pub use oauth1::{OAuth1, OAuth1Credentials};
 pub use problems::{ErrorRow, error_table};
 pub use profile::{MAX_SEGMENT, MAX_SEGMENTS};
-pub use protocol::{Api, XProtocol};
+pub use protocol::{Api, UnknownApi, XProtocol};
 pub use x_media::{Image, NotAMedia, Video, XMedia};

@@ -15,11 +15,12 @@ pub(crate) fn pace(headers: &HeaderMap) -> Option<Pace> {
     Some(Pace { remaining: window.remaining?, reset: window.reset? })
 }
 
-/// The wait that an answer asks for by `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3).
+/// The wait that an answer asks for by `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3). No seconds at all
+/// say nothing.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Delay> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     if let Some(secs) = lenient::text_uint(text) {
-        return Some(Delay::After(Duration::from_secs(secs)));
+        return (secs > 0).then_some(Delay::After(Duration::from_secs(secs)));
     }
     let date: SystemTime = httpdate::parse_http_date(text.trim()).ok()?;
     Some(Delay::At(Timestamp::EPOCH.after(date.duration_since(UNIX_EPOCH).ok()?)))
@@ -79,8 +80,10 @@ mod tests {
         assert_eq!(throttled(&both, NOW), Some(Delay::After(Duration::from_secs(7))));
         let date = headers(&[("retry-after", "Thu, 01 Jan 1970 00:20:00 GMT")]);
         assert_eq!(throttled(&date, NOW), Some(Delay::At(Timestamp::from_secs(1_200))));
-        let garbage = headers(&[("retry-after", "soon"), ("x-rate-limit-reset", "2000")]);
-        assert_eq!(throttled(&garbage, NOW), Some(Delay::At(Timestamp::from_secs(2_000))));
+        for nothing in ["soon", "0", "-5"] {
+            let reset = headers(&[("retry-after", nothing), ("x-rate-limit-reset", "2000")]);
+            assert_eq!(throttled(&reset, NOW), Some(Delay::At(Timestamp::from_secs(2_000))), "{nothing}");
+        }
     }
 
     #[test]

@@ -78,6 +78,11 @@ impl Media {
     pub const fn category(&self) -> Category {
         self.category
     }
+
+    /// The largest size that counts for it, in bytes.
+    pub const fn max_total(&self) -> u64 {
+        self.max_total
+    }
 }
 
 /// More additional owners than X takes.

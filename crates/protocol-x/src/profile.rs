@@ -47,3 +47,27 @@ pub(crate) fn profile(api: Api, media: &Media) -> Profile {
         abort: Abort::Unsupported,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Category, MediaType};
+
+    #[test]
+    fn the_largest_file_of_every_category_fits_into_the_segments() {
+        for category in Category::ALL {
+            let sizing = profile(Api::V2, &Media::new(MediaType::MP4, category)).sizing;
+            assert!(sizing.max * u64::from(sizing.max_count) >= sizing.max_total, "{category}");
+        }
+    }
+
+    #[test]
+    fn the_limit_is_the_callers_and_the_name_the_apis() {
+        let media = Media::new(MediaType::MP4, Category::TweetVideo);
+        assert_eq!(profile(Api::V2, &media).sizing.max_total, 536_870_912);
+        let more = media.with_max_total(5_000_000_000);
+        assert_eq!(profile(Api::V1_1, &more).sizing.max_total, 5_000_000_000);
+        let names = [Api::V2, Api::V1_1].map(|api| (profile(api, &more).name, api.name().parse()));
+        assert_eq!(names, [("x-v2".into(), Ok(Api::V2)), ("x-v1.1".into(), Ok(Api::V1_1))]);
+    }
+}

@@ -1,6 +1,7 @@
 //! The protocol: one value is one upload's destination.
 
 use std::fmt;
+use std::str::FromStr;
 
 use chunkwise_core::{Operation, Outcome, Profile, Timestamp};
 use chunkwise_transport::http::{EncodeContext, EncodeError, Protocol, Request, Response};
@@ -40,6 +41,19 @@ impl fmt::Display for Api {
         f.write_str(self.name())
     }
 }
+
+impl FromStr for Api {
+    type Err = UnknownApi;
+
+    fn from_str(name: &str) -> Result<Self, UnknownApi> {
+        [Self::V2, Self::V1_1].into_iter().find(|api| api.name() == name).ok_or(UnknownApi)
+    }
+}
+
+/// A name that is none of X's upload APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no such API of X; there are v2 and v1.1")]
+pub struct UnknownApi;
 
 /// X's media upload as a pure codec. One value is one upload's destination: an API, a place, and what the media is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,6 +26,8 @@ pub(crate) struct Said {
     parameters: Vec<String>,
     /// Messages, titles, details and types in lower case.
     words: String,
+    /// Messages and details, each in lower case without anything but letters and digits.
+    sentences: Vec<String>,
     /// For people and logs.
     pub(crate) server: ServerError,
 }
@@ -71,7 +73,7 @@ impl Said {
     ///
     /// X's exact words for a session that is gone are not known (X fact sheet §8.4), so every way to say it counts:
     /// code 34, a not-found problem, a complaint about the id as a parameter (ours is always well-formed), or a
-    /// sentence about the media id and its end.
+    /// sentence about the media id and its end (and not about a segment).
     pub(crate) fn names_unknown_media(&self) -> bool {
         if self.has_code(&[34])
             || self.has_phrase(&["badrequest: not found", "problems/resource-not-found"])
@@ -79,11 +81,12 @@ impl Said {
         {
             return true;
         }
-        let dense: String = self.words.chars().filter(|c| c.is_alphanumeric()).collect();
-        dense.contains("mediaid")
-            && ["invalid", "notvalid", "expired", "notfound", "notexist", "unknown"]
-                .iter()
-                .any(|end| dense.contains(end))
+        let ends = ["invalid", "notvalid", "expired", "notfound", "notexist", "unknown"];
+        self.sentences.iter().any(|sentence| {
+            sentence.contains("mediaid")
+                && !sentence.contains("segment")
+                && ends.iter().any(|end| sentence.contains(end))
+        })
     }
 }
 
@@ -202,7 +205,9 @@ impl Reading {
             request_id: kept(request_id(response.headers())),
             raw: kept(body.trim()),
         });
-        Said { codes: self.codes, parameters: self.parameters, words: self.words, server }
+        let dense = |text: &String| text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+        let sentences = self.messages.iter().map(dense).collect();
+        Said { codes: self.codes, parameters: self.parameters, words: self.words, sentences, server }
     }
 }
 
