@@ -1,0 +1,122 @@
+//! Everything that can be set, with its default.
+//!
+//! Two kinds of default: what X documents, and, where X documents nothing, the strictest behaviour that clients in the
+//! field can live with. The second kind is gathered in [`Undocumented`].
+
+mod access;
+mod limits;
+mod rates;
+mod undocumented;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use access::{
+    Access, AccessMode, BearerToken, OAuth1Account, Secret, SignatureTime, TokenKind, credentials, scope,
+};
+pub use limits::{Limits, SizeLimits};
+pub use rates::{Enforcement, RateLimit, RateLimits, RetryAfter, ThrottleBody, V1Rates, V2Rates};
+pub use undocumented::{
+    AppendAnswer, DuplicateSegment, FinalizeBody, Gap, ProcessingErrorInV2, SecondFinalize, SuccessStatus,
+    Undocumented, UnknownSession,
+};
+
+use crate::faults::FaultPlan;
+use crate::processing::Processing;
+
+/// Where the sandbox listens and where it keeps what it is given. Read once, when it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// Plain HTTP. Default `127.0.0.1:0`: a free port of the loopback interface.
+    pub http: SocketAddr,
+    /// HTTPS. Default `127.0.0.1:0`; `None`: no HTTPS.
+    pub https: Option<SocketAddr>,
+    /// Where media go, in a directory of their own that is removed in the end. Default: the system's directory for
+    /// temporary files.
+    pub directory: Option<PathBuf>,
+    /// Where the certificate of the sandbox's own authority is written, as PEM. Default: beside the media.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { http: any_port, https: Some(any_port), directory: None, ca_file: None }
+    }
+}
+
+/// How long things live, by the sandbox's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lifetimes {
+    /// From INIT until all bytes must have arrived. Default 86,400 s (X fact sheet §1.1; 15 days were seen too, §2.2).
+    pub session_secs: u64,
+    /// From FINALIZE until the media can no longer be posted. Default 86,400 s (X fact sheet §2.2).
+    pub media_secs: u64,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        Self { session_secs: 86_400, media_secs: 86_400 }
+    }
+}
+
+/// Everything. As JSON or TOML every part may be left out; an unknown name is an error.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Read once, at the start.
+    pub listen: Listen,
+    /// Who may come in.
+    pub access: Access,
+    /// Sizes and counts.
+    pub limits: Limits,
+    /// Session and media expiry.
+    pub lifetimes: Lifetimes,
+    /// Rate limits and the 429 answer.
+    pub rates: RateLimits,
+    /// What X leaves undocumented.
+    pub undocumented: Undocumented,
+    /// What happens after FINALIZE.
+    pub processing: Processing,
+    /// What goes wrong.
+    pub faults: FaultPlan,
+    /// How many requests the log keeps, the newest. Default 100,000.
+    pub log_entries: LogEntries,
+}
+
+/// How many requests the log keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LogEntries(pub usize);
+
+impl Default for LogEntries {
+    fn default() -> Self {
+        Self(100_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_settings_are_the_defaults_and_round_trip() {
+        let defaults = Settings::default();
+        assert_eq!(serde_json::from_str::<Settings>("{}").unwrap(), defaults);
+        let text = serde_json::to_string(&defaults).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), defaults);
+        assert!(serde_json::from_str::<Settings>(r#"{"limitz":{}}"#).is_err());
+    }
+
+    #[test]
+    fn debug_output_holds_no_secret() {
+        let shown = format!("{:?}", Settings::default());
+        for secret in [credentials::USER_TOKEN, credentials::CONSUMER_SECRET, credentials::ACCESS_SECRET] {
+            assert!(!shown.contains(secret), "{secret}");
+        }
+    }
+}
