@@ -192,3 +192,56 @@ async fn finish_sending(connection: &mut Connection) -> bool {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use chunkwise_core::NotSent;
+    use chunkwise_transport::Payload;
+    use chunkwise_transport::http::RequestBody;
+    use socket2::SockRef;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::connect::Connector;
+    use crate::origin::Origin;
+    use crate::trust::Trust;
+
+    /// The pool would have thrown such a connection away; between its look and the first write it can still die.
+    #[tokio::test]
+    async fn a_connection_that_died_before_the_first_byte_has_sent_nothing() {
+        for resets in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/", listener.local_addr().unwrap());
+            let origin = Origin::of(&url.parse().unwrap()).unwrap();
+            let connector = Connector::new(Trust::platform(), Duration::from_secs(5));
+            let connection = connector.connect(&origin, None).await.unwrap();
+            let (mut server, _) = listener.accept().await.unwrap();
+            if resets {
+                SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
+                drop(server);
+            } else {
+                SockRef::from(&server).shutdown(std::net::Shutdown::Write).unwrap();
+                // Kept, to see whether a byte arrives.
+                tokio::spawn(async move { assert_eq!(server.read(&mut [0]).await.unwrap(), 0) });
+            }
+            while connection.is_alive() {
+                tokio::task::yield_now().await;
+            }
+            // The runtime must have heard of it as well.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let body = Body::new(
+                RequestBody::Payload { head: Bytes::new(), tail: Bytes::new() },
+                Payload::from_bytes(Bytes::from_static(b"payload")),
+            );
+            let mut request = Request::new(body);
+            *request.method_mut() = http::Method::POST;
+            match exchange(connection, request).await {
+                Err(BackendError::NotSent { cause: NotSent::Unreachable, source }) => {
+                    assert!(source.to_string().contains("before a byte of the request was sent"), "{source}");
+                }
+                other => panic!("resets: {resets}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What holds for every backend, with hyper.
+#![cfg(test)]
 
-#[cfg(test)]
 mod support;
 
 use chunkwise_hyper::HyperBackend;

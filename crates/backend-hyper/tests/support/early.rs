@@ -1,9 +1,11 @@
 //! Refusals that come while the body is still being sent, many times over: they are races.
 
+use std::time::Duration;
+
 use chunkwise_transport::http::Backend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::server::{Server, read_head, reset};
+use super::server::{Received, Server, read_head, reset};
 use super::{exchange, post_sized};
 
 const REFUSAL: &str = "HTTP/1.1 413 Payload Too Large\r\nContent-Length: 9\r\n\r\ntoo large";
@@ -13,7 +15,7 @@ pub const ROUNDS: usize = 50;
 /// What the server does after its refusal.
 #[derive(Clone, Copy, Debug)]
 pub enum Then {
-    /// It reads on to the end.
+    /// It reads on to the end of the body, and then waits for another request.
     Drain,
     /// It closes with the body unread, which makes the kernel send a reset.
     Close,
@@ -26,20 +28,24 @@ pub enum Then {
 /// In how many of [`ROUNDS`] the refusal was seen, whole.
 pub async fn refusals_seen(backend: &dyn Backend, then: Then) -> usize {
     let server = Server::start(move |mut stream, _| async move {
-        if read_head(&mut stream).await.is_none() {
-            return;
-        }
-        let mut some = [0; 4096];
-        let _ = stream.read(&mut some).await;
-        stream.write_all(REFUSAL.as_bytes()).await.unwrap();
-        match then {
-            Then::Drain => drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await),
-            Then::Close => drop(stream),
-            Then::Reset => reset(stream),
-            Then::LingerThenReset => {
-                stream.shutdown().await.unwrap();
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-                reset(stream);
+        while let Some(head) = read_head(&mut stream).await {
+            let received = Received { head, body: Vec::new() };
+            let length = received.header("content-length")[0].parse::<u64>().unwrap();
+            stream.write_all(REFUSAL.as_bytes()).await.unwrap();
+            match then {
+                Then::Drain => {
+                    let mut body = (&mut stream).take(length);
+                    if tokio::io::copy(&mut body, &mut tokio::io::sink()).await.is_err() {
+                        return;
+                    }
+                }
+                Then::Close => return drop(stream),
+                Then::Reset => return reset(stream),
+                Then::LingerThenReset => {
+                    stream.shutdown().await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    return reset(stream);
+                }
             }
         }
     })

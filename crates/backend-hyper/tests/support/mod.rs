@@ -1,6 +1,13 @@
 //! What the tests of every backend share: a server of a few lines over a real socket, requests for it, and the cases
 //! that hold for any backend.
-#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    unused_macros,
+    clippy::allow_attributes,
+    reason = "each test file uses a part of it"
+)]
 
 pub mod cases;
 pub mod early;

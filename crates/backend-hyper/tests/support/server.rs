@@ -30,6 +30,8 @@ impl Server {
         let accepting = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                // Or a reset would throw away what waits for an acknowledgement.
+                stream.set_nodelay(true).unwrap();
                 let number = count.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(serve(stream, number));
             }
