@@ -2,10 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures::task::AtomicWaker;
 use http_body::{Frame, SizeHint};
 
 use super::RequestBody;
@@ -22,19 +23,35 @@ pub struct Body {
     end: SendingEnd,
 }
 
-/// A switch that ends the sending of a body, for backends that see an early answer: the next frame asked for is an
-/// error, so that the connection is dropped and the rest of the segment is not sent in vain.
+/// A switch that ends the sending of a body, for backends that see an early answer: the rest of the segment is not
+/// sent in vain.
+///
+/// It has two steps, because an HTTP stack drops its connection as soon as a body fails, and with it what it has not
+/// read yet of the answer: [`hold`](Self::hold) when the head of the answer is there, [`end`](Self::end) when its
+/// body is.
 #[derive(Clone, Debug, Default)]
-pub struct SendingEnd(Arc<AtomicBool>);
+pub struct SendingEnd(Arc<Switch>);
+
+#[derive(Debug, Default)]
+struct Switch {
+    step: AtomicU8,
+    sender: AtomicWaker,
+}
+
+const HELD: u8 = 1;
+const ENDED: u8 = 2;
 
 impl SendingEnd {
-    /// Ends the sending.
-    pub fn end(&self) {
-        self.0.store(true, Ordering::Release);
+    /// Gives no further frame; the body waits, and the connection stays for the rest of the answer.
+    pub fn hold(&self) {
+        self.0.step.fetch_max(HELD, Ordering::AcqRel);
     }
 
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    /// Ends the sending: the frame that is waited for, or the next one asked for, is an error, so that the connection
+    /// is dropped.
+    pub fn end(&self) {
+        self.0.step.store(ENDED, Ordering::Release);
+        self.0.sender.wake();
     }
 }
 
@@ -74,8 +91,14 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, PayloadError>>> {
         let this = &mut *self;
-        if this.end.is_set() {
-            return Poll::Ready(Some(Err(PayloadError::new("the answer came before the end of the body"))));
+        this.end.0.sender.register(cx.waker());
+        match this.end.0.step.load(Ordering::Acquire) {
+            ENDED => {
+                let reason = "the answer came before the end of the body";
+                return Poll::Ready(Some(Err(PayloadError::new(reason))));
+            }
+            HELD => return Poll::Pending,
+            _ => {}
         }
         if !this.head.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.head)))));
@@ -129,6 +152,35 @@ mod tests {
     fn a_body_of_bytes_takes_no_payload() {
         let body = Body::new(RequestBody::Bytes(Bytes::from_static(b"{}")), payload());
         assert_eq!(collect(body).unwrap(), "{}");
+    }
+
+    #[test]
+    fn held_sending_waits_and_its_end_wakes_it() {
+        let mut body = Body::new(RequestBody::Payload { head: Bytes::new(), tail: Bytes::new() }, payload());
+        let (waker, woken) = counting_waker();
+        let mut cx = Context::from_waker(&waker);
+        let end = body.sending_end();
+        end.hold();
+        assert!(http_body::Body::poll_frame(Pin::new(&mut body), &mut cx).is_pending());
+        end.end();
+        assert!(woken.load(Ordering::Relaxed) > 0);
+        end.hold();
+        assert!(matches!(
+            http_body::Body::poll_frame(Pin::new(&mut body), &mut cx),
+            Poll::Ready(Some(Err(_)))
+        ));
+    }
+
+    /// A waker that counts.
+    fn counting_waker() -> (std::task::Waker, Arc<AtomicU8>) {
+        struct Counter(Arc<AtomicU8>);
+        impl std::task::Wake for Counter {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let count = Arc::<AtomicU8>::default();
+        (std::task::Waker::from(Arc::new(Counter(Arc::clone(&count)))), count)
     }
 
     #[test]
