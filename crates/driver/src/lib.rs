@@ -1,1 +1,49 @@
-//! Runs uploads over a Transport: sources, checkpoints, byte budget, progress.
+//! Runs uploads over a [`Transport`](chunkwise_transport::Transport): sources, checkpoints, byte budget, progress.
+//!
+//! A [`Driver`] holds what the uploads of a process share: one byte budget, one bandwidth cap, the pace of every
+//! account, and the checkpoint store. [`Driver::start`] and [`Driver::resume`] give an [`UploadHandle`] each.
+//! Every decision (what to send, when to try again, when to give up) is the engine's,
+//! [`chunkwise_core::Upload`]; the driver does what it says.
+
+mod account;
+mod budget;
+mod checkpoint;
+mod clock;
+mod driver;
+mod error;
+mod frames;
+mod handle;
+mod operation;
+mod rate;
+mod run;
+mod source;
+#[cfg(test)]
+mod testing;
+
+use std::io;
+
+pub use budget::BudgetUse;
+pub use checkpoint::{
+    CheckpointStore, Claim, DirectoryStore, Driven, InvalidUploadId, Listed, MemoryStore, Place,
+    RECORD_VERSION, Record, SourceBinding, StoreError, UploadId,
+};
+pub use driver::{Driver, DriverBuilder, ResumeRequest, UploadRequest};
+pub use error::{BuildError, DriverError, Left, StartError};
+pub use handle::{Events, UploadControl, UploadHandle};
+pub use source::{
+    Availability, BytesSource, FileSource, Fingerprint, GrowingFile, GrowthHandle, Sha256, Source,
+    SourceChange, SourceError, digest,
+};
+
+/// Runs what blocks on a thread made for that, under the caller's span.
+fn spawn_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work))
+}
+
+/// The same, awaited; an error means that it panicked or that the runtime is going down.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    spawn_blocking(work).await.map_err(io::Error::other)
+}

@@ -1,0 +1,390 @@
+//! The driver: what the uploads of a process share.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chunkwise_core::{Policy, Upload};
+use chunkwise_transport::Transport;
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::account::Accounts;
+use crate::budget::{BudgetUse, ByteBudget};
+use crate::checkpoint::{
+    CheckpointStore, Claim, Driven, Listed, MemoryStore, Record, SourceBinding, StoreError, UploadId,
+};
+use crate::clock::Clock;
+use crate::error::{BuildError, StartError};
+use crate::handle::{UploadControl, UploadHandle};
+use crate::operation::Performer;
+use crate::rate::RateLimit;
+use crate::run::{Ledger, Run, Signals};
+use crate::source::{Fingerprint, Source, SourceError};
+
+/// How many events a slow listener may fall behind.
+const EVENTS: usize = 256;
+
+/// Runs uploads. Clones are the same driver; uploads go on when the last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Driver(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    budget: Arc<ByteBudget>,
+    read_ahead: u32,
+    limit: Option<Arc<RateLimit>>,
+    store: Arc<dyn CheckpointStore>,
+    accounts: Accounts,
+    clock: Clock,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    running: AtomicUsize,
+}
+
+/// Settings of a [`Driver`].
+#[derive(Clone, Debug)]
+pub struct DriverBuilder {
+    byte_budget: usize,
+    frame_size: usize,
+    read_ahead: u32,
+    limit_rate: Option<NonZeroU64>,
+    checkpoints: Arc<dyn CheckpointStore>,
+}
+
+impl Default for DriverBuilder {
+    fn default() -> Self {
+        Self {
+            byte_budget: 16 << 20,
+            frame_size: 256 << 10,
+            read_ahead: 4,
+            limit_rate: None,
+            checkpoints: Arc::new(MemoryStore::default()),
+        }
+    }
+}
+
+impl DriverBuilder {
+    /// How many bytes of sources may be in memory at once, for all uploads together. Default 16 MiB. It is rounded
+    /// down to whole frames.
+    #[must_use]
+    pub const fn byte_budget(mut self, bytes: usize) -> Self {
+        self.byte_budget = bytes;
+        self
+    }
+
+    /// In what pieces sources are read and sent, in bytes. Default 256 KiB.
+    #[must_use]
+    pub const fn frame_size(mut self, bytes: usize) -> Self {
+        self.frame_size = bytes;
+        self
+    }
+
+    /// How many frames one Append may hold at once, read ahead or in the write buffers of the HTTP stack. Default 4.
+    ///
+    /// A transport must let go of the frames it was given before it is given more than this.
+    #[must_use]
+    pub const fn read_ahead(mut self, frames: u32) -> Self {
+        self.read_ahead = frames;
+        self
+    }
+
+    /// The most bytes of sources sent in a second, for all uploads together. Default: no limit.
+    #[must_use]
+    pub const fn limit_rate(mut self, bytes_per_second: Option<NonZeroU64>) -> Self {
+        self.limit_rate = bytes_per_second;
+        self
+    }
+
+    /// Where checkpoints are kept. Default: in memory, for as long as the process runs.
+    #[must_use]
+    pub fn checkpoints(mut self, store: impl CheckpointStore) -> Self {
+        self.checkpoints = Arc::new(store);
+        self
+    }
+
+    /// The driver.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if no frame fits the byte budget, or none may be read.
+    pub fn build(self) -> Result<Driver, BuildError> {
+        let Self { byte_budget, frame_size, read_ahead, limit_rate, checkpoints } = self;
+        if frame_size == 0 || frame_size > byte_budget {
+            return Err(BuildError::FrameSize { frame_size, byte_budget });
+        }
+        if read_ahead == 0 {
+            return Err(BuildError::ReadAhead);
+        }
+        let frames = u32::try_from(byte_budget / frame_size).unwrap_or(u32::MAX);
+        Ok(Driver(Arc::new(Shared {
+            budget: ByteBudget::new(frames, frame_size),
+            read_ahead,
+            limit: limit_rate.map(|rate| Arc::new(RateLimit::new(rate))),
+            store: checkpoints,
+            accounts: Accounts::default(),
+            clock: Clock::start(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            running: AtomicUsize::new(0),
+        })))
+    }
+}
+
+/// An upload to be started.
+#[derive(Clone)]
+pub struct UploadRequest {
+    /// Where the bytes come from.
+    pub source: Arc<dyn Source>,
+    /// Where they go.
+    pub transport: Arc<dyn Transport>,
+    /// What the caller wants. Default: [`Policy::default`].
+    pub policy: Policy,
+    /// The upload's name. Default: a new one.
+    pub id: Option<UploadId>,
+    /// The destination in words of the caller's, kept with the checkpoint for whoever resumes it: what is needed to
+    /// make the transport again. It must not hold a secret. Default: null.
+    pub destination: serde_json::Value,
+    /// The seed of the engine's jitter. Default: a random one.
+    pub seed: Option<u64>,
+}
+
+impl UploadRequest {
+    /// Of this source over this transport, with defaults.
+    pub fn new(source: impl Source, transport: Arc<dyn Transport>) -> Self {
+        let (policy, destination) = (Policy::default(), serde_json::Value::Null);
+        Self { source: Arc::new(source), transport, policy, id: None, destination, seed: None }
+    }
+}
+
+/// An upload to be resumed.
+#[derive(Clone)]
+pub struct ResumeRequest {
+    /// Its name.
+    pub id: UploadId,
+    /// Where the bytes come from. Without one, only what needs no bytes can go on: processing, or an abort that is
+    /// still owed.
+    pub source: Option<Arc<dyn Source>>,
+    /// Where they go.
+    pub transport: Arc<dyn Transport>,
+    /// What the caller wants now. Default: [`Policy::default`].
+    pub policy: Policy,
+    /// The seed of the engine's jitter. Default: a random one.
+    pub seed: Option<u64>,
+}
+
+impl ResumeRequest {
+    /// Of this upload from this source over this transport, with defaults.
+    pub fn new(id: UploadId, source: Option<Arc<dyn Source>>, transport: Arc<dyn Transport>) -> Self {
+        Self { id, source, transport, policy: Policy::default(), seed: None }
+    }
+}
+
+impl fmt::Debug for UploadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadRequest")
+            .field("source", &self.source.name())
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ResumeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = self.source.as_ref().map(|source| source.name());
+        f.debug_struct("ResumeRequest").field("id", &self.id).field("source", &source).finish_non_exhaustive()
+    }
+}
+
+impl Driver {
+    /// Settings, with defaults to begin with.
+    pub fn builder() -> DriverBuilder {
+        DriverBuilder::default()
+    }
+
+    /// Starts an upload. Its first checkpoint is written before this returns, so that a store that can't be written
+    /// to is found out before anything is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; then nothing was sent and nothing is left behind.
+    pub async fn start(&self, request: UploadRequest) -> Result<UploadHandle, StartError> {
+        let shared = &*self.0;
+        let UploadRequest { source, transport, policy, id, destination, seed } = request;
+        if shared.shutdown.is_cancelled() {
+            return Err(StartError::ShutDown);
+        }
+        let now = shared.clock.now();
+        let seed = seed.map_or_else(getrandom::u64, Ok)?;
+        let upload = Upload::new(now, source.spec(), transport.profile(), policy, seed)?;
+        let binding = SourceBinding::new(source.path(), fingerprint(&source).await?);
+        let (id, named) = match id {
+            Some(id) => (id, true),
+            None => (UploadId::generate(now)?, false),
+        };
+        let claim: Arc<dyn Claim> = shared.store.claim(&id).await?.into();
+        if named && !matches!(claim.load().await, Err(StoreError::NotFound { .. })) {
+            return Err(StartError::Exists { id });
+        }
+        let ledger = ledger(claim, id, now, binding, destination);
+        ledger.claim.save(ledger.record(now, upload.checkpoint())).await?;
+        Ok(self.run(upload, Some(source), transport, ledger))
+    }
+
+    /// Goes on with an upload from its checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; then nothing was sent and the checkpoint is as it was.
+    pub async fn resume(&self, request: ResumeRequest) -> Result<UploadHandle, StartError> {
+        let shared = &*self.0;
+        let ResumeRequest { id, source, transport, policy, seed } = request;
+        if shared.shutdown.is_cancelled() {
+            return Err(StartError::ShutDown);
+        }
+        let claim: Arc<dyn Claim> = shared.store.claim(&id).await?.into();
+        let Record { created_at, source: mut binding, destination, checkpoint, .. } = claim.load().await?;
+        if let Some(source) = source.as_ref().filter(|_| checkpoint.needs_source()) {
+            let fingerprint = fingerprint(source).await?;
+            if let Some(change) = fingerprint.difference(&binding.fingerprint) {
+                return Err(StartError::SourceChanged { id, source_name: source.name(), change });
+            }
+            binding = SourceBinding::new(source.path(), fingerprint);
+        }
+        let seed = seed.map_or_else(getrandom::u64, Ok)?;
+        let upload = Upload::resume(shared.clock.now(), checkpoint, transport.profile(), policy, seed)
+            .map_err(|error| StartError::Resume { id: id.clone(), error })?;
+        Ok(self.run(upload, source, transport, ledger(claim, id, created_at, binding, destination)))
+    }
+
+    fn run(
+        &self,
+        upload: Upload,
+        source: Option<Arc<dyn Source>>,
+        transport: Arc<dyn Transport>,
+        ledger: Ledger,
+    ) -> UploadHandle {
+        let shared = Arc::clone(&self.0);
+        let pace = shared.accounts.pace(transport.account());
+        let (control, wishes) = UploadControl::new();
+        let (events, first_events) = broadcast::channel(EVENTS);
+        let (progress, progress_receiver) = watch::channel(upload.progress());
+        let signals = Signals {
+            wishes: Some(wishes),
+            shutdown: Some(shared.shutdown.clone()),
+            availability: source.as_ref().and_then(|source| source.availability()),
+            holds: pace.holds(),
+        };
+        let performer = Performer {
+            transport,
+            source,
+            budget: Arc::clone(&shared.budget),
+            read_ahead: shared.read_ahead,
+            limit: shared.limit.clone(),
+            pace,
+            clock: shared.clock,
+        };
+        let id = ledger.id.clone();
+        let span = tracing::info_span!("upload", id = id.as_str());
+        let weak_events = events.downgrade();
+        let run = Run::new(upload, Arc::new(performer), ledger, signals, events, progress);
+        shared.running.fetch_add(1, Ordering::Relaxed);
+        let running = Running(Arc::clone(&shared));
+        let task = shared.tasks.spawn(
+            async move {
+                let _running = running;
+                run.run().await
+            }
+            .instrument(span),
+        );
+        UploadHandle::new(id, control, progress_receiver, (weak_events, first_events), task)
+    }
+
+    /// Every upload of which there is a checkpoint, the damaged ones included, by id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store can't be read.
+    pub async fn uploads(&self) -> Result<Vec<Listed>, StoreError> {
+        self.0.store.list().await
+    }
+
+    /// Removes the checkpoint of an upload, be it damaged or not, without telling the server: its session stays
+    /// until it expires. To have the server forget it as well, resume it and cancel it to be discarded.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] if the upload is running, or why the checkpoint can't be removed.
+    pub async fn forget(&self, id: &UploadId) -> Result<(), StoreError> {
+        self.0.store.claim(id).await?.delete().await
+    }
+
+    /// Removes the checkpoints of uploads whose session expired longer than `keep` ago: the server has forgotten
+    /// them. Says which. Damaged ones and those that are running stay.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store can't be read or written.
+    pub async fn forget_expired(&self, keep: Duration) -> Result<Vec<UploadId>, StoreError> {
+        let now = self.0.clock.now();
+        let mut forgotten = Vec::new();
+        for listed in self.uploads().await? {
+            let expired =
+                listed.record.is_ok_and(|record| record.expires_at.is_some_and(|at| at.after(keep) <= now));
+            if !expired || listed.driven == Driven::Running {
+                continue;
+            }
+            match self.forget(&listed.id).await {
+                Ok(()) => forgotten.push(listed.id),
+                Err(StoreError::Locked { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// How much of the byte budget is used.
+    pub fn budget(&self) -> BudgetUse {
+        self.0.budget.usage()
+    }
+
+    /// Ends every upload by cancel-keep and waits until the last checkpoint is written. Nothing new is started.
+    pub async fn shutdown(&self) {
+        self.0.shutdown.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+}
+
+/// Counts the uploads that run; the last one gives the idle buffers back.
+struct Running(Arc<Shared>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.running.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.budget.trim();
+        }
+    }
+}
+
+async fn fingerprint(source: &Arc<dyn Source>) -> Result<Fingerprint, SourceError> {
+    let (name, source) = (source.name(), Arc::clone(source));
+    crate::blocking(move || source.fingerprint())
+        .await
+        .unwrap_or_else(|panicked| Err(SourceError::unreadable(name, panicked)))
+}
+
+fn ledger(
+    claim: Arc<dyn Claim>,
+    id: UploadId,
+    created_at: chunkwise_core::Timestamp,
+    binding: SourceBinding,
+    destination: serde_json::Value,
+) -> Ledger {
+    let (writing, rebinding) = (None.into(), None.into());
+    Ledger { claim, id, created_at, binding, destination, writing, rebinding }
+}

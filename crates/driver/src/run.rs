@@ -1,0 +1,417 @@
+//! The loop: what the engine says is done, what happens is told to the engine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chunkwise_core::{
+    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Detail, Disposition, Event, Growth, Input, Kept,
+    OpId, Output, Progress, Timestamp, Upload, UploadError,
+};
+use chunkwise_transport::RefreshError;
+use futures::StreamExt as _;
+use futures::future::{AbortHandle, Abortable, Aborted, BoxFuture, OptionFuture, abortable};
+use futures::stream::FuturesUnordered;
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::account::Hold;
+use crate::checkpoint::{Claim, RECORD_VERSION, Record, SourceBinding, StoreError, UploadId};
+use crate::clock::Clock;
+use crate::error::{DriverError, Left};
+use crate::handle::Wish;
+use crate::operation::{Bytes, Performer, Step};
+use crate::source::{Availability, Fingerprint, SourceError};
+
+/// How often the engine is told how far the wire is.
+const SAMPLE: Duration = Duration::from_millis(250);
+/// How many outputs are acted upon before other tasks get their turn.
+const OUTPUTS_AT_ONCE: u32 = 64;
+
+/// One upload on its way.
+pub(crate) struct Run {
+    upload: Upload,
+    performer: Arc<Performer>,
+    clock: Clock,
+    ledger: Ledger,
+    signals: Signals,
+    events: broadcast::Sender<Event>,
+    progress: watch::Sender<Progress>,
+    live: HashMap<OpId, Live>,
+    steps: FuturesUnordered<Abortable<BoxFuture<'static, Step>>>,
+    refreshes: FuturesUnordered<BoxFuture<'static, Refreshed>>,
+    /// What was wrong with the source first; the engine knows only that something was.
+    fault: Option<SourceError>,
+    sample_at: Instant,
+}
+
+type Refreshed = (CredentialEpoch, Result<CredentialEpoch, RefreshError>);
+
+/// An operation that the engine believes to be under way.
+struct Live {
+    future: AbortHandle,
+    sending: Option<Sending>,
+}
+
+struct Sending {
+    taken: Arc<AtomicU64>,
+    told: u64,
+}
+
+/// What comes from outside.
+pub(crate) struct Signals {
+    pub(crate) wishes: Option<watch::Receiver<Wish>>,
+    pub(crate) shutdown: Option<CancellationToken>,
+    pub(crate) availability: Option<watch::Receiver<Availability>>,
+    pub(crate) holds: broadcast::Receiver<Hold>,
+}
+
+/// The upload's record, and the writing of it: one write at a time.
+pub(crate) struct Ledger {
+    pub(crate) claim: Arc<dyn Claim>,
+    pub(crate) id: UploadId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) binding: SourceBinding,
+    pub(crate) destination: serde_json::Value,
+    pub(crate) writing: OptionFuture<BoxFuture<'static, Written>>,
+    pub(crate) rebinding: OptionFuture<BoxFuture<'static, Result<Fingerprint, SourceError>>>,
+}
+
+type Written = (CheckpointSeq, Result<(), StoreError>);
+
+impl Ledger {
+    pub(crate) fn record(&self, now: Timestamp, checkpoint: Checkpoint) -> Record {
+        Record {
+            version: RECORD_VERSION,
+            id: self.id.clone(),
+            created_at: self.created_at,
+            updated_at: now,
+            expires_at: checkpoint.expires_at(),
+            source: self.binding.clone(),
+            destination: self.destination.clone(),
+            checkpoint,
+        }
+    }
+}
+
+/// What the loop waits for.
+enum Happening {
+    Step(Result<Step, Aborted>),
+    Wish(Option<Wish>),
+    ShutDown,
+    Available(Option<Availability>),
+    Hold(Hold),
+    Written(Written),
+    Refreshed(Refreshed),
+    Rebound(Result<Fingerprint, SourceError>),
+    Time,
+}
+
+enum Next {
+    Wait(Option<Timestamp>),
+    End(Result<Completed, UploadError>),
+}
+
+impl Run {
+    pub(crate) fn new(
+        upload: Upload,
+        performer: Arc<Performer>,
+        ledger: Ledger,
+        signals: Signals,
+        events: broadcast::Sender<Event>,
+        progress: watch::Sender<Progress>,
+    ) -> Self {
+        let clock = performer.clock;
+        Self {
+            upload,
+            performer,
+            clock,
+            ledger,
+            signals,
+            events,
+            progress,
+            live: HashMap::new(),
+            steps: FuturesUnordered::new(),
+            refreshes: FuturesUnordered::new(),
+            fault: None,
+            sample_at: Instant::now() + SAMPLE,
+        }
+    }
+
+    /// Runs the upload to its end.
+    pub(crate) async fn run(mut self) -> Result<Completed, DriverError> {
+        if let Some(availability) =
+            self.signals.availability.as_mut().map(|news| news.borrow_and_update().clone())
+        {
+            self.available(availability);
+        }
+        loop {
+            match self.act().await {
+                Next::Wait(wake_at) => {
+                    let happening = self.happening(wake_at).await;
+                    self.take_in(happening);
+                }
+                Next::End(result) => return self.end(result).await,
+            }
+        }
+    }
+
+    /// Does what the engine says until it has nothing to say.
+    async fn act(&mut self) -> Next {
+        let mut outputs = 0;
+        let next = loop {
+            match self.upload.poll(self.clock.now()) {
+                Output::Perform(operation) => {
+                    let id = operation.id;
+                    let turn = self.performer.turn(operation);
+                    self.spawn(id, None, turn);
+                }
+                Output::Cancel(op) => {
+                    if let Some(live) = self.live.remove(&op) {
+                        live.future.abort();
+                    }
+                }
+                Output::Persist { .. } => self.persist(),
+                Output::Release(_) => {}
+                Output::Refresh { epoch } => {
+                    let transport = Arc::clone(&self.performer.transport);
+                    self.refreshes.push(Box::pin(async move { (epoch, transport.refresh(epoch).await) }));
+                }
+                Output::Notify(event) => {
+                    debug!(?event, "event");
+                    // An error means that nobody listens.
+                    let _ = self.events.send(event);
+                }
+                Output::Idle { wake_at } => break Next::Wait(wake_at),
+                Output::Closed(result) => break Next::End(result),
+            }
+            outputs += 1;
+            if outputs % OUTPUTS_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let progress = self.upload.progress();
+        self.progress.send_if_modified(|known| {
+            let news = *known != progress;
+            *known = progress;
+            news
+        });
+        next
+    }
+
+    fn spawn(&mut self, op: OpId, sending: Option<Sending>, step: BoxFuture<'static, Step>) {
+        let (step, future) = abortable(step);
+        self.steps.push(step);
+        self.live.insert(op, Live { future, sending });
+    }
+
+    /// Begins to write the checkpoint as it is now. The engine asks for one at a time.
+    fn persist(&mut self) {
+        let checkpoint = self.upload.checkpoint();
+        let seq = checkpoint.seq();
+        let record = self.ledger.record(self.clock.now(), checkpoint);
+        let claim = Arc::clone(&self.ledger.claim);
+        let earlier = std::mem::take(&mut self.ledger.writing);
+        let write: BoxFuture<'static, Written> = Box::pin(async move {
+            // Should there be one under way after all, the newer record must not be overtaken by it.
+            let _ = earlier.await;
+            (seq, claim.save(record).await)
+        });
+        self.ledger.writing = Some(write).into();
+    }
+
+    async fn happening(&mut self, wake_at: Option<Timestamp>) -> Happening {
+        let Self { signals, steps, refreshes, ledger, clock, sample_at, .. } = self;
+        let sending = self.live.values().any(|live| live.sending.is_some());
+        let wake_at = wake_at.map(|at| clock.instant(at));
+        let time = async {
+            match wake_at.into_iter().chain(sending.then_some(*sample_at)).min() {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(step) = steps.next(), if !steps.is_empty() => Happening::Step(step),
+            wish = changed(&mut signals.wishes) => Happening::Wish(wish),
+            () = cancelled(&signals.shutdown) => Happening::ShutDown,
+            availability = changed(&mut signals.availability) => Happening::Available(availability),
+            Ok(hold) = signals.holds.recv() => Happening::Hold(hold),
+            Some(written) = &mut ledger.writing => Happening::Written(written),
+            Some(fingerprint) = &mut ledger.rebinding => Happening::Rebound(fingerprint),
+            Some(refreshed) = refreshes.next(), if !refreshes.is_empty() => Happening::Refreshed(refreshed),
+            () = time => Happening::Time,
+        }
+    }
+
+    fn take_in(&mut self, happening: Happening) {
+        match happening {
+            Happening::Step(Ok(Step::Ready(operation, bytes))) => self.begin(*operation, bytes),
+            Happening::Step(Ok(Step::Done(op, outcome))) => {
+                self.sample(Some(op));
+                self.live.remove(&op);
+                self.tell(Input::Outcome { op, outcome });
+            }
+            Happening::Step(Ok(Step::Fault(op, fault))) => {
+                self.live.remove(&op);
+                self.source_fault(fault);
+            }
+            Happening::Step(Err(Aborted)) => {}
+            Happening::Wish(Some(Wish::Run)) => self.tell(Input::Resume),
+            Happening::Wish(Some(Wish::Pause)) => self.tell(Input::Pause),
+            Happening::Wish(Some(Wish::Cancel(disposition))) => self.tell(Input::Cancel(disposition)),
+            // Nobody is left to wish anything; the handle said what it wants when it was dropped.
+            Happening::Wish(None) => self.signals.wishes = None,
+            Happening::ShutDown => {
+                self.signals.shutdown = None;
+                self.tell(Input::Cancel(Disposition::Keep));
+            }
+            Happening::Available(Some(availability)) => self.available(availability),
+            Happening::Available(None) => self.signals.availability = None,
+            Happening::Hold(Hold { kind, until }) => self.tell(Input::Hold { kind, until }),
+            Happening::Written((seq, result)) => {
+                self.ledger.writing = None.into();
+                match result {
+                    Ok(()) => self.tell(Input::Persisted(seq)),
+                    Err(error) => {
+                        warn!(%error, "a checkpoint could not be written");
+                        self.tell(Input::PersistFailed(seq));
+                    }
+                }
+            }
+            Happening::Refreshed((stale, result)) => {
+                let result = result.map_err(|error| Detail::new(error.to_string()));
+                self.tell(Input::Refreshed { stale, result });
+            }
+            Happening::Rebound(result) => {
+                self.ledger.rebinding = None.into();
+                match result {
+                    Ok(fingerprint) => self.ledger.binding.fingerprint = fingerprint,
+                    Err(fault) => self.source_fault(fault),
+                }
+            }
+            Happening::Time => {
+                if Instant::now() >= self.sample_at {
+                    self.sample(None);
+                    self.sample_at = Instant::now() + SAMPLE;
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.upload.handle(self.clock.now(), input);
+    }
+
+    /// The operation has its turn: its timers start, and it goes out.
+    fn begin(&mut self, operation: chunkwise_core::Operation, bytes: Bytes) {
+        let op = operation.id;
+        if !self.live.contains_key(&op) {
+            return;
+        }
+        self.tell(Input::Started(op));
+        let sends = !matches!(bytes, Bytes::None);
+        let (taken, exchange) = self.performer.perform(operation, bytes);
+        self.spawn(op, sends.then_some(Sending { taken, told: 0 }), exchange);
+    }
+
+    /// Tells the engine how far the wire is: of this operation, or of all.
+    fn sample(&mut self, only: Option<OpId>) {
+        let mut news = Vec::new();
+        for (op, live) in &mut self.live {
+            let Some(sending) = live.sending.as_mut().filter(|_| only.is_none_or(|only| only == *op)) else {
+                continue;
+            };
+            let bytes = sending.taken.load(Ordering::Relaxed);
+            if bytes != sending.told {
+                sending.told = bytes;
+                news.push(Input::Sent { op: *op, bytes });
+            }
+        }
+        news.into_iter().for_each(|input| self.tell(input));
+    }
+
+    fn available(&mut self, availability: Availability) {
+        match availability {
+            Availability::UpTo(up_to, growth) => {
+                self.tell(Input::Available { up_to, growth });
+                if let (Growth::Ended, Some(source)) = (growth, self.performer.source.clone()) {
+                    // Now the whole of it can be recognised again.
+                    let name = source.name();
+                    let rebinding: BoxFuture<'static, _> = Box::pin(async move {
+                        crate::blocking(move || source.fingerprint())
+                            .await
+                            .unwrap_or_else(|panicked| Err(SourceError::unreadable(name, panicked)))
+                    });
+                    self.ledger.rebinding = Some(rebinding).into();
+                }
+            }
+            Availability::Broken(reason) => {
+                let name = self.performer.source.as_ref().map_or_else(String::new, |source| source.name());
+                self.source_fault(SourceError::Broken { name, reason });
+            }
+        }
+    }
+
+    fn source_fault(&mut self, fault: SourceError) {
+        let input = match &fault {
+            SourceError::Changed { .. } => Input::SourceChanged,
+            SourceError::Missing { .. }
+            | SourceError::NotAFile { .. }
+            | SourceError::Unreadable { .. }
+            | SourceError::Broken { .. }
+            | SourceError::Absent => Input::SourceUnreadable(Detail::new(fault.to_string())),
+        };
+        self.fault.get_or_insert(fault);
+        self.tell(input);
+    }
+
+    /// The upload is over: nothing is sent any more, and what is to be kept of it is kept.
+    async fn end(mut self, result: Result<Completed, UploadError>) -> Result<Completed, DriverError> {
+        self.live.clear();
+        self.steps.clear();
+        let _ = std::mem::take(&mut self.ledger.writing).await;
+        let checkpoint = self.upload.checkpoint();
+        let keep = match &result {
+            Ok(_) => false,
+            Err(error) => match error.kept {
+                Kept::Checkpoint | Kept::AbortOwed => true,
+                Kept::Nothing => false,
+            },
+        };
+        let id = self.ledger.id.clone();
+        let left = if keep {
+            let record = self.ledger.record(self.clock.now(), checkpoint);
+            match self.ledger.claim.save(record).await {
+                Ok(()) => Left::Checkpoint(id),
+                Err(error) => {
+                    warn!(%error, "the last checkpoint could not be written");
+                    Left::EarlierCheckpoint(id, error)
+                }
+            }
+        } else {
+            if let Err(error) = self.ledger.claim.delete().await {
+                warn!(%error, "the checkpoint of an upload that is over could not be removed");
+            }
+            Left::Nothing
+        };
+        result.map_err(|error| DriverError::Upload { error, fault: self.fault, left })
+    }
+}
+
+/// The next value, or `None` once there can't be another.
+async fn changed<T: Clone>(news: &mut Option<watch::Receiver<T>>) -> Option<T> {
+    match news {
+        Some(news) => news.changed().await.is_ok().then(|| news.borrow_and_update().clone()),
+        None => std::future::pending().await,
+    }
+}
+
+async fn cancelled(token: &Option<CancellationToken>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
+    }
+}

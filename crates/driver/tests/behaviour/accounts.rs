@@ -1,0 +1,81 @@
+//! Several uploads of one account: what one learns, all heed.
+
+use std::time::Duration;
+
+use chunkwise_core::{Event, OperationKind};
+use chunkwise_driver::{MemoryStore, UploadHandle};
+use futures::StreamExt as _;
+use futures::future::join_all;
+
+use crate::model::{Call, Fault, Model};
+use crate::{KIB, driver, policy, request, video};
+
+#[tokio::test(start_paused = true)]
+async fn a_throttle_of_one_upload_holds_the_other() {
+    let throttled = |call: Call| match call.kind {
+        OperationKind::Append if call.nth == 7 => Fault::throttled(Duration::from_secs(600)),
+        _ => Fault::None,
+    };
+    let model = Model::new(throttled).frame_time(Duration::from_millis(100)).account("someone").arc();
+    let driver = driver(256 * KIB, 4 * KIB, MemoryStore::default());
+    let videos: Vec<_> = (0..2).map(|i| video(200 * KIB, i + 1)).collect();
+    let mut handles = Vec::new();
+    for (file, _) in &videos {
+        handles.push(driver.start(request(file, model.transport(), policy(20 * KIB, 2))).await.unwrap());
+    }
+    let events: Vec<_> = handles.iter().map(|handle| handle.events().collect::<Vec<_>>()).collect();
+    let (results, events) =
+        tokio::join!(join_all(handles.into_iter().map(UploadHandle::wait)), join_all(events));
+    assert!(results.iter().all(Result::is_ok));
+
+    let appends: Vec<_> =
+        model.log().into_iter().filter(|logged| logged.kind == OperationKind::Append).collect();
+    let throttle = appends[6].at;
+    let early = appends
+        .iter()
+        .filter(|append| append.at > throttle && append.at < throttle + Duration::from_secs(599))
+        .count();
+    assert_eq!(early, 0, "nobody sends while the account is held");
+    assert!(appends.len() > 20);
+    for (i, events) in events.iter().enumerate() {
+        let held = |event: &Event| matches!(event, Event::Held { kind: OperationKind::Append, .. });
+        assert!(events.iter().any(held), "upload {i} says that it is held: {events:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_of_its_own_is_not_held() {
+    let throttled = |call: Call| match call.kind {
+        OperationKind::Append if call.nth == 2 => Fault::throttled(Duration::from_secs(600)),
+        _ => Fault::None,
+    };
+    let slow = Model::new(throttled).account("one").arc();
+    let fast = Model::healthy().account("other").arc();
+    let driver = driver(256 * KIB, 4 * KIB, MemoryStore::default());
+    let ((one, _), (other, _)) = (video(200 * KIB, 1), video(200 * KIB, 2));
+    let slow = driver.start(request(&one, slow.transport(), policy(20 * KIB, 2))).await.unwrap();
+    let begin = tokio::time::Instant::now();
+    let fast = driver.start(request(&other, fast.transport(), policy(20 * KIB, 2))).await.unwrap();
+    fast.wait().await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(60));
+    slow.wait().await.unwrap();
+    assert!(begin.elapsed() >= Duration::from_secs(600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_refresh_serves_both() {
+    let model = Model::healthy().frame_time(Duration::from_millis(100)).account("someone").arc();
+    let transport = model.transport();
+    let driver = driver(256 * KIB, 4 * KIB, MemoryStore::default());
+    let videos: Vec<_> = (0..2).map(|i| video(200 * KIB, i + 1)).collect();
+    let mut handles = Vec::new();
+    for (file, _) in &videos {
+        handles.push(driver.start(request(file, transport.clone(), policy(20 * KIB, 2))).await.unwrap());
+    }
+    let mut progress = handles[1].progress();
+    progress.wait_for(|progress| progress.stored > 0).await.unwrap();
+    model.expire_credentials();
+    assert!(join_all(handles.into_iter().map(UploadHandle::wait)).await.iter().all(Result::is_ok));
+    assert_eq!(model.refreshes(), 1);
+    assert_eq!(model.objects().len(), 2);
+}
