@@ -27,7 +27,6 @@ pub enum BuildError {
 
 /// Why an upload was not started or resumed. Nothing was sent.
 #[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StartError {
     /// There is no plan for it.
     #[error(transparent)]
@@ -96,7 +95,7 @@ pub enum DriverError {
 pub enum Left {
     /// A checkpoint under this name, up to date.
     Checkpoint(UploadId),
-    /// At best an earlier checkpoint under this name: the last one could not be written.
+    /// At best an earlier checkpoint under this name: the last one could not be written, or none removed.
     EarlierCheckpoint(UploadId, StoreError),
     /// Nothing.
     Nothing,
@@ -108,7 +107,12 @@ struct Told<'a>(&'a UploadError, Option<&'a SourceError>);
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&*self.0.kind, self.1) {
-            (ErrorKind::SourceChanged | ErrorKind::SourceUnreadable { .. }, Some(fault)) => fault.fmt(f),
+            (
+                ErrorKind::SourceChanged
+                | ErrorKind::SourceUnreadable { .. }
+                | ErrorKind::Misconfigured { .. },
+                Some(fault),
+            ) => fault.fmt(f),
             _ => self.0.fmt(f),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use chunkwise_core::{ByteRange, OpId, Operation, OperationKind, Outcome};
+use chunkwise_core::{ByteRange, Growth, OpId, Operation, OperationKind, Outcome};
 use chunkwise_transport::{Payload, Transport};
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
@@ -14,7 +14,7 @@ use crate::budget::{Allotment, ByteBudget};
 use crate::clock::Clock;
 use crate::frames::{SegmentFrames, slices};
 use crate::rate::RateLimit;
-use crate::source::{Source, SourceError};
+use crate::source::{Availability, Source, SourceError};
 
 /// What became of a future of an operation.
 pub(crate) enum Step {
@@ -89,6 +89,7 @@ impl Performer {
             return Ok(Bytes::None);
         };
         let source = self.source.as_ref().ok_or(SourceError::Absent)?;
+        come(source, range.end()).await?;
         if let Some(bytes) = source.resident(range) {
             return Ok(Bytes::Resident(bytes));
         }
@@ -141,6 +142,21 @@ impl Performer {
         };
         Payload::from_frames(len, frames)
     }
+}
+
+/// Waits until a growing source has come so far; a download that was begun anew may be behind where it was.
+async fn come(source: &Arc<dyn Source>, end: u64) -> Result<(), SourceError> {
+    let Some(mut news) = source.availability() else { return Ok(()) };
+    let here = |availability: &Availability| match availability {
+        Availability::UpTo(up_to, Growth::Growing) => *up_to >= end,
+        Availability::UpTo(_, Growth::Ended) | Availability::Broken(_) => true,
+    };
+    let reason = match news.wait_for(here).await.as_deref() {
+        Ok(Availability::UpTo(..)) => return Ok(()),
+        Ok(Availability::Broken(reason)) => Arc::clone(reason),
+        Err(_) => "its writer stopped before the end".into(),
+    };
+    Err(SourceError::Broken { name: source.name(), reason })
 }
 
 fn span(operation: &Operation) -> tracing::Span {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chunkwise_core::{
-    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Detail, Disposition, Event, Growth, Input, Kept,
-    OpId, Output, Progress, Timestamp, Upload, UploadError,
+    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Detail, Disposition, Event, Failure, Growth,
+    Input, Kept, NotSent, OpId, Output, Progress, SourceLength, Timestamp, Upload, UploadError, UploadSpec,
 };
 use chunkwise_transport::RefreshError;
 use futures::StreamExt as _;
@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::error::{DriverError, Left};
 use crate::handle::Wish;
 use crate::operation::{Bytes, Performer, Step};
-use crate::source::{Availability, Fingerprint, SourceError};
+use crate::source::{Availability, Fingerprint, SourceChange, SourceError};
 
 /// How often the engine is told how far the wire is.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -143,11 +143,7 @@ impl Run {
 
     /// Runs the upload to its end.
     pub(crate) async fn run(mut self) -> Result<Completed, DriverError> {
-        if let Some(availability) =
-            self.signals.availability.as_mut().map(|news| news.borrow_and_update().clone())
-        {
-            self.available(availability);
-        }
+        self.first_availability();
         loop {
             match self.act().await {
                 Next::Wait(wake_at) => {
@@ -156,6 +152,19 @@ impl Run {
                 }
                 Next::End(result) => return self.end(result).await,
             }
+        }
+    }
+
+    /// A source may have grown since its upload was made; one resumed as a whole file is all there.
+    fn first_availability(&mut self) {
+        let news = self.signals.availability.as_mut().map(|news| news.borrow_and_update().clone());
+        let spec = self.performer.source.as_ref().map(|source| source.spec());
+        match (news, spec) {
+            (Some(availability), _) => self.available(availability),
+            (None, Some(UploadSpec { length: SourceLength::Known(up_to), available: None, .. })) => {
+                self.tell(Input::Available { up_to, growth: Growth::Ended });
+            }
+            (None, _) => {}
         }
     }
 
@@ -256,7 +265,11 @@ impl Run {
             }
             Happening::Step(Ok(Step::Fault(op, fault))) => {
                 self.live.remove(&op);
+                let detail = Detail::new(fault.to_string());
                 self.source_fault(fault);
+                // Usually that was the end of it; if not, the operation must not be waited for.
+                let failure = Failure::NotSent { cause: NotSent::Misconfigured, detail };
+                self.tell(Input::Outcome { op, outcome: failure.into() });
             }
             Happening::Step(Err(Aborted)) => {}
             Happening::Wish(Some(Wish::Run)) => self.tell(Input::Resume),
@@ -336,6 +349,12 @@ impl Run {
     fn available(&mut self, availability: Availability) {
         match availability {
             Availability::UpTo(up_to, growth) => {
+                if let (Growth::Ended, Some(was)) = (growth, self.upload.progress().total)
+                    && was != up_to
+                {
+                    let change = SourceChange::Size { was, is: up_to };
+                    return self.source_fault(SourceError::changed(self.source_name(), change));
+                }
                 self.tell(Input::Available { up_to, growth });
                 if let (Growth::Ended, Some(source)) = (growth, self.performer.source.clone()) {
                     // Now the whole of it can be recognised again.
@@ -349,10 +368,14 @@ impl Run {
                 }
             }
             Availability::Broken(reason) => {
-                let name = self.performer.source.as_ref().map_or_else(String::new, |source| source.name());
+                let name = self.source_name();
                 self.source_fault(SourceError::Broken { name, reason });
             }
         }
+    }
+
+    fn source_name(&self) -> String {
+        self.performer.source.as_ref().map_or_else(|| "the source".to_owned(), |source| source.name())
     }
 
     fn source_fault(&mut self, fault: SourceError) {
@@ -382,20 +405,19 @@ impl Run {
             },
         };
         let id = self.ledger.id.clone();
-        let left = if keep {
+        let written = if keep {
             let record = self.ledger.record(self.clock.now(), checkpoint);
-            match self.ledger.claim.save(record).await {
-                Ok(()) => Left::Checkpoint(id),
-                Err(error) => {
-                    warn!(%error, "the last checkpoint could not be written");
-                    Left::EarlierCheckpoint(id, error)
-                }
-            }
+            self.ledger.claim.save(record).await
         } else {
-            if let Err(error) = self.ledger.claim.delete().await {
-                warn!(%error, "the checkpoint of an upload that is over could not be removed");
+            self.ledger.claim.delete().await
+        };
+        let left = match written {
+            Ok(()) if keep => Left::Checkpoint(id),
+            Ok(()) => Left::Nothing,
+            Err(error) => {
+                warn!(%error, "the last state of the upload could not be recorded");
+                Left::EarlierCheckpoint(id, error)
             }
-            Left::Nothing
         };
         result.map_err(|error| DriverError::Upload { error, fault: self.fault, left })
     }

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -47,7 +48,7 @@ impl DirectoryStore {
         loop {
             self.create_directory().map_err(|error| unwritable(&self.directory, error))?;
             let lock = private().create(true).open(&path).map_err(|error| unwritable(&path, error))?;
-            match lock.try_lock() {
+            match try_lock(&lock) {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { id: id.clone() }),
                 Err(TryLockError::Error(error)) => return Err(unwritable(&path, error)),
@@ -134,6 +135,17 @@ impl DirectoryStore {
             Ok(Ok(()) | Err(TryLockError::Error(_))) | Err(_) => Driven::Idle,
         }
     }
+}
+
+/// Whoever lists uploads holds a lock for a moment; only one that lasts means that somebody drives the upload.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..5 {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            result => return result,
+        }
+    }
+    lock.try_lock()
 }
 
 fn unwritable(path: &Path, error: io::Error) -> StoreError {

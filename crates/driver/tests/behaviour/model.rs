@@ -40,7 +40,7 @@ pub(crate) fn profile() -> Profile {
 }
 
 /// What goes wrong with one exchange.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Fault {
     /// Nothing.
     None,
@@ -48,6 +48,8 @@ pub(crate) enum Fault {
     Answer(Failure),
     /// The server does it, and the answer is lost.
     LoseReply,
+    /// The server does it; then this happens, before its answer comes.
+    Then(Arc<dyn Fn() + Send + Sync>),
     /// The wire takes so many frames, then nothing more happens.
     HangAfter(usize),
 }
@@ -316,10 +318,13 @@ impl Model {
         let hang_after = match &fault {
             Fault::Answer(failure) => return Err(failure.clone()),
             Fault::HangAfter(frames) => Some(*frames),
-            Fault::None | Fault::LoseReply => None,
+            Fault::None | Fault::LoseReply | Fault::Then(_) => None,
         };
         let content = self.receive(payload, hang_after).await?;
         let reply = self.commit(operation, content);
+        if let Fault::Then(act) = &fault {
+            act();
+        }
         if matches!(fault, Fault::LoseReply) {
             return Err(Failure::Unknown { cut: Cut::Reset, detail: "scripted".into() });
         }

@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 
 use chunkwise_core::{Disposition, ErrorKind, Kept, OperationKind, UploadSpec};
 use chunkwise_driver::{
-    FileSource, GrowingFile, MemoryStore, ResumeRequest, Source, SourceChange, SourceError, StartError,
-    UploadRequest,
+    FileSource, GrowingFile, MemoryStore, ResumeRequest, Source, SourceError, StartError, UploadRequest,
 };
 
 use crate::model::{Call, Fault, Model};
 use crate::{KIB, driver, failure, policy, request, video};
+
+type Edit = fn(&Path);
 
 fn append(path: &Path) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(b"more").unwrap();
@@ -33,7 +34,7 @@ fn rewrite(path: &Path) {
 /// Whatever is done to the file, and whenever: the upload fails by name, and no object is made of two versions.
 #[tokio::test(start_paused = true)]
 async fn a_file_that_shrinks_grows_or_is_written_to_is_no_object() {
-    let acts: [fn(&Path); 3] = [append, shrink, rewrite];
+    let acts: [Edit; 3] = [append, shrink, rewrite];
     for (act, change) in acts.into_iter().zip(["grows", "shrinks", "is written to"]) {
         for (kind, nth) in [(OperationKind::Init, 1), (OperationKind::Append, 1), (OperationKind::Append, 10)]
         {
@@ -60,6 +61,26 @@ async fn a_file_that_shrinks_grows_or_is_written_to_is_no_object() {
             crate::settled(&driver).await;
         }
     }
+}
+
+/// The last moment to notice: every segment is stored, Finalize is next.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_changes_after_its_last_segment_was_sent_is_not_finalized() {
+    let (file, _) = video(200 * KIB, 1);
+    let path = file.path().to_owned();
+    let act = Arc::new(move || rewrite(&path));
+    let script = move |call: Call| match (call.kind, call.nth) {
+        (OperationKind::Append, 10) => Fault::Then(act.clone()),
+        _ => Fault::None,
+    };
+    let model = Model::new(script).arc();
+    let driver = driver(64 * KIB, 4 * KIB, MemoryStore::default());
+    let begin = tokio::time::Instant::now();
+    let handle = driver.start(request(&file, model.transport(), policy(20 * KIB, 2))).await.unwrap();
+    let error = handle.wait().await.unwrap_err();
+    assert!(error.to_string().contains("was written to meanwhile"), "{error}");
+    assert_eq!(model.count(OperationKind::Finalize), 0);
+    assert!(begin.elapsed() < Duration::from_secs(60), "it is told at once and not by a deadline");
 }
 
 /// A source whose bytes can't be read from some offset on.
@@ -124,11 +145,8 @@ async fn a_source_that_panics_is_an_unreadable_source() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_changed_between_crash_and_resume_is_refused_and_the_checkpoint_kept() {
-    let edits: [(fn(&Path), fn(&SourceChange) -> bool); 3] = [
-        (append, |change| matches!(change, SourceChange::Size { .. })),
-        (shrink, |change| matches!(change, SourceChange::Size { .. })),
-        (rewrite, |change| matches!(change, SourceChange::Head)),
-    ];
+    let edits: [(Edit, &str); 3] =
+        [(append, "now has 204804"), (shrink, "now has 92160"), (rewrite, "first 64 KiB")];
     for (edit, expected) in edits {
         let (file, content) = video(200 * KIB, 3);
         let modified = file.as_file().metadata().unwrap().modified().unwrap();
@@ -145,7 +163,8 @@ async fn a_source_that_changed_between_crash_and_resume_is_refused_and_the_check
         };
         let sent = model.log().len();
         let error = resume().await.unwrap_err();
-        assert!(matches!(&error, StartError::SourceChanged { change, .. } if expected(change)), "{error}");
+        assert!(matches!(&error, StartError::SourceChanged { .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(model.log().len(), sent);
 
         // The file as it was goes on.
@@ -196,4 +215,66 @@ async fn a_download_that_breaks_off_makes_no_object() {
     let error = handle.wait().await.unwrap_err();
     assert!(error.to_string().contains("connection reset"), "{error}");
     assert_eq!(model.count(OperationKind::Finalize), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_ends_too_early_or_goes_on_too_long_is_no_object() {
+    for ends in [150 * KIB, 250 * KIB] {
+        let content = crate::content(ends, 6);
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), &content).unwrap();
+        let (source, growth) =
+            GrowingFile::open(file.path(), Some(200 * KIB as u64), 100 * KIB as u64).unwrap();
+        let model = Model::healthy().arc();
+        let driver = driver(64 * KIB, 4 * KIB, MemoryStore::default());
+        let start =
+            UploadRequest { policy: policy(20 * KIB, 2), ..UploadRequest::new(source, model.transport()) };
+        let handle = driver.start(start).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        growth.ended(ends as u64);
+        let error = handle.wait().await.unwrap_err();
+        assert!(error.to_string().contains(&format!("it had 204800 bytes and now has {ends}")), "{error}");
+        assert_eq!(model.count(OperationKind::Finalize), 0);
+    }
+}
+
+/// The process died while the file was still being written: the next one may have all of it, or begin anew.
+#[tokio::test(start_paused = true)]
+async fn a_growing_file_is_resumed_as_a_whole_one_or_as_one_that_grows_again() {
+    let content = crate::content(200 * KIB, 7);
+    let len = content.len() as u64;
+    for again in [false, true] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), &content[..100 * KIB]).unwrap();
+        let (source, growth) = GrowingFile::open(file.path(), Some(len), 100 * KIB as u64).unwrap();
+        let model = Model::healthy().arc();
+        let driver = driver(64 * KIB, 4 * KIB, MemoryStore::default());
+        let start =
+            UploadRequest { policy: policy(20 * KIB, 2), ..UploadRequest::new(source, model.transport()) };
+        let handle = driver.start(start).await.unwrap();
+        let id = handle.id().clone();
+        handle.progress().wait_for(|progress| progress.stored >= 40 * KIB as u64).await.unwrap();
+        handle.cancel(Disposition::Keep);
+        handle.wait().await.unwrap_err();
+        drop(growth);
+
+        if again {
+            fs::write(file.path(), b"").unwrap();
+            let (source, growth) = GrowingFile::open(file.path(), Some(len), 0).unwrap();
+            let resume = ResumeRequest::new(id, Some(Arc::new(source)), model.transport());
+            let handle = driver.resume(resume).await.unwrap();
+            let sent = model.log().len();
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            assert_eq!(model.log().len(), sent, "it waits for bytes that were there once");
+            fs::write(file.path(), &content).unwrap();
+            growth.ended(len);
+            handle.wait().await.unwrap();
+        } else {
+            fs::write(file.path(), &content).unwrap();
+            let source = Arc::new(FileSource::open(file.path()).unwrap());
+            let resume = ResumeRequest::new(id, Some(source), model.transport());
+            driver.resume(resume).await.unwrap().wait().await.unwrap();
+        }
+        assert!(model.object() == content);
+    }
 }
