@@ -113,15 +113,21 @@ impl DriverBuilder {
     ///
     /// [`BuildError`] if no frame fits the byte budget, or none may be read.
     pub fn build(self) -> Result<Driver, BuildError> {
-        let Self { byte_budget, frame_size, read_ahead, limit_rate, checkpoints } = self;
+        let Self { byte_budget, frame_size, read_ahead, .. } = self;
         if frame_size == 0 || frame_size > byte_budget {
             return Err(BuildError::FrameSize { frame_size, byte_budget });
         }
         if read_ahead == 0 {
             return Err(BuildError::ReadAhead);
         }
+        Ok(self.assemble())
+    }
+
+    /// Of settings that hold together.
+    fn assemble(self) -> Driver {
+        let Self { byte_budget, frame_size, read_ahead, limit_rate, checkpoints } = self;
         let frames = u32::try_from(byte_budget / frame_size).unwrap_or(u32::MAX);
-        Ok(Driver(Arc::new(Shared {
+        Driver(Arc::new(Shared {
             budget: ByteBudget::new(frames, frame_size),
             read_ahead,
             limit: limit_rate.map(|rate| Arc::new(RateLimit::new(rate))),
@@ -131,7 +137,14 @@ impl DriverBuilder {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             running: AtomicUsize::new(0),
-        })))
+        }))
+    }
+}
+
+impl Default for Driver {
+    /// With every default.
+    fn default() -> Self {
+        DriverBuilder::default().assemble()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use chunkwise_core::{CredentialEpoch, Detail, Failure, NotSent, Operation, Outcome, Profile, Timestamp};
 
-use super::{Authorizer, Backend, BackendError, Body, EncodeContext, Protocol};
+use super::{Authorizer, Backend, BackendError, Body, EncodeContext, Protocol, Request, Response};
 use crate::{Account, Payload, RefreshError, Transport};
 
 /// Performs operations over HTTP.
@@ -29,18 +29,36 @@ impl HttpTransport {
     }
 
     async fn exchange(&self, operation: &Operation, payload: Payload) -> Result<Outcome, Failure> {
-        let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce).map_err(|error| unsendable(&error.to_string()))?;
-        let context = EncodeContext { now: wall_clock(), nonce: u128::from_le_bytes(nonce) };
-        let mut request =
+        let context = context()?;
+        let request =
             self.protocol.encode(operation, &context).map_err(|error| unsendable(&error.to_string()))?;
-        self.authorizer.authorize(&mut request, &context).map_err(|error| unsendable(&error.to_string()))?;
+        let response = self.carry(request, &context, payload).await?;
+        Ok(self.protocol.decode(operation, &response, wall_clock()))
+    }
+
+    /// Sends a request that is no operation of an upload (an alt text, for instance), once, with the same backend
+    /// and credentials.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if there is no answer; any answer is one.
+    pub async fn send(&self, request: Request) -> Result<Response, Failure> {
+        self.carry(request, &context()?, Payload::empty()).await
+    }
+
+    async fn carry(
+        &self,
+        mut request: Request,
+        context: &EncodeContext,
+        payload: Payload,
+    ) -> Result<Response, Failure> {
+        self.authorizer.authorize(&mut request, context).map_err(|error| unsendable(&error.to_string()))?;
         let mut http = http::Request::new(Body::new(request.body, payload));
         *http.method_mut() = request.method;
         *http.uri_mut() = request.uri;
         *http.headers_mut() = request.headers;
         match self.backend.exchange(http).await {
-            Ok(response) => Ok(self.protocol.decode(operation, &response, wall_clock())),
+            Ok(response) => Ok(response),
             Err(BackendError::NotSent { cause, source }) => {
                 Err(Failure::NotSent { cause, detail: Detail::new(source.to_string()) })
             }
@@ -49,6 +67,12 @@ impl HttpTransport {
             }
         }
     }
+}
+
+fn context() -> Result<EncodeContext, Failure> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|error| unsendable(&error.to_string()))?;
+    Ok(EncodeContext { now: wall_clock(), nonce: u128::from_le_bytes(nonce) })
 }
 
 fn unsendable(reason: &str) -> Failure {

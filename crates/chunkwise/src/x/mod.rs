@@ -1,0 +1,19 @@
+//! Uploads to X.
+
+mod alt_text;
+mod destination;
+mod error;
+mod handle;
+mod upload;
+mod uploader;
+
+pub use chunkwise_x::{
+    AltText, Api, BaseUrl, BaseUrlError, Category, Media, MediaId, MediaType, OAuth1, OAuth1Credentials,
+    Sharing, UserId, XMedia, XProtocol,
+};
+
+pub use destination::{Destination, NotToX};
+pub use error::XError;
+pub use handle::{Uploaded, XHandle};
+pub use upload::{Planned, XUpload};
+pub use uploader::{XUploader, XUploaderBuilder};

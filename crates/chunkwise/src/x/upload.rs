@@ -1,0 +1,170 @@
+//! One upload to X, before it starts.
+
+use std::future::IntoFuture;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use chunkwise_core::{Plan, Policy};
+use chunkwise_driver::{FileSource, StartError, UploadId, UploadRequest};
+use chunkwise_media::{Inspection, Media, MediaCategory, MediaType, Use};
+use chunkwise_transport::http::Protocol as _;
+use chunkwise_x::AltText;
+
+use super::{Destination, Uploaded, XError, XHandle, XUploader};
+
+/// One upload to X, before it starts.
+///
+/// Everything has a default: type and category come from the file's content, the policy from the uploader.
+#[derive(Clone, Debug)]
+#[must_use = "an upload does nothing until it is started or awaited"]
+pub struct XUpload {
+    uploader: XUploader,
+    path: PathBuf,
+    destined_for: Use,
+    media_type: Option<MediaType>,
+    category: Option<MediaCategory>,
+    alt_text: Option<String>,
+    policy: Option<Policy>,
+    id: Option<UploadId>,
+}
+
+/// What an upload would do.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What the file is.
+    pub media: Media,
+    /// How it would be cut.
+    pub plan: Plan,
+    /// Where it would go.
+    pub destination: Destination,
+}
+
+impl XUpload {
+    pub(super) const fn new(uploader: XUploader, path: PathBuf) -> Self {
+        Self {
+            uploader,
+            path,
+            destined_for: Use::Post,
+            media_type: None,
+            category: None,
+            alt_text: None,
+            policy: None,
+            id: None,
+        }
+    }
+
+    /// What the media is for. Default: a post.
+    pub const fn destined_for(mut self, destined_for: Use) -> Self {
+        self.destined_for = destined_for;
+        self
+    }
+
+    /// The media type, whatever the content looks like.
+    pub const fn media_type(mut self, media_type: MediaType) -> Self {
+        self.media_type = Some(media_type);
+        self
+    }
+
+    /// The category, whatever the content looks like.
+    pub const fn category(mut self, category: MediaCategory) -> Self {
+        self.category = Some(category);
+        self
+    }
+
+    /// A description for people who can't see the media; set once the upload is done. 1 to 1,000 characters.
+    pub fn alt_text(mut self, alt_text: impl Into<String>) -> Self {
+        self.alt_text = Some(alt_text.into());
+        self
+    }
+
+    /// Chunk size, window, retries, deadlines for this upload. Default: the uploader's.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// The name of its checkpoint. Default: a new one.
+    pub fn id(mut self, id: UploadId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// What the upload would do: looks at the file, sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`XError::Media`] if X would not take the file, [`XError::Start`] if there is no plan for it.
+    pub async fn plan(&self) -> Result<Planned, XError> {
+        let (media, destination) = self.inspected().await?;
+        let profile = destination.protocol()?.profile();
+        let chunk_size = self.policy.as_ref().unwrap_or(&self.uploader.inner.policy).chunk_size;
+        let plan = Plan::new(media.size, &profile.sizing, chunk_size).map_err(StartError::Plan)?;
+        Ok(Planned { media, plan, destination })
+    }
+
+    /// Starts it. Dropping the handle stops it and keeps its checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`XError`]; then nothing was sent and nothing is left behind.
+    pub async fn start(self) -> Result<XHandle, XError> {
+        let (_, destination) = self.inspected().await?;
+        let Self { uploader, path, policy, id, .. } = self;
+        let transport = uploader.transport(&destination)?;
+        let source = open(path).await?;
+        let mut request = UploadRequest::new(source, Arc::new(transport.clone()));
+        request.policy = policy.unwrap_or_else(|| uploader.inner.policy.clone());
+        request.id = id;
+        request.destination = destination.to_record();
+        let handle = uploader.inner.driver.start(request).await?;
+        Ok(XHandle::new(handle, transport, destination))
+    }
+
+    async fn inspected(&self) -> Result<(Media, Destination), XError> {
+        let inner = &self.uploader.inner;
+        let mut inspection = Inspection::new().destined_for(self.destined_for).limits(inner.limits);
+        if let Some(media_type) = self.media_type {
+            inspection = inspection.media_type(media_type);
+        }
+        if let Some(category) = self.category {
+            inspection = inspection.category(category);
+        }
+        let path = self.path.clone();
+        let media = blocking(move || inspection.inspect_path(path)).await?.map_err(Arc::new)?;
+        if let Some(alt_text) = &self.alt_text {
+            AltText::new(alt_text.as_str()).map_err(|error| XError::BadAltText(error.to_string()))?;
+        }
+        let destination = Destination {
+            api: inner.api.name().to_owned(),
+            base_url: inner.base_url.to_string(),
+            media_type: media.media_type.as_str().to_owned(),
+            category: media.category.as_str().to_owned(),
+            max_total: inner.limits.limit(media.category).unwrap_or(u64::MAX),
+            alt_text: self.alt_text.clone(),
+            additional_owners: Vec::new(),
+            shared: false,
+        };
+        Ok((media, destination))
+    }
+}
+
+async fn open(path: PathBuf) -> Result<FileSource, XError> {
+    Ok(blocking(move || FileSource::open(path)).await??)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, XError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| chunkwise_driver::DriverError::Panicked(error.to_string()).into())
+}
+
+impl IntoFuture for XUpload {
+    type Output = Result<Uploaded, XError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Starts it and waits for the end. Dropping the future stops it and keeps its checkpoint.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.start().await?.wait().await })
+    }
+}

@@ -1,0 +1,228 @@
+//! The uploader: one account at X, and what all its uploads share.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use chunkwise_core::{Disposition, Policy};
+use chunkwise_driver::{Driver, FileSource, Listed, Record, ResumeRequest, Source, StoreError, UploadId};
+use chunkwise_media::Limits;
+use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
+use chunkwise_x::{Api, BaseUrl};
+
+use super::{Destination, XError, XHandle, XUpload};
+
+/// Uploads media to one account at X. Clones share everything: connections, byte budget, rate limits.
+#[derive(Clone)]
+pub struct XUploader {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) api: Api,
+    pub(super) base_url: BaseUrl,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) authorizer: Arc<dyn Authorizer>,
+    pub(super) driver: Driver,
+    pub(super) policy: Policy,
+    pub(super) limits: Limits,
+}
+
+/// Settings of an [`XUploader`].
+#[must_use]
+pub struct XUploaderBuilder {
+    api: Api,
+    base_url: Option<BaseUrl>,
+    backend: Arc<dyn Backend>,
+    authorizer: Arc<dyn Authorizer>,
+    driver: Option<Driver>,
+    policy: Policy,
+    limits: Limits,
+}
+
+impl XUploaderBuilder {
+    /// Which API to speak. Default: v2.
+    pub fn api(self, api: Api) -> Self {
+        Self { api, ..self }
+    }
+
+    /// Where the API is, for a sandbox or a gateway. Default: X itself.
+    pub fn base_url(self, base_url: BaseUrl) -> Self {
+        Self { base_url: Some(base_url), ..self }
+    }
+
+    /// What runs the uploads: its byte budget, bandwidth cap and checkpoints. Default: [`Driver::builder`]'s, with
+    /// checkpoints in memory.
+    pub fn driver(self, driver: Driver) -> Self {
+        Self { driver: Some(driver), ..self }
+    }
+
+    /// Chunk size, window, retries, deadlines. Default: [`Policy::default`].
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// How large a file of each category may be. Default: [`Limits::standard`].
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The uploader.
+    ///
+    /// # Errors
+    ///
+    /// [`chunkwise_driver::BuildError`] if the default driver can't be made; never if one was given.
+    pub fn build(self) -> Result<XUploader, chunkwise_driver::BuildError> {
+        let Self { api, base_url, backend, authorizer, driver, policy, limits } = self;
+        let driver = match driver {
+            Some(driver) => driver,
+            None => Driver::builder().build()?,
+        };
+        let base_url = base_url.unwrap_or_else(|| api.default_base_url());
+        let inner = Inner { api, base_url, backend, authorizer, driver, policy, limits };
+        Ok(XUploader { inner: Arc::new(inner) })
+    }
+}
+
+impl XUploader {
+    /// With defaults: API v2 at X, the hyper backend without a proxy, checkpoints in memory.
+    #[cfg(feature = "hyper")]
+    pub fn new(authorizer: impl Authorizer + 'static) -> Self {
+        let builder = Self::builder(authorizer, chunkwise_hyper::HyperBackend::new());
+        let XUploaderBuilder { api, backend, authorizer, policy, limits, .. } = builder;
+        let (base_url, driver) = (api.default_base_url(), Driver::default());
+        Self { inner: Arc::new(Inner { api, base_url, backend, authorizer, driver, policy, limits }) }
+    }
+
+    /// To be made with other settings: these credentials, over this backend.
+    pub fn builder(
+        authorizer: impl Authorizer + 'static,
+        backend: impl Backend + 'static,
+    ) -> XUploaderBuilder {
+        XUploaderBuilder {
+            api: Api::V2,
+            base_url: None,
+            backend: Arc::new(backend),
+            authorizer: Arc::new(authorizer),
+            driver: None,
+            policy: Policy::default(),
+            limits: Limits::standard(),
+        }
+    }
+
+    /// An upload of this file. Await it for the whole, or [`XUpload::start`] it to watch and steer.
+    pub fn upload(&self, path: impl AsRef<Path>) -> XUpload {
+        XUpload::new(self.clone(), path.as_ref().to_owned())
+    }
+
+    /// What runs the uploads.
+    pub fn driver(&self) -> &Driver {
+        &self.inner.driver
+    }
+
+    /// Every upload of which there is a checkpoint, of whatever destination, the damaged ones included.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the checkpoints can't be read.
+    pub async fn unfinished(&self) -> Result<Vec<Listed>, StoreError> {
+        self.inner.driver.uploads().await
+    }
+
+    /// Goes on with an upload from its checkpoint. Its file is opened where it was, and must be as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`XError`]; then nothing was sent, and the checkpoint is as it was.
+    pub async fn resume(&self, id: &UploadId) -> Result<XHandle, XError> {
+        let record = self.record(id).await?;
+        let destination = Destination::from_record(&record.destination)?;
+        self.check_address(id, &destination)?;
+        let source = self.reopened(id, &record)?;
+        let transport = self.transport(&destination)?;
+        let mut request = ResumeRequest::new(id.clone(), source, Arc::new(transport.clone()));
+        request.policy = self.inner.policy.clone();
+        let handle = self.inner.driver.resume(request).await?;
+        Ok(XHandle::new(handle, transport, destination))
+    }
+
+    /// Gives an unfinished upload up: its checkpoint is removed, and the server told, where it can be told (X can't:
+    /// there the session expires by itself).
+    ///
+    /// # Errors
+    ///
+    /// [`XError`] if the upload is running, unknown, or not one to this address. A checkpoint that is damaged is
+    /// removed all the same.
+    pub async fn discard(&self, id: &UploadId) -> Result<(), XError> {
+        let record = match self.record(id).await {
+            Ok(record) => record,
+            Err(XError::Store(StoreError::Damaged { .. } | StoreError::Newer { .. })) => {
+                return Ok(self.inner.driver.forget(id).await?);
+            }
+            Err(error) => return Err(error),
+        };
+        let destination = Destination::from_record(&record.destination)?;
+        let protocol = destination.protocol()?;
+        if chunkwise_transport::http::Protocol::profile(&protocol).abort == chunkwise_core::Abort::Unsupported
+        {
+            return Ok(self.inner.driver.forget(id).await?);
+        }
+        let handle = self.resume(id).await?;
+        handle.cancel(Disposition::Discard);
+        match handle.wait().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.kind() {
+                Some(chunkwise_core::ErrorKind::Discarded(_)) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn record(&self, id: &UploadId) -> Result<Record, XError> {
+        let listed = self.inner.driver.uploads().await?;
+        match listed.into_iter().find(|listed| listed.id == *id) {
+            Some(listed) => Ok(listed.record?),
+            None => Err(StoreError::NotFound { id: id.clone() }.into()),
+        }
+    }
+
+    fn check_address(&self, id: &UploadId, destination: &Destination) -> Result<(), XError> {
+        let wanted = self.destination_name();
+        let found = format!("{} ({})", destination.base_url, destination.api);
+        if found == wanted { Ok(()) } else { Err(XError::OtherAddress { id: id.clone(), found, wanted }) }
+    }
+
+    fn destination_name(&self) -> String {
+        format!("{} ({})", self.inner.base_url, self.inner.api.name())
+    }
+
+    fn reopened(&self, id: &UploadId, record: &Record) -> Result<Option<Arc<dyn Source>>, XError> {
+        if !record.checkpoint.needs_source() {
+            return Ok(None);
+        }
+        let path = record.source.path().ok_or_else(|| XError::NoPath { id: id.clone() })?;
+        let source = FileSource::open(path).map_err(|error| XError::FileGone {
+            id: id.clone(),
+            path: path.to_owned(),
+            error,
+        })?;
+        Ok(Some(Arc::new(source)))
+    }
+
+    pub(super) fn transport(&self, destination: &Destination) -> Result<HttpTransport, XError> {
+        let protocol = Arc::new(destination.protocol()?);
+        Ok(HttpTransport::new(protocol, Arc::clone(&self.inner.backend), Arc::clone(&self.inner.authorizer)))
+    }
+}
+
+impl fmt::Debug for XUploader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XUploader").field("to", &self.destination_name()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for XUploaderBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XUploaderBuilder").field("api", &self.api).finish_non_exhaustive()
+    }
+}
