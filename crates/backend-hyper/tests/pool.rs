@@ -151,3 +151,16 @@ async fn an_address_that_is_none_is_misconfigured() {
         assert_eq!(support::not_sent(exchanged).0, NotSent::Misconfigured, "{url}");
     }
 }
+
+/// A refusal whose body never comes still counts, after the 5 seconds that it is waited for.
+#[tokio::test]
+async fn a_refusal_without_its_body_counts() {
+    let server = Server::start(|mut stream, _| async move {
+        read_head(&mut stream).await.unwrap();
+        stream.write_all(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 10\r\n\r\npart").await.unwrap();
+        drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
+    })
+    .await;
+    let (status, body) = answered(exchange(&HyperBackend::new(), post_sized(&server.url(), 32 << 20)).await);
+    assert_eq!((status, &body[..]), (429, b"part".as_slice()));
+}
