@@ -77,6 +77,24 @@ async fn a_pool_belongs_to_one_backend() {
 }
 
 #[tokio::test]
+async fn requests_one_after_the_other_share_a_connection_whatever_they_are_answered() {
+    for answer in [
+        OK,
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy",
+    ] {
+        let server = Server::answering(answer).await;
+        let backend = HyperBackend::new();
+        for len in [0, 1, 300_000, 7] {
+            answered(exchange(&backend, post_sized(&server.url(), len)).await);
+            answered(exchange(&backend, get(&server.url())).await);
+        }
+        assert_eq!(server.connections(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_that_the_server_ends_with_its_answer_is_not_kept() {
     let answer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
     let server = Server::answering(answer).await;
@@ -132,4 +150,17 @@ async fn an_address_that_is_none_is_misconfigured() {
         let exchanged = HyperBackend::new().exchange(get(url)).await;
         assert_eq!(support::not_sent(exchanged).0, NotSent::Misconfigured, "{url}");
     }
+}
+
+/// A refusal whose body never comes still counts, after the 5 seconds that it is waited for.
+#[tokio::test]
+async fn a_refusal_without_its_body_counts() {
+    let server = Server::start(|mut stream, _| async move {
+        read_head(&mut stream).await.unwrap();
+        stream.write_all(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 10\r\n\r\npart").await.unwrap();
+        drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
+    })
+    .await;
+    let (status, body) = answered(exchange(&HyperBackend::new(), post_sized(&server.url(), 32 << 20)).await);
+    assert_eq!((status, &body[..]), (429, b"part".as_slice()));
 }

@@ -74,7 +74,8 @@ fn accepted(status: StatusCode, proxy: &ProxyUrl, peer: &Peer) -> Result<(), Pro
     let answer = status.as_str();
     if status.is_success() {
         Ok(())
-    } else if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+    } else if matches!(status, StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED) {
+        // tinyproxy 1.11 answers 407 to none and 401 to wrong ones.
         Err(ProxyFailure::unauthorized(proxy.credentials().is_some(), answer))
     } else if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         Err(ProxyFailure::Unreached { peer: peer.to_string(), answer: answer.to_owned() })
