@@ -359,7 +359,9 @@ impl Exchange {
             Err(Stop::Answer(reply, rest)) => (*reply, rest),
             Err(Stop::Cut(cut)) => return Err(self.cut(cut)),
         };
-        match self.strike(|moment| moment == Moment::AfterCommit).await {
+        // A request that was refused never came to the end of its body: what was to strike there strikes now.
+        let due = |moment| matches!(moment, Moment::AfterBody | Moment::AfterCommit);
+        match self.strike(due).await {
             Ok(()) => {}
             Err(Stop::Refused(refusal)) => reply = refusal.render(self.dialect),
             Err(Stop::Answer(other, its_rest)) => (reply, rest) = (*other, its_rest),

@@ -51,7 +51,8 @@ pub enum Moment {
         /// At least; reading happens in pieces.
         after_bytes: u64,
     },
-    /// The body has been read and nothing has been committed.
+    /// The body has been read and nothing has been committed. (A request that is refused meets it instead of its refusal,
+    /// however little of its body was read.)
     AfterBody,
     /// What the request asked for has been done; the answer has not been sent.
     AfterCommit,
