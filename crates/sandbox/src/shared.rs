@@ -111,7 +111,8 @@ impl Shared {
     /// Forgets sessions, media, windows and the log; settings and faults stay, the faults' counts start anew.
     pub(crate) fn reset(&self) {
         let sessions = self.sessions().clear();
-        drop(sessions);
+        // That removes files, which takes time.
+        std::thread::spawn(move || drop(sessions));
         self.windows().clear();
         self.log().clear();
         let plan = self.faults().counts().into_iter().map(|count| count.rule).collect();

@@ -181,3 +181,17 @@ async fn an_early_answer_can_spare_the_connection() {
     let early = log.iter().find(|entry| entry.ending == Ending::Answered { status: 413 }).unwrap();
     assert!(early.body_bytes < 2_000_000, "{}", early.body_bytes);
 }
+
+#[tokio::test]
+async fn an_operation_named_only_in_the_body_is_hit_all_the_same() {
+    for moment in [Moment::BeforeBody, Moment::DuringBody { after_bytes: 5 }, Moment::AfterBody] {
+        let sandbox = with(FaultRule::at_call(Operation::Initialize, 1, Fault::Reset { moment })).await;
+        sandbox.change_settings(|settings| settings.access.mode = chunkwise_sandbox::AccessMode::Any);
+        let request = Request::post("/1.1/media/upload.json")
+            .header("authorization", "OAuth a=\"b\"")
+            .body("application/x-www-form-urlencoded", "command=INIT&total_bytes=1&media_type=video/mp4");
+        request.try_send(sandbox.http_address()).await.unwrap_err();
+        assert!(sandbox.media_ids().is_empty());
+        request.send(&sandbox).await.expect(202);
+    }
+}
