@@ -52,6 +52,7 @@ mod filler;
 mod form;
 mod json_rules;
 mod media_body;
+mod media_directory;
 mod media_kind;
 pub mod multipart;
 pub mod oauth1;

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::control;
 use crate::exchange::Arrival;
 use crate::faults::{FaultCount, FaultPlan, FaultRule};
+use crate::media_directory::MediaDirectory;
 use crate::media_kind::MediaId;
 use crate::request_log::LoggedRequest;
 use crate::routes;
@@ -106,9 +107,7 @@ impl Builder {
         let Self { settings } = self;
         let listen = settings.listen.clone();
         let parent = listen.directory.clone().unwrap_or_else(std::env::temp_dir);
-        let directory = tempfile::Builder::new()
-            .prefix("chunkwise-sandbox-")
-            .tempdir_in(&parent)
+        let directory = MediaDirectory::make_in(&parent)
             .map_err(|source| SandboxError::Directory { path: parent, source })?;
 
         let https_at = listen.https.address();

@@ -34,8 +34,8 @@ pub struct Listen {
     pub http: SocketAddr,
     /// Default: HTTPS at `127.0.0.1:0`.
     pub https: Https,
-    /// Where media go, in a directory of their own that is removed in the end. Default: the system's directory for
-    /// temporary files.
+    /// Where media go, in a directory of their own that is removed in the end (or, if the sandbox is killed, by the next
+    /// one that starts here). Default: the system's directory for temporary files.
     pub directory: Option<PathBuf>,
     /// Where the certificate of the sandbox's own authority is written, as PEM. Default: beside the media.
     pub ca_file: Option<PathBuf>,
