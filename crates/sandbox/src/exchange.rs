@@ -216,7 +216,14 @@ impl Exchange {
             }
         }
         self.set_trip();
-        self.strike(|moment| moment == Moment::BeforeBody).await
+        let (read, complete) = (self.body.read(), self.body.is_complete());
+        self.strike(|moment| match moment {
+            Moment::BeforeBody => true,
+            // There will be no more reading to trip over.
+            Moment::DuringBody { after_bytes } => complete && after_bytes <= read,
+            Moment::AfterBody | Moment::AfterCommit => false,
+        })
+        .await
     }
 
     fn set_trip(&mut self) {

@@ -48,7 +48,7 @@ pub enum Moment {
     BeforeBody,
     /// Once this many bytes of the body have been read.
     DuringBody {
-        /// At least; reading happens in pieces.
+        /// At least; reading happens in pieces. A body that is shorter is not hit.
         after_bytes: u64,
     },
     /// The body has been read and nothing has been committed. (A request that is refused meets it instead of its refusal,

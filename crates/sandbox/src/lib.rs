@@ -52,6 +52,7 @@ mod filler;
 mod form;
 mod json_rules;
 mod media_body;
+mod media_directory;
 mod media_kind;
 pub mod multipart;
 pub mod oauth1;
@@ -79,7 +80,7 @@ pub use segment_file::MediaReader;
 pub use server::{Builder, Sandbox, SandboxError};
 pub use session::{MediaInfo, MediaState};
 pub use settings::{
-    Access, AccessMode, AppendAnswer, BearerToken, DuplicateSegment, Enforcement, FinalizeBody, Gap,
+    Access, AccessMode, AppendAnswer, BearerToken, DuplicateSegment, Enforcement, FinalizeBody, Gap, Https,
     Lifetimes, Limits, Listen, LogEntries, OAuth1Account, ProcessingErrorInV2, RateLimit, RateLimits,
     RetryAfter, SecondFinalize, Secret, Settings, SignatureTime, SizeLimits, SuccessStatus, ThrottleBody,
     TokenKind, Undocumented, UnknownSession, V1Rates, V2Rates, credentials, scope,

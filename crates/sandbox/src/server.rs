@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::control;
 use crate::exchange::Arrival;
 use crate::faults::{FaultCount, FaultPlan, FaultRule};
+use crate::media_directory::MediaDirectory;
 use crate::media_kind::MediaId;
 use crate::request_log::LoggedRequest;
 use crate::routes;
@@ -29,6 +30,9 @@ use crate::settings::{BearerToken, Settings};
 use crate::shared::Shared;
 use crate::tls::{Identity, TlsError};
 use crate::wire::Wire;
+
+/// A connection that asks for nothing for so long is closed.
+const IDLE: Duration = Duration::from_secs(300);
 
 /// Why a sandbox can't start, or can't tell what it holds.
 #[derive(Debug, thiserror::Error)]
@@ -103,12 +107,11 @@ impl Builder {
         let Self { settings } = self;
         let listen = settings.listen.clone();
         let parent = listen.directory.clone().unwrap_or_else(std::env::temp_dir);
-        let directory = tempfile::Builder::new()
-            .prefix("chunkwise-sandbox-")
-            .tempdir_in(&parent)
+        let directory = MediaDirectory::make_in(&parent)
             .map_err(|source| SandboxError::Directory { path: parent, source })?;
 
-        let identity = match listen.https {
+        let https_at = listen.https.address();
+        let identity = match https_at {
             Some(_) => Some(Identity::make()?),
             None => None,
         };
@@ -124,7 +127,7 @@ impl Builder {
 
         let ca_pem = identity.as_ref().map(|identity| identity.ca_pem.clone());
         let (http, http_address) = bind(listen.http).await?;
-        let https = match listen.https.zip(identity) {
+        let https = match https_at.zip(identity) {
             Some((address, identity)) => {
                 let (listener, address) = bind(address).await?;
                 Some((listener, address, TlsAcceptor::from(identity.config)))
@@ -214,15 +217,18 @@ impl Server {
     {
         let shared = self.shared;
         let service = service_fn(move |request| routes::serve(Arc::clone(&shared), arrival.clone(), request));
-        let connection =
-            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(io), service);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE)
+            .serve_connection(TokioIo::new(io), service);
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended early");
         }
     }
 }
 
-/// A running sandbox. Dropping it stops it, cuts its connections and removes its media.
+/// A running sandbox. Dropping it stops it, cuts its connections and removes its media; a program about to exit should
+/// wait for that with [`shutdown`](Self::shutdown).
 pub struct Sandbox {
     server: Server,
     http_address: SocketAddr,

@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tempfile::TempDir;
-
 use crate::access::Nonces;
 use crate::clock::Clock;
 use crate::faults::FaultLedger;
+use crate::media_directory::MediaDirectory;
 use crate::rate_limit::Windows;
 use crate::request_log::RequestLog;
 use crate::segment_file::SegmentDirectory;
@@ -25,7 +24,7 @@ pub(crate) struct Shared {
     pub(crate) segments: SegmentDirectory,
     pub(crate) ca_pem: Option<String>,
     /// Removed with the last user of this.
-    pub(crate) directory: TempDir,
+    pub(crate) directory: MediaDirectory,
 }
 
 /// A panic elsewhere leaves plain data behind that is as good as it was.
@@ -34,7 +33,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, directory: TempDir, ca_pem: Option<String>) -> Self {
+    pub(crate) fn new(settings: Settings, directory: MediaDirectory, ca_pem: Option<String>) -> Self {
         let mut faults = FaultLedger::default();
         faults.install(settings.faults.clone());
         Self {
@@ -111,7 +110,8 @@ impl Shared {
     /// Forgets sessions, media, windows and the log; settings and faults stay, the faults' counts start anew.
     pub(crate) fn reset(&self) {
         let sessions = self.sessions().clear();
-        drop(sessions);
+        // That removes files, which takes time.
+        std::thread::spawn(move || drop(sessions));
         self.windows().clear();
         self.log().clear();
         let plan = self.faults().counts().into_iter().map(|count| count.rule).collect();

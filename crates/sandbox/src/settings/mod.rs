@@ -32,10 +32,10 @@ use crate::processing::Processing;
 pub struct Listen {
     /// Plain HTTP. Default `127.0.0.1:0`: a free port of the loopback interface.
     pub http: SocketAddr,
-    /// HTTPS. Default `127.0.0.1:0`; `None`: no HTTPS.
-    pub https: Option<SocketAddr>,
-    /// Where media go, in a directory of their own that is removed in the end. Default: the system's directory for
-    /// temporary files.
+    /// Default: HTTPS at `127.0.0.1:0`.
+    pub https: Https,
+    /// Where media go, in a directory of their own that is removed in the end (or, if the sandbox is killed, by the next
+    /// one that starts here). Default: the system's directory for temporary files.
     pub directory: Option<PathBuf>,
     /// Where the certificate of the sandbox's own authority is written, as PEM. Default: beside the media.
     pub ca_file: Option<PathBuf>,
@@ -44,7 +44,26 @@ pub struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { http: any_port, https: Some(any_port), directory: None, ca_file: None }
+        Self { http: any_port, https: Https::At(any_port), directory: None, ca_file: None }
+    }
+}
+
+/// Whether there is HTTPS beside HTTP. (No `Option`: TOML has no word for nothing.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Https {
+    /// At this address, with a certificate of the sandbox's own authority.
+    At(SocketAddr),
+    /// There is none.
+    Off,
+}
+
+impl Https {
+    pub(crate) fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::At(address) => Some(address),
+            Self::Off => None,
+        }
     }
 }
 
@@ -110,6 +129,45 @@ mod tests {
         let text = serde_json::to_string(&defaults).unwrap();
         assert_eq!(serde_json::from_str::<Settings>(&text).unwrap(), defaults);
         assert!(serde_json::from_str::<Settings>(r#"{"limitz":{}}"#).is_err());
+    }
+
+    #[test]
+    fn settings_can_be_written_as_toml() {
+        let text = r#"
+            log_entries = 10
+            [listen]
+            http = "127.0.0.1:8080"
+            https = "off"
+            [limits.media]
+            video = 8589934592
+            [rates]
+            enforcement = "headers_only"
+            v2.append = { requests = 5, window_secs = 60 }
+            [undocumented]
+            duplicate_other_bytes = "accumulate"
+            [[processing.video]]
+            info = { state = "pending", check_after_secs = 1 }
+            lasts = { millis = 1500 }
+            [[processing.video]]
+            info = { state = "failed", error = { code = 1, name = "InvalidMedia", message = "no" } }
+            [[faults]]
+            operation = "append"
+            on = { every_nth = 3 }
+            fault = { kind = "reset", moment = { during_body = { after_bytes = 4096 } } }
+            [[faults]]
+            on = { segment = 7 }
+            times = 1
+            fault = { kind = "answer", status = 503, headers = { retry-after = "1" }, rest = "close" }
+        "#;
+        let settings: Settings = toml::from_str(text).unwrap();
+        assert_eq!(settings.listen.https, Https::Off);
+        assert_eq!(settings.processing.video.steps.len(), 2);
+        assert_eq!(settings.faults.rules.len(), 2);
+        assert_eq!(settings.limits.media.image, 5_242_880);
+        for settings in [settings, Settings::default()] {
+            let written = toml::to_string(&settings).unwrap();
+            assert_eq!(toml::from_str::<Settings>(&written).unwrap(), settings);
+        }
     }
 
     #[test]

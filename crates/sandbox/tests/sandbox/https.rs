@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chunkwise_sandbox::{Fault, FaultRule, Operation, Sandbox};
+use chunkwise_sandbox::{Fault, FaultRule, Https, Operation, Sandbox};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -70,7 +70,8 @@ async fn faults_reach_through_tls() {
 
 #[tokio::test]
 async fn https_can_be_left_out_and_the_authority_put_elsewhere() {
-    let sandbox = Sandbox::builder().with(|settings| settings.listen.https = None).start().await.unwrap();
+    let sandbox =
+        Sandbox::builder().with(|settings| settings.listen.https = Https::Off).start().await.unwrap();
     assert_eq!((sandbox.https_url(), sandbox.ca_file(), sandbox.ca_pem()), (None, None, None));
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("authority.pem");
