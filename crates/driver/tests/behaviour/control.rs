@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chunkwise_core::{Discard, Disposition, ErrorKind, Kept, OperationKind};
 use chunkwise_driver::{
-    DirectoryStore, DriverError, FileSource, Left, MemoryStore, ResumeRequest, StartError, UploadHandle,
+    DirectoryStore, Driven, DriverError, FileSource, Left, MemoryStore, ResumeRequest, StartError,
+    UploadHandle,
 };
 
 use crate::model::{Fault, Model};
@@ -168,4 +169,49 @@ async fn a_shutdown_waits_for_every_last_checkpoint() {
         assert!(matches!(*error.kind, ErrorKind::Cancelled));
     }
     assert_eq!(driver.uploads().await.unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_its_source_an_upload_stays_resumable() {
+    let (file, content) = video(400 * KIB, 7);
+    let model = Model::healthy().arc();
+    let driver = driver(64 * KIB, 4 * KIB, MemoryStore::default());
+    let handle = driver.start(request(&file, model.transport(), policy(40 * KIB, 2))).await.unwrap();
+    let id = handle.id().clone();
+    stored(&handle, 120 * KIB).await;
+    drop(handle);
+    // The name is free once the last checkpoint is written.
+    while driver.uploads().await.unwrap()[0].driven == Driven::Running {
+        tokio::task::yield_now().await;
+    }
+    let resume = |source| driver.resume(ResumeRequest::new(id.clone(), source, model.transport()));
+    let error = resume(None).await.unwrap().wait().await.unwrap_err();
+    assert!(error.to_string().contains("the source is needed"), "{error}");
+    assert!(matches!(error, DriverError::Upload { left: Left::Checkpoint(_), .. }));
+    let source = request(&file, model.transport(), policy(40 * KIB, 2)).source;
+    resume(Some(source)).await.unwrap().wait().await.unwrap();
+    assert!(model.object() == content);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_panics_ends_its_own_upload_and_the_checkpoint_is_kept() {
+    let (file, content) = video(400 * KIB, 8);
+    let panics = |call: crate::model::Call| match (call.kind, call.nth) {
+        (OperationKind::Append, 5) => panic!("a bug in a transport"),
+        _ => Fault::None,
+    };
+    let buggy = Model::new(panics).arc();
+    let healthy = Model::healthy().arc();
+    let driver = driver(64 * KIB, 4 * KIB, MemoryStore::default());
+    let handle = driver.start(request(&file, buggy.transport(), policy(40 * KIB, 2))).await.unwrap();
+    let other = driver.start(request(&file, healthy.transport(), policy(40 * KIB, 2))).await.unwrap();
+    let id = handle.id().clone();
+    assert!(matches!(handle.wait().await, Err(DriverError::Panicked(_))));
+    other.wait().await.unwrap();
+    assert!(healthy.object() == content);
+    crate::settled(&driver).await;
+    let source = request(&file, buggy.transport(), policy(40 * KIB, 2)).source;
+    let resume = ResumeRequest::new(id, Some(source), buggy.transport());
+    driver.resume(resume).await.unwrap().wait().await.unwrap();
+    assert!(buggy.object() == content);
 }
