@@ -1,7 +1,7 @@
 //! Pacing of the uploads of one account: what one learns, all heed.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chunkwise_core::{OperationKind, Outcome, Pacer, Timestamp};
 use chunkwise_transport::Account;
@@ -9,22 +9,22 @@ use tokio::sync::broadcast;
 
 use crate::clock::Clock;
 
-/// Every account that has uploads at the moment.
+/// How many accounts are remembered before those without uploads are forgotten.
+const REMEMBERED: usize = 1024;
+
+/// What is known of the accounts: it outlives their uploads, the next one may come before the next period.
 #[derive(Debug, Default)]
-pub(crate) struct Accounts(Mutex<HashMap<Account, Weak<AccountPace>>>);
+pub(crate) struct Accounts(Mutex<HashMap<Account, Arc<AccountPace>>>);
 
 impl Accounts {
     /// What the uploads of this account share; one without an account has it for itself.
     pub(crate) fn pace(&self, account: Option<Account>) -> Arc<AccountPace> {
         let Some(account) = account else { return Arc::default() };
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pace) = accounts.get(&account).and_then(Weak::upgrade) {
-            return pace;
+        if accounts.len() >= REMEMBERED && !accounts.contains_key(&account) {
+            accounts.retain(|_, pace| Arc::strong_count(pace) > 1);
         }
-        accounts.retain(|_, pace| pace.strong_count() > 0);
-        let pace = Arc::default();
-        accounts.insert(account, Arc::downgrade(&pace));
-        pace
+        Arc::clone(accounts.entry(account).or_default())
     }
 }
 
@@ -87,5 +87,49 @@ impl AccountPace {
 
     fn pacer(&self) -> MutexGuard<'_, Pacer> {
         self.pacer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chunkwise_core::{Pace, Reply};
+
+    use super::*;
+
+    const KIND: OperationKind = OperationKind::Append;
+
+    fn spent(remaining: u64, reset: Timestamp) -> Outcome {
+        Outcome::reply(Reply::Stored { receipt: None, expires: None })
+            .with_pace(Some(Pace { remaining, reset }))
+    }
+
+    #[test]
+    fn uploads_of_one_account_share_and_others_do_not() {
+        let accounts = Accounts::default();
+        let one = accounts.pace(Some(Account::new("one")));
+        assert!(Arc::ptr_eq(&one, &accounts.pace(Some(Account::new("one")))));
+        assert!(!Arc::ptr_eq(&one, &accounts.pace(Some(Account::new("other")))));
+        assert!(!Arc::ptr_eq(&accounts.pace(None), &accounts.pace(None)));
+        for i in 0..3 * REMEMBERED {
+            accounts.pace(Some(Account::new(format!("account {i}"))));
+        }
+        assert!(accounts.0.lock().unwrap().len() <= REMEMBERED, "it does not grow for ever");
+        assert!(Arc::ptr_eq(&one, &accounts.pace(Some(Account::new("one")))), "what is in use stays");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_one_is_spent_once_and_the_rest_wait_for_the_reset() {
+        let (pace, clock) = (AccountPace::default(), Clock::start());
+        let reset = clock.now().after(Duration::from_secs(900));
+        pace.observe(clock.now(), KIND, &spent(1, reset));
+        pace.ready(&clock, KIND).await;
+        assert!(pace.try_spend(clock.now(), KIND));
+        assert!(!pace.try_spend(clock.now(), KIND), "one was left");
+        assert!(pace.try_spend(clock.now(), OperationKind::Status), "another kind has its own");
+        pace.ready(&clock, KIND).await;
+        assert!(clock.now() >= reset);
+        assert!(pace.try_spend(clock.now(), KIND));
     }
 }

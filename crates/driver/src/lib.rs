@@ -4,6 +4,20 @@
 //! account, and the checkpoint store. [`Driver::start`] and [`Driver::resume`] give an [`UploadHandle`] each.
 //! Every decision (what to send, when to try again, when to give up) is the engine's,
 //! [`chunkwise_core::Upload`]; the driver does what it says.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use chunkwise_driver::{DirectoryStore, Driver, FileSource, UploadRequest};
+//! # use chunkwise_transport::Transport;
+//! # async fn example(transport: Arc<dyn Transport>) -> Result<(), Box<dyn std::error::Error>> {
+//! let driver = Driver::builder().checkpoints(DirectoryStore::new("state")).build()?;
+//! let source = FileSource::open("video.mp4")?;
+//! let upload = driver.start(UploadRequest::new(source, transport)).await?;
+//! let completed = upload.wait().await?;
+//! println!("{}", completed.result.id);
+//! # Ok(())
+//! # }
+//! ```
 
 mod account;
 mod budget;

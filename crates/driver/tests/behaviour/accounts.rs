@@ -79,3 +79,20 @@ async fn one_refresh_serves_both() {
     assert_eq!(model.refreshes(), 1);
     assert_eq!(model.objects().len(), 2);
 }
+
+/// Nobody has to be told no twice: what one upload spent, the next one knows, though it never heard of it.
+#[tokio::test(start_paused = true)]
+async fn an_upload_heeds_what_earlier_ones_of_its_account_spent() {
+    let period = Duration::from_secs(900);
+    let model = Model::healthy().account("someone").quota(10, period).arc();
+    let driver = driver(256 * KIB, 4 * KIB, MemoryStore::default());
+    let begin = tokio::time::Instant::now();
+    for i in 0..3 {
+        let (file, _) = video(200 * KIB + i, i as u64 + 1);
+        let upload = driver.start(request(&file, model.transport(), policy(21 * KIB, 2))).await.unwrap();
+        upload.wait().await.unwrap();
+        assert!(begin.elapsed() >= period * i as u32 && begin.elapsed() < period * (i as u32 + 1));
+    }
+    assert_eq!(model.throttled(), 0);
+    assert_eq!(model.count(OperationKind::Append), 30, "ten in each of three periods");
+}

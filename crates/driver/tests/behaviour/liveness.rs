@@ -95,6 +95,7 @@ async fn an_append_that_stands_still_is_given_up_and_sent_again() {
         handle.wait().await.unwrap();
         assert!(model.object() == content);
         assert_eq!(model.dropped(), 1);
+        assert_eq!(model.most_live(), 2, "what is given up leaves the wire before another takes its place");
         let stall = policy(1, 1).timeouts.stall;
         assert!(begin.elapsed() >= stall && begin.elapsed() < 3 * stall, "{:?}", begin.elapsed());
         crate::settled(&driver).await;

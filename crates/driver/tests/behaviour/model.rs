@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chunkwise_core::{
     Abort, Action, ByteRange, Commitment, CredentialEpoch, Cut, Empty, Failure, Final, Finalize, Length,
-    Listing, NotSent, Open, Operation, OperationKind, Outcome, Parts, Problem, ProblemKind, Processed,
-    Profile, Receipts, Reply, Resend, Segment, ServerError, Session, Sizing, Transfer, Uniformity, Verdict,
-    Verify,
+    Listing, NotSent, Open, Operation, OperationKind, Outcome, Pace, Parts, Problem, ProblemKind, Processed,
+    Profile, Receipts, Reply, Resend, Segment, ServerError, Session, Sizing, Timestamp, Transfer, Uniformity,
+    Verdict, Verify,
 };
 use chunkwise_transport::{Account, Payload, RefreshError, Transport};
 use tokio::time::Instant;
@@ -97,6 +97,8 @@ struct State {
     dropped: u32,
     token: u64,
     refreshes: u32,
+    throttled: u32,
+    spent: BTreeMap<u32, u64>,
 }
 
 #[derive(Default)]
@@ -116,6 +118,16 @@ pub(crate) struct Model {
     /// How many frames the wire holds before it lets go of the first.
     wire: usize,
     account: Option<Account>,
+    quota: Option<Quota>,
+}
+
+/// How many Appends the server takes in every period, and says so in every answer.
+#[derive(Clone, Copy)]
+struct Quota {
+    appends: u64,
+    period: Duration,
+    begin: Instant,
+    begin_wall: Timestamp,
 }
 
 pub(crate) struct ModelTransport {
@@ -133,6 +145,7 @@ impl Model {
             frame_time: Duration::from_millis(1),
             wire: 2,
             account: None,
+            quota: None,
         }
     }
 
@@ -147,6 +160,13 @@ impl Model {
 
     pub(crate) fn account(mut self, name: &str) -> Self {
         self.account = Some(Account::new(name));
+        self
+    }
+
+    pub(crate) fn quota(mut self, appends: u64, period: Duration) -> Self {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let begin_wall = Timestamp::EPOCH.after(since_epoch);
+        self.quota = Some(Quota { appends, period, begin: Instant::now(), begin_wall });
         self
     }
 
@@ -212,6 +232,25 @@ impl Model {
     /// The server takes no older credentials than this from now on.
     pub(crate) fn expire_credentials(&self) {
         self.state().token += 1;
+    }
+
+    /// Exchanges that were more than the quota allows.
+    pub(crate) fn throttled(&self) -> u32 {
+        self.state().throttled
+    }
+
+    /// Counts an Append; what is left of the period's quota, if it was within it.
+    fn spend(&self, quota: Quota) -> Option<Pace> {
+        let mut state = self.state();
+        let period = (quota.begin.elapsed().as_micros() / quota.period.as_micros()) as u32;
+        let spent = state.spent.entry(period).or_default();
+        *spent += 1;
+        let remaining = quota.appends.checked_sub(*spent);
+        if remaining.is_none() {
+            state.throttled += 1;
+        }
+        let reset = quota.begin_wall.after(quota.period * (period + 1));
+        remaining.map(|remaining| Pace { remaining, reset })
     }
 
     fn commit(&self, operation: &Operation, content: Vec<u8>) -> Result<Reply, Failure> {
@@ -366,9 +405,14 @@ impl Transport for ModelTransport {
     async fn perform(&self, operation: &Operation, payload: Payload) -> Outcome {
         let mut on_wire = OnWire::new(&self.model, operation.kind() == OperationKind::Append);
         let epoch = self.epoch.load(Ordering::Relaxed);
-        let result = self.model.exchange(operation, payload, epoch).await;
+        let quota = self.model.quota.filter(|_| operation.kind() == OperationKind::Append);
+        let pace = quota.map(|quota| self.model.spend(quota));
+        let result = match pace {
+            Some(None) => Err(Failure::answered(ProblemKind::Throttled, ServerError::message("too many"))),
+            Some(Some(_)) | None => self.model.exchange(operation, payload, epoch).await,
+        };
         on_wire.answered = true;
-        Outcome { result, pace: None }
+        Outcome { result, pace: pace.flatten() }
     }
 
     async fn refresh(&self, stale: CredentialEpoch) -> Result<CredentialEpoch, RefreshError> {
