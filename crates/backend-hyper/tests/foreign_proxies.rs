@@ -12,10 +12,9 @@ use std::time::Duration;
 
 use chunkwise_core::NotSent;
 use chunkwise_hyper::HyperBackend;
-use support::server::{OK, Server, read_request};
+use support::server::{OK, Server, read_request, send};
 use support::{answered, exchange, not_sent, post_sized};
 use support_tls::Authority;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
@@ -76,7 +75,7 @@ impl Target {
         let plain = Server::start(|mut stream, _| async move {
             while let Some(request) = read_request(&mut stream).await {
                 assert_eq!(request.body.len(), LENGTH);
-                stream.write_all(OK.as_bytes()).await.unwrap();
+                send(&mut stream, OK).await;
             }
         })
         .await;
@@ -88,7 +87,7 @@ impl Target {
                 let mut stream = acceptor.accept(stream).await.unwrap();
                 while let Some(request) = read_request(&mut stream).await {
                     assert_eq!(request.body.len(), LENGTH);
-                    stream.write_all(OK.as_bytes()).await.unwrap();
+                    send(&mut stream, OK).await;
                 }
             }
         })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chunkwise_core::Cut;
 use chunkwise_hyper::HyperBackend;
 use chunkwise_transport::http::Backend as _;
-use support::server::{OK, Server, read_head, read_request};
+use support::server::{OK, Server, read_head, read_request, send};
 use support::{answered, exchange, get, post_sized, unknown};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -22,7 +22,7 @@ async fn watched() -> (Server, UnboundedReceiver<usize>) {
             while read_request(&mut stream).await.is_some() {
                 // So that requests sent together need a connection each.
                 tokio::time::sleep(Duration::from_millis(20)).await;
-                stream.write_all(OK.as_bytes()).await.unwrap();
+                send(&mut stream, OK).await;
             }
             ended.send(number).unwrap();
         }
@@ -113,7 +113,7 @@ async fn an_early_success_does_not_cut_the_body() {
         let sent = sent.clone();
         async move {
             while read_head(&mut stream).await.is_some() {
-                stream.write_all(OK.as_bytes()).await.unwrap();
+                send(&mut stream, OK).await;
                 let mut body = vec![0; 4 << 20];
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 tokio::io::AsyncReadExt::read_exact(&mut stream, &mut body).await.unwrap();
@@ -135,7 +135,7 @@ async fn an_early_success_does_not_cut_the_body() {
 async fn an_early_success_before_a_broken_connection_is_not_believed() {
     let server = Server::start(|mut stream, _| async move {
         read_head(&mut stream).await.unwrap();
-        stream.write_all(OK.as_bytes()).await.unwrap();
+        send(&mut stream, OK).await;
     })
     .await;
     let (cut, text) = unknown(exchange(&HyperBackend::new(), post_sized(&server.url(), 32 << 20)).await);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chunkwise_core::NotSent;
 use chunkwise_hyper::{HyperBackend, Proxies, ProxyUrl};
-use support::server::{OK, Server, read_head, read_request};
+use support::server::{OK, Server, read_head, read_request, send};
 use support::{answered, exchange, not_sent, post_sized};
 use support_tls::{Authority, NAME};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
@@ -41,7 +41,7 @@ impl World {
                 while let Some(request) = read_request(&mut stream).await {
                     assert_eq!(request.header("host"), [NAME]);
                     assert_eq!(request.header("proxy-authorization"), [""; 0]);
-                    stream.write_all(OK.as_bytes()).await.unwrap();
+                    send(&mut stream, OK).await;
                 }
             }
         })
@@ -64,13 +64,13 @@ async fn serve_http(mut stream: impl AsyncRead + AsyncWrite + Unpin, target: Soc
     log.lock().unwrap().push(line.clone());
     if !authorized {
         let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 4\r\n\r\nno!!";
-        stream.write_all(refusal.as_bytes()).await.unwrap();
+        send(&mut stream, refusal).await;
         let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
         return;
     }
     let mut onward = TcpStream::connect(target).await.unwrap();
     if line.starts_with("CONNECT ") {
-        stream.write_all(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n").await.unwrap();
+        send(&mut stream, "HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n").await;
     } else {
         let head = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("proxy-"));
         let head = head.collect::<Vec<_>>().join("\r\n") + "\r\n";

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chunkwise_core::{Cut, NotSent};
 use chunkwise_hyper::{BuildError, HyperBackend, Trust};
 use support::early::ROUNDS;
-use support::server::{OK, Server, read_head, read_request, reset};
+use support::server::{OK, Server, read_head, read_request, reset, send};
 use support::{answered, exchange, not_sent, post_sized, unknown};
 use support_tls::{Authority, NAME};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -28,7 +28,7 @@ async fn answering(acceptor: TlsAcceptor) -> Server {
         async move {
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
             while read_request(&mut stream).await.is_some() {
-                stream.write_all(OK.as_bytes()).await.unwrap();
+                send(&mut stream, OK).await;
             }
         }
     })
@@ -119,8 +119,7 @@ async fn an_early_refusal_is_seen_through_tls() {
             async move {
                 let mut stream = acceptor.accept(stream).await.unwrap();
                 read_head(&mut stream).await.unwrap();
-                stream.write_all(REFUSAL).await.unwrap();
-                stream.flush().await.unwrap();
+                send(&mut stream, REFUSAL).await;
                 let (tcp, _) = stream.into_inner();
                 if resets { reset(tcp) } else { drop(tcp) }
             }
@@ -164,7 +163,7 @@ async fn an_idle_connection_that_the_server_closed_gets_no_request() {
         async move {
             let mut stream = acceptor.accept(stream).await.unwrap();
             read_request(&mut stream).await.unwrap();
-            stream.write_all(OK.as_bytes()).await.unwrap();
+            send(&mut stream, OK).await;
             stream.shutdown().await.unwrap();
             drop(stream);
             closed.send(()).unwrap();
@@ -194,7 +193,7 @@ async fn backends_share_trust_and_no_sessions() {
             assert_eq!(connection.alpn_protocol(), Some(b"http/1.1".as_slice()));
             kinds.send(connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed)).unwrap();
             while read_request(&mut stream).await.is_some() {
-                stream.write_all(OK.as_bytes()).await.unwrap();
+                send(&mut stream, OK).await;
             }
         }
     })

@@ -13,7 +13,7 @@ use chunkwise_core::NotSent;
 use chunkwise_reqwest::{ReqwestBackend, recommended};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use support::server::{OK, Server, read_request};
+use support::server::{OK, Server, read_request, send};
 use support::{answered, exchange, not_sent, post_sized};
 use support_tls::Authority;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -45,7 +45,7 @@ async fn a_certificate_that_nobody_trusts_is_misconfigured() {
         async move {
             let Ok(mut stream) = acceptor.accept(stream).await else { return };
             while read_request(&mut stream).await.is_some() {
-                stream.write_all(OK.as_bytes()).await.unwrap();
+                send(&mut stream, OK).await;
             }
         }
     })

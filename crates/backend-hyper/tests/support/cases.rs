@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::server::{OK, Received, Server, read_head, read_request, reset};
+use super::server::{OK, Received, Server, read_head, read_request, reset, send};
 use super::{answered, exchange, failing, get, not_sent, post, post_payload, post_sized, stalled, unknown};
 
 /// Makes a test of every case, for the backend that the expression makes.
@@ -63,7 +63,7 @@ pub async fn the_bytes_are_exact(backend: &dyn Backend) {
         async move {
             while let Some(request) = read_request(&mut stream).await {
                 sent.send(request).unwrap();
-                stream.write_all(OK.as_bytes()).await.unwrap();
+                send(&mut stream, OK).await;
             }
         }
     })
@@ -91,7 +91,7 @@ pub async fn an_empty_post_says_so(backend: &dyn Backend) {
         async move {
             while let Some(request) = read_request(&mut stream).await {
                 sent.send(request).unwrap();
-                stream.write_all(OK.as_bytes()).await.unwrap();
+                send(&mut stream, OK).await;
             }
         }
     })
@@ -168,7 +168,7 @@ pub async fn a_dead_idle_connection_gets_no_request(backend: &dyn Backend) {
         async move {
             let request = read_request(&mut stream).await.unwrap();
             log.lock().unwrap().push(request.body.len());
-            stream.write_all(OK.as_bytes()).await.unwrap();
+            send(&mut stream, OK).await;
             if number % 2 == 0 {
                 // The client must have read the answer, or the reset could overtake it.
                 tokio::time::sleep(Duration::from_millis(20)).await;

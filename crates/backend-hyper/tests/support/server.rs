@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
@@ -103,6 +103,12 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Recei
     received.body = vec![0; len];
     stream.read_exact(&mut received.body).await.ok()?;
     Some(received)
+}
+
+/// Sends all of it: what TLS took need not have left.
+pub async fn send(stream: &mut (impl AsyncWrite + Unpin), bytes: impl AsRef<[u8]>) {
+    stream.write_all(bytes.as_ref()).await.unwrap();
+    stream.flush().await.unwrap();
 }
 
 /// Closes the connection with a reset, at once.
