@@ -194,8 +194,13 @@ fn address(request: &mut Request<Body>, origin: &Origin, form: &Form) -> Result<
     if says_empty {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    if let Form::Absolute { authorization: Some(authorization) } = form {
-        headers.insert(header::PROXY_AUTHORIZATION, authorization.clone());
+    if let Form::Absolute { authorization } = form {
+        // Some proxies pass the target's answer on as it is and then close: tinyproxy 1.11 does, and a request that
+        // went out on such a connection would be lost.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if let Some(authorization) = authorization {
+            headers.insert(header::PROXY_AUTHORIZATION, authorization.clone());
+        }
     }
     Ok(())
 }

@@ -189,6 +189,16 @@ impl Connection {
         }
     }
 
+    /// Makes the progress that can be made now, so far that the sender knows if it can send again.
+    pub(crate) fn settle(&mut self, cx: &mut Context<'_>) {
+        self.drive(cx);
+        if !self.sender.is_ready() {
+            // When a request is sent out only after its answer was read, hyper 1.12 turns idle at the end of a poll,
+            // and looks for the next request, which is what makes the sender ready, only in another one.
+            self.drive(cx);
+        }
+    }
+
     /// Whether it can carry another request now.
     pub(crate) fn is_ready(&self) -> bool {
         self.driver.is_some() && self.sender.is_ready()

@@ -121,7 +121,7 @@ pub(crate) async fn exchange(
             }
         }
         poll_fn(|cx| {
-            connection.drive(cx);
+            connection.settle(cx);
             Poll::Ready(())
         })
         .await;
@@ -187,7 +187,7 @@ async fn collect(connection: &mut Connection, incoming: &mut Incoming, bytes: &m
 /// Sends what is left of the request; whether the connection can then carry another.
 async fn finish_sending(connection: &mut Connection) -> bool {
     poll_fn(|cx| {
-        connection.drive(cx);
+        connection.settle(cx);
         connection.sender.poll_ready(cx).map(|ready| ready.is_ok())
     })
     .await

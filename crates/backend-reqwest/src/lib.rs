@@ -24,7 +24,11 @@
 //!
 //! - **An early refusal that is followed by a reset may be lost.** reqwest gives a connection up when a write fails,
 //!   also when the answer lies unread before it: a 413 of a server that closes with unread bytes may come out as
-//!   [`Unknown`](BackendError::Unknown). If the server reads on or closes only its sending side, the answer is seen.
+//!   [`Unknown`](BackendError::Unknown). Over loopback, with 8 MiB bodies, 4 to 46 of 50 such refusals were seen,
+//!   mostly some 36. If the server reads on or closes only its sending side, the answer is seen.
+//! - **An early success is believed** even if the rest of the body could not be sent.
+//! - **A forwarding proxy's 407** can't be told from one of the target's, which no target should send; both count as
+//!   a proxy that refuses us.
 //! - **"Not sent" is told for failed connections only.** Anything after that is unknown, also where not a byte had left.
 //! - A connection whose sending was ended is closed a moment later, by a task of the client.
 //!

@@ -14,7 +14,7 @@ use crate::origin::Peer;
 ///
 /// | scheme | what it is | default port |
 /// |---|---|---|
-/// | `http://` | CONNECT for `https:` targets; forwards requests for `http:` targets; Basic credentials | 80 |
+/// | `http://` | CONNECT for `https:` targets; forwards requests for `http:` targets, one on a connection; Basic credentials | 80 |
 /// | `https://` | the same through TLS to the proxy, whose certificate is checked like any other | 443 |
 /// | `socks5://`, `socks5h://` | SOCKS 5, user and password (RFC 1928, 1929) | 1080 |
 /// | `socks4://`, `socks4a://` | SOCKS 4a with a user id; no password, no IPv6 targets | 1080 |
