@@ -6,9 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use chunkwise_core::{CredentialEpoch, Detail, Failure, NotSent, Operation, Outcome, Profile, Timestamp};
+use http::HeaderValue;
 
 use super::{Authorizer, Backend, BackendError, Body, EncodeContext, Protocol, Request, Response};
 use crate::{Account, Payload, RefreshError, Transport};
+
+/// What requests call us unless the protocol says otherwise.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("chunkwise/", env!("CARGO_PKG_VERSION")));
 
 /// Performs operations over HTTP.
 #[derive(Clone)]
@@ -57,6 +61,7 @@ impl HttpTransport {
         *http.method_mut() = request.method;
         *http.uri_mut() = request.uri;
         *http.headers_mut() = request.headers;
+        http.headers_mut().entry(http::header::USER_AGENT).or_insert(USER_AGENT);
         match self.backend.exchange(http).await {
             Ok(response) => Ok(response),
             Err(BackendError::NotSent { cause, source }) => {
