@@ -11,6 +11,7 @@ mod payload;
 mod secret;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use chunkwise_core::{CredentialEpoch, Operation, Outcome, Profile};
@@ -56,6 +57,12 @@ impl Account {
     /// An account by this name.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
+    }
+
+    /// An account that is no other in this process, for credentials that say nothing of whose they are.
+    pub fn unique() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self::new(format!("account {}", NEXT.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// Its name.

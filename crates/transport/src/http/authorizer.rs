@@ -68,7 +68,7 @@ pub struct Bearer {
     current: Mutex<(CredentialEpoch, Secret<String>)>,
     hook: Option<Box<dyn RefreshToken>>,
     refreshing: tokio::sync::Mutex<()>,
-    account: Option<Account>,
+    account: Account,
 }
 
 impl Bearer {
@@ -78,7 +78,7 @@ impl Bearer {
             current: Mutex::new((CredentialEpoch::default(), token.into())),
             hook: None,
             refreshing: tokio::sync::Mutex::default(),
-            account: None,
+            account: Account::unique(),
         }
     }
 
@@ -89,10 +89,11 @@ impl Bearer {
         self
     }
 
-    /// The same with the name of the account it belongs to, so that its uploads are paced together.
+    /// The same with the name of the account it belongs to, so that its uploads are paced together with those of
+    /// another token of that account. Default: all uploads with this one value are paced together.
     #[must_use]
     pub fn with_account(mut self, account: Account) -> Self {
-        self.account = Some(account);
+        self.account = account;
         self
     }
 
@@ -134,7 +135,7 @@ impl Authorizer for Bearer {
     }
 
     fn account(&self) -> Option<Account> {
-        self.account.clone()
+        Some(self.account.clone())
     }
 }
 
@@ -179,6 +180,15 @@ mod tests {
     #[tokio::test]
     async fn without_a_hook_there_is_no_refresh() {
         assert!(Bearer::new("t".to_owned()).refresh(CredentialEpoch::default()).await.is_err());
+    }
+
+    #[test]
+    fn uploads_with_one_token_are_paced_together() {
+        let (one, other) = (Bearer::new("t".to_owned()), Bearer::new("t".to_owned()));
+        assert!(one.account().is_some() && one.account() == one.account());
+        assert_ne!(one.account(), other.account());
+        let named = other.with_account(Account::new("x:1"));
+        assert_eq!(named.account(), Some(Account::new("x:1")));
     }
 
     #[test]
