@@ -120,6 +120,46 @@ fn a_session_that_expires_is_replaced_and_one_whose_expiry_moves_on_is_not() {
 }
 
 #[test]
+fn cancel_keep_leaves_a_checkpoint_in_every_phase() {
+    let verifying = || {
+        let mut script = Script::finalizing(parts_profile(), policy());
+        script.answer(FINALIZE, lost(Cut::Reset));
+        script
+    };
+    let aborting = || {
+        let mut script = Script::opened(25, listed_profile(), policy());
+        script.input(DISCARD);
+        script
+    };
+    let probing = || Script::opened(25, listed_profile(), policy()).crash();
+    let table: [(Script, &[&str], &str, Kept); 7] = [
+        (Script::new(25), &["cancel init", "closed"], "init", Kept::Checkpoint),
+        (
+            Script::opened(15, parts_profile(), policy()),
+            &["cancel append 0 [0, 10)", "cancel append 1 [10, 15)", "closed"],
+            "append 0 [0, 10)",
+            Kept::Checkpoint,
+        ),
+        (probing(), &["cancel probe", "closed"], "probe", Kept::Checkpoint),
+        (
+            Script::finalizing(parts_profile(), policy()),
+            &["cancel finalize", "closed"],
+            "finalize",
+            Kept::Checkpoint,
+        ),
+        (verifying(), &["cancel verify", "closed"], "verify", Kept::Checkpoint),
+        (Script::processing(Some(5), policy()), &["closed"], "status", Kept::Checkpoint),
+        (aborting(), &["cancel abort", "closed"], "abort", Kept::AbortOwed),
+    ];
+    for (mut script, seen, then, kept) in table {
+        let phase = script.upload.phase();
+        assert_eq!(script.input(KEEP), seen, "{phase}");
+        assert_eq!((script.error(), script.kept()), (&ErrorKind::Cancelled, kept), "{phase}");
+        assert_eq!(script.crash().first[0], then, "{phase}");
+    }
+}
+
+#[test]
 fn a_finalize_that_may_have_been_sent_is_verified_by_whoever_resumes() {
     let mut script = Script::finalizing(parts_profile(), policy());
     script.start_all();
@@ -176,6 +216,14 @@ fn listed_finalizing() -> Script {
     assert_eq!(script.answer(APPEND, receipt("a")), ["finalize"]);
     script.start_all();
     script
+}
+
+#[test]
+fn an_object_that_was_committed_is_not_aborted() {
+    let mut script = listed_finalizing();
+    script.input(DISCARD);
+    assert_eq!(script.answer(OperationKind::Verify, completed()), ["closed"]);
+    assert!(matches!(script.error(), ErrorKind::Discarded(Discard::AlreadyCommitted(Some(_)))));
 }
 
 #[test]

@@ -101,6 +101,16 @@ fn every_phase_goes_on_after_a_refresh() {
 }
 
 #[test]
+fn a_refused_refresh_in_an_abort_leaves_it_owed() {
+    let mut script = Script::opened(25, listed_profile(), policy());
+    script.input(Input::Cancel(Disposition::Discard));
+    script.answer(OperationKind::Abort, expired());
+    assert_eq!(script.input(refused(E0)), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::Discarded(Discard::Unconfirmed { failure: Some(expired()) }));
+    assert_eq!(script.kept(), Kept::AbortOwed);
+}
+
+#[test]
 fn a_refused_refresh_while_processing_leaves_the_media_id() {
     let mut script = Script::processing(Some(1), policy());
     script.wake();

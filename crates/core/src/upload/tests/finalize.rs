@@ -81,6 +81,29 @@ fn a_lost_request_is_sent_again_only_when_not_committed_was_seen_twice_apart() {
 }
 
 #[test]
+fn twice_apart_holds_whatever_the_policys_floor() {
+    let processing = ProcessingPolicy { floor: secs(0), ..ProcessingPolicy::default() };
+    let mut script = Script::finalizing(parts_profile(), Policy { processing, ..policy() });
+    script.answer(FINALIZE, lost(Cut::TimedOut));
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), NOTHING);
+    assert_eq!(script.wakes_in(), Some(secs(1)));
+}
+
+#[test]
+fn finalize_is_not_sent_again_before_its_own_backoff() {
+    let retry = RetryPolicy { backoff_base: secs(60), ..RetryPolicy::default() };
+    let mut script = Script::finalizing(parts_profile(), Policy { retry, ..policy() });
+    script.answer(FINALIZE, lost(Cut::TimedOut));
+    let at = script.retry_at();
+    assert!(at > second(5), "the seed is chosen so: {at}");
+    script.answer(VERIFY, found(Verdict::NotCommitted));
+    script.wake();
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), NOTHING);
+    assert_eq!(script.idle, Some(at));
+    assert_eq!(script.wake(), ["finalize try 2"]);
+}
+
+#[test]
 fn when_nobody_can_tell_the_error_says_so_with_the_media_id() {
     let mut script = finalizing();
     script.answer(FINALIZE, lost(Cut::TimedOut));

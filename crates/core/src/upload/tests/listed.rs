@@ -46,6 +46,25 @@ fn what_the_list_lacks_is_sent_after_its_backoff() {
 }
 
 #[test]
+fn pages_are_kept_when_one_fails_and_nothing_is_believed_before_the_last() {
+    let mut script = opened_with(40, 1).crash();
+    assert_eq!(script.first, ["probe"]);
+    assert_eq!(script.answer(PROBE, page(&[(0, 10)], Some("p2"))), ["probe"]);
+    let token = |script: &Script| match &script.live[0].action {
+        Action::Probe { page, .. } => page.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(token(&script), Some(PageToken::new("p2")));
+    assert_eq!(script.upload.progress().stored, 0);
+    script.answer(PROBE, lost(Cut::Reset));
+    assert_eq!(script.wake(), ["probe try 2"]);
+    assert_eq!(token(&script), Some(PageToken::new("p2")));
+    let seen = script.answer(PROBE, listing(&[(2, 10)]));
+    assert_eq!(seen, ["append 1 [10, 20)", "append 3 [30, 40)"]);
+    assert_eq!(script.upload.progress().stored, 20);
+}
+
+#[test]
 fn a_segment_that_we_did_not_plan_so_is_foreign() {
     let bad = [listing(&[(9, 10)]), listing(&[(1, 9)]), listing(&[(3, 10)])];
     for (reply, index) in bad.into_iter().zip([9, 1, 3]) {
@@ -74,6 +93,26 @@ fn a_list_without_an_end_ends() {
 }
 
 #[test]
+fn a_probe_that_never_gets_through_ends() {
+    let mut script = opened_with(35, 1).crash();
+    assert_eq!(script.always(PROBE, lost(Cut::TimedOut)), 8);
+    assert!(matches!(script.error(), ErrorKind::Exhausted { operation: PROBE, .. }));
+}
+
+#[test]
+fn a_missing_receipt_is_a_protocol_error_from_an_append_and_from_a_list() {
+    let mut script = opened_with(5, 1);
+    script.answer(APPEND, stored());
+    let missing = |operation| ErrorKind::Protocol { operation, violation: Violation::ReceiptMissing };
+    assert_eq!(aborted_with(&mut script), missing(APPEND));
+
+    let mut script = opened_with(5, 1).crash();
+    let part = Part { index: SegmentIndex::ZERO, len: 5, receipt: None, range: None };
+    script.answer(PROBE, Reply::Probed(Page { parts: Vec::from([part]), next: None }));
+    assert_eq!(aborted_with(&mut script), missing(PROBE), "Finalize would lack it");
+}
+
+#[test]
 fn missing_segments_are_found_by_the_list_and_only_they_are_sent_again() {
     let mut script = opened_with(25, 4);
     for (index, tag) in [(0, "a"), (1, "b"), (2, "c")] {
@@ -99,6 +138,55 @@ fn a_server_that_lists_everything_and_misses_it_ends() {
     }
     script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing));
     assert!(matches!(aborted_with(&mut script), ErrorKind::Protocol { operation: FINALIZE, .. }));
+}
+
+#[test]
+fn a_session_that_is_gone_when_probed_twice_is_replaced() {
+    let mut script = opened_with(5, 1).crash();
+    script.answer(PROBE, problem(ProblemKind::SessionGone));
+    script.wake();
+    assert_eq!(script.answer(PROBE, problem(ProblemKind::SessionGone)), ["init"]);
+}
+
+#[test]
+fn what_the_list_holds_is_frozen_though_it_was_not_known_to_be_sent() {
+    // The checkpoint is from before segments 1 and 2 were sent.
+    let mut script = opened_with(60, 1);
+    let older = script.upload.checkpoint();
+    script.answer(APPEND, receipt("a"));
+    let mut resumed = script.resume(older, listed_profile());
+    assert_eq!(resumed.answer(PROBE, listing(&[(0, 10), (2, 10)]))[0], "append 1 [10, 20)");
+    while resumed.live.len() > 1 {
+        let op = resumed.live[1].id;
+        resumed.answer_op(op, problem(ProblemKind::TooLarge { ceiling: None }));
+    }
+    // Segment 1 is a hole below a stored one: it can't be cut smaller in this session.
+    assert_eq!(resumed.answer_segment(1, problem(ProblemKind::TooLarge { ceiling: None })), ["init"]);
+    assert_eq!(resumed.restarts(), [SessionEnd::Unplannable]);
+}
+
+#[test]
+fn where_the_last_append_finalizes_a_server_that_never_does_ends() {
+    let profile = Profile { finalize: Finalize::Implicit, abort: Abort::Unsupported, ..listed_profile() };
+    let mut script = Script::opened(15, profile.clone(), window(1));
+    script.answer(APPEND, stored());
+    assert_eq!(script.answer(APPEND, completed()), ["closed"]);
+    assert!(script.closed.unwrap().is_ok());
+
+    let mut script = Script::opened(15, profile, window(1));
+    script.answer(APPEND, stored());
+    script.answer(APPEND, stored());
+    let mut probes = 0;
+    while script.closed.is_none() {
+        if script.live.is_empty() {
+            script.wake();
+        }
+        script.answer(PROBE, listing(&[(0, 10), (1, 5)]));
+        probes += 1;
+        assert!(probes < 20, "it asks for ever");
+    }
+    assert!(matches!(script.error(), ErrorKind::Protocol { .. }));
+    assert!(script.now > START, "and not without a pause");
 }
 
 #[test]

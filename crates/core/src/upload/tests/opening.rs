@@ -121,6 +121,28 @@ fn an_empty_source_is_finalized_without_a_segment_where_the_protocol_has_it_so()
 }
 
 #[test]
+fn an_empty_source_is_one_segment_where_the_protocol_wants_it_and_it_is_sent_until_it_is_stored() {
+    let mut profile = listed_profile();
+    profile.sizing.empty = Empty::OneSegment;
+    let mut script = Script::with(0, profile, policy());
+    assert_eq!(script.open(), ["append 0 [0, 0)"]);
+    let checkpoint = script.upload.checkpoint();
+    assert_eq!(script.answer(OperationKind::Append, problem(ProblemKind::Transient)), NOTHING);
+    assert_eq!(script.wake(), ["append 0 [0, 0) try 2"]);
+    assert_eq!(script.answer(OperationKind::Append, receipt("e")), ["finalize"]);
+    let sent = match &script.live[0].action {
+        Action::Finalize { total: 0, receipts: Some(receipts), .. } => receipts.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(sent, 1);
+    // A crash before it was acknowledged: the list tells that it is not there, so it goes once more.
+    let mut resumed = script.resume(checkpoint, script.upload.shared.profile.clone());
+    assert_eq!(resumed.first, ["probe"]);
+    assert_eq!(resumed.answer(OperationKind::Probe, listing(&[])), ["append 0 [0, 0)"]);
+    assert_eq!(resumed.answer(OperationKind::Append, receipt("e")), ["finalize"]);
+}
+
+#[test]
 fn what_the_engine_does_not_run_yet_is_a_typed_error() {
     let unknown = UploadSpec { length: SourceLength::Unknown, ..UploadSpec::whole(0) };
     let new = |spec, profile| Upload::new(START, spec, profile, policy(), 1).map(|_| ());

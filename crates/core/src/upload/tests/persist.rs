@@ -94,6 +94,37 @@ fn a_barrier_that_cannot_be_passed_is_an_error_after_three_tries() {
 }
 
 #[test]
+fn failures_before_the_barrier_do_not_count_against_it() {
+    let mut script = slow(10);
+    script.open();
+    script.written();
+    script.answer(APPEND, stored());
+    assert_eq!(script.upload.phase(), Phase::Finalizing);
+    for _ in 0..2 {
+        assert_eq!(script.not_written(), NOTHING);
+        script.wake();
+    }
+    assert_eq!(script.not_written(), ["closed"]);
+    assert_eq!(script.kept(), Kept::Checkpoint, "the one of before is still there");
+
+    let mut script = slow(20);
+    script.open();
+    script.written();
+    script.answer(APPEND, stored());
+    for _ in 0..2 {
+        script.not_written();
+        script.wake();
+    }
+    script.answer(APPEND, stored());
+    assert_eq!(script.upload.phase(), Phase::Finalizing);
+    for _ in 0..2 {
+        assert_eq!(script.not_written(), NOTHING, "the barrier has three tries of its own");
+        script.wake();
+    }
+    assert_eq!(script.not_written(), ["closed"]);
+}
+
+#[test]
 fn without_a_checkpoint_nothing_is_left_behind_on_the_server() {
     let mut script = Script::slow_disk(25, listed_profile(), policy());
     script.open();
@@ -104,6 +135,19 @@ fn without_a_checkpoint_nothing_is_left_behind_on_the_server() {
     assert_eq!(script.not_written(), ["abort"]);
     assert_eq!(script.answer(OperationKind::Abort, Reply::Aborted), ["closed"]);
     assert_eq!((script.error(), script.kept()), (&ErrorKind::Persist, Kept::Nothing));
+}
+
+#[test]
+fn a_disk_that_fails_does_not_end_a_discard() {
+    let mut script = Script::slow_disk(25, listed_profile(), policy());
+    script.open();
+    assert_eq!(script.input(Input::Cancel(Disposition::Discard)), ["abort"]);
+    for _ in 0..5 {
+        assert_eq!(script.not_written(), NOTHING);
+        script.wake();
+    }
+    assert_eq!(script.answer(OperationKind::Abort, Reply::Aborted), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::Discarded(Discard::Confirmed));
 }
 
 #[test]

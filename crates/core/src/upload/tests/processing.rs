@@ -69,6 +69,18 @@ fn a_failure_is_typed_and_keeps_nothing_but_the_media_id() {
 }
 
 #[test]
+fn the_share_never_goes_back_not_even_at_the_end() {
+    let mut script = Script::processing(Some(1), policy());
+    for (said, shown) in [(40, 40), (20, 40), (250, 100)] {
+        script.wake();
+        script.answer(STATUS, status(Some(after(1)), said));
+        assert_eq!(script.upload.progress().processed.get(), shown);
+    }
+    script.input(Input::Cancel(Disposition::Keep));
+    assert_eq!(script.upload.progress().processed.get(), 100, "nor when it is left off");
+}
+
+#[test]
 fn the_deadline_gives_back_the_media_id_with_still_processing() {
     let processing = ProcessingPolicy { deadline: secs(30), ..ProcessingPolicy::default() };
     let mut script = Script::processing(Some(20), Policy { processing, ..policy() });

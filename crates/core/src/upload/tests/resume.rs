@@ -60,6 +60,25 @@ fn a_session_that_expired_between_two_processes_is_not_asked() {
 }
 
 #[test]
+fn the_plan_of_the_checkpoint_holds_whatever_the_policy_wants_now() {
+    let mut script = Script::opened(25, parts_profile(), policy());
+    script.answer_segment(0, stored());
+    let checkpoint = script.upload.checkpoint();
+    for bytes in [1, 7, 5_000_001] {
+        let wanted = Policy { chunk_size: ChunkSize::new(bytes).unwrap(), ..policy() };
+        let upload = Upload::resume(START, checkpoint.clone(), parts_profile(), wanted, 1).unwrap();
+        let mut resumed = Script::of(upload);
+        assert_eq!(resumed.first, ["append 1 [10, 20)", "append 2 [20, 25)"]);
+        // Not even a new session makes it impossible.
+        resumed.answer_segment(1, problem(ProblemKind::SessionGone));
+        resumed.wake();
+        resumed.answer_segment(1, problem(ProblemKind::SessionGone));
+        assert_eq!(resumed.restarts(), [SessionEnd::Gone]);
+        assert_eq!(resumed.open().len(), 3);
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     let mut script = Script::opened(25, parts_profile(), policy());
     script.answer_segment(1, stored());
@@ -258,6 +277,21 @@ fn resuming_is_deterministic() {
         (resumed.now, resumed.events, resumed.upload.checkpoint())
     });
     assert_eq!(ends[0], ends[1]);
+}
+
+#[test]
+fn cancelled_in_finalize_unsent_and_sent_are_told_apart_even_if_nobody_can_verify() {
+    let profile = Profile { verify: Verify::Unsupported, ..parts_profile() };
+    let mut unsent = Script::finalizing(profile.clone(), policy());
+    unsent.answer(FINALIZE, problem(ProblemKind::Transient));
+    unsent.input(Input::Cancel(Disposition::Keep));
+    let mut resumed = unsent.crash();
+    assert_eq!(resumed.first, ["finalize"], "it was answered: no doubt about it");
+    assert_eq!(resumed.answer(FINALIZE, completed()), ["closed"]);
+    let mut sent = Script::finalizing(profile, policy());
+    sent.start_all();
+    sent.input(Input::Cancel(Disposition::Keep));
+    assert!(matches!(sent.crash().error(), ErrorKind::FinalizeUnknown { .. }));
 }
 
 /// What comes back from a store of JSON is what went in.

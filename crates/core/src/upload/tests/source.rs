@@ -1,7 +1,7 @@
 //! Sources that grow, end early, change, or can be read only once.
 
 use super::script::*;
-use crate::testing::parts_profile;
+use crate::testing::{listed_profile, parts_profile};
 use crate::*;
 
 const APPEND: OperationKind = OperationKind::Append;
@@ -87,6 +87,23 @@ fn a_source_that_changes_after_everything_is_stored_changes_nothing() {
 }
 
 #[test]
+fn a_change_is_remembered_when_bytes_are_needed_after_all() {
+    for kind in [ProblemKind::SegmentsMissing, ProblemKind::SessionGone] {
+        let mut script = Script::finalizing(parts_profile(), policy());
+        script.input(Input::SourceChanged);
+        for _ in 0..2 {
+            if script.closed.is_none() {
+                script.answer(FINALIZE, problem(kind.clone()));
+                if script.closed.is_none() {
+                    script.wake();
+                }
+            }
+        }
+        assert_eq!(*script.error(), ErrorKind::SourceChanged, "no byte of another source goes into it");
+    }
+}
+
+#[test]
 fn a_one_pass_source_is_released_as_it_is_stored_and_never_asked_for_again() {
     let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(25) };
     let mut script = Script::of(Upload::new(START, spec, parts_profile(), policy(), 7).unwrap());
@@ -103,10 +120,36 @@ fn a_one_pass_source_is_released_as_it_is_stored_and_never_asked_for_again() {
 }
 
 #[test]
+fn a_one_pass_source_of_which_nothing_was_released_may_begin_anew_as_often_as_any_other() {
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(5) };
+    let mut script = Script::of(Upload::new(START, spec, parts_profile(), policy(), 7).unwrap());
+    for _ in 0..2 {
+        script.open();
+        script.answer(APPEND, problem(ProblemKind::SessionGone));
+        script.wake();
+        script.answer(APPEND, problem(ProblemKind::SessionGone));
+    }
+    assert_eq!(*script.error(), ErrorKind::SessionLost { reason: SessionLoss::SessionsExhausted });
+}
+
+#[test]
 fn missing_segments_of_a_one_pass_source_cannot_be_sent_again() {
     let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(5) };
     let mut script = Script::of(Upload::new(START, spec, parts_profile(), policy(), 7).unwrap());
     script.open();
     assert_eq!(script.answer(APPEND, stored()), ["release [0, 5)", "finalize"]);
     assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing)), ["closed"]);
+}
+
+#[test]
+fn what_a_server_forgot_of_a_one_pass_source_is_lost() {
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(25) };
+    let mut script = Script::of(Upload::new(START, spec, listed_profile(), window(1), 7).unwrap());
+    script.open();
+    assert_eq!(script.answer(APPEND, receipt("a")), ["release [0, 10)", "append 1 [10, 20)"]);
+    assert_eq!(script.answer(APPEND, lost(Cut::Reset)), ["probe"]);
+    // The list lacks segment 0, whose bytes are released.
+    assert_eq!(script.answer(OperationKind::Probe, listing(&[])), ["abort"]);
+    script.answer(OperationKind::Abort, Reply::Aborted);
+    assert_eq!(*script.error(), ErrorKind::SessionLost { reason: SessionLoss::NotRewindable });
 }

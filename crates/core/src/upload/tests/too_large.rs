@@ -86,6 +86,25 @@ fn a_retry_of_the_first_of_a_new_size_goes_alone_too() {
 }
 
 #[test]
+fn a_hole_below_a_stored_segment_takes_a_new_session_at_most_once() {
+    let mut script = opened_with(40, window(2));
+    script.answer_segment(1, stored());
+    assert_eq!(script.under_way(), ["append 0 [0, 10)", "append 2 [20, 30)"]);
+    script.answer_segment(2, stored());
+    let seen = script.answer_segment(0, too_large(None));
+    assert_eq!(seen, NOTHING, "segment 3 is under way");
+    assert_eq!(script.answer_segment(3, stored()), ["init"]);
+    assert_eq!(script.restarts(), [SessionEnd::Unplannable]);
+    assert_eq!(script.open(), ["append 0 [0, 5)"], "and there the first goes alone");
+    script.answer_segment(0, stored());
+    // The same again: no further session.
+    script.answer_segment(2, stored());
+    script.answer_segment(1, too_large(None));
+    assert_eq!(script.answer_segment(3, stored()), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::TooLarge { refused: 5, smallest: 5 });
+}
+
+#[test]
 fn a_segment_that_may_be_stored_is_a_hole_as_well() {
     let mut script = opened_with(30, window(1));
     script.answer(APPEND, lost(Cut::TimedOut));
@@ -140,6 +159,19 @@ fn where_the_rest_cannot_be_cut_so_a_new_session_may() {
     assert_eq!(script.under_way(), ["append 4 [35, 40)"]);
     // Five bytes, six indexes: one each. In a new session four each, as the ceiling is.
     assert_eq!(script.answer(APPEND, too_large(Some(4))), ["append 4 [35, 37)"]);
+}
+
+#[test]
+fn a_source_that_cannot_be_rewound_gets_no_new_session() {
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(40) };
+    let upload = Upload::new(START, spec, parts_profile(), window(2), 7).unwrap();
+    let mut script = Script::of(upload);
+    script.open();
+    assert_eq!(script.answer_segment(1, stored()), ["release [10, 20)", "append 2 [20, 30)"]);
+    script.answer_segment(2, stored());
+    script.answer_segment(3, stored());
+    assert_eq!(script.answer_segment(0, too_large(None)), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::TooLarge { refused: 10, smallest: 10 });
 }
 
 #[test]

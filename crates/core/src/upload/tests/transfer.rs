@@ -117,6 +117,26 @@ fn nothing_is_sent_before_its_backoff_is_over() {
 }
 
 #[test]
+fn a_retry_after_is_never_undercut() {
+    for kind in [
+        ProblemKind::Transient,
+        ProblemKind::Throttled,
+        ProblemKind::Busy,
+        ProblemKind::SegmentRejected,
+        ProblemKind::SessionGone,
+        ProblemKind::Broken,
+        ProblemKind::OffsetConflict { cursor: None },
+    ] {
+        for delay in [after(7), Delay::At(second(7))] {
+            let mut script = opened_with(10, policy());
+            assert_eq!(script.answer(APPEND, problem_after(kind.clone(), delay)), NOTHING);
+            assert_eq!(script.pass(secs(7) - TICK), NOTHING, "{kind:?}");
+            assert_eq!(script.pass(TICK), ["append 0 [0, 10) try 2"], "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn a_throttle_holds_the_whole_kind() {
     let mut script = opened_with(60, window(2));
     assert_eq!(script.answer(APPEND, problem_after(ProblemKind::Throttled, after(9))), NOTHING);
@@ -124,6 +144,16 @@ fn a_throttle_holds_the_whole_kind() {
     assert_eq!(script.answer(APPEND, stored()), NOTHING, "there is room, but the server said wait");
     assert_eq!(script.wake(), ["append 0 [0, 10) try 2", "append 2 [20, 30)"]);
     assert_eq!(script.now, second(9));
+}
+
+#[test]
+fn a_throttle_whose_wait_is_over_already_is_no_licence_to_hammer() {
+    for delay in [after(0), Delay::At(Timestamp::EPOCH)] {
+        let mut script = opened_with(10, policy());
+        let tries = script.always(APPEND, problem_after(ProblemKind::Throttled, delay));
+        assert_eq!(tries, 60);
+        assert!(script.now > second(60), "sixty tries within {:?}", script.now.since(START));
+    }
 }
 
 #[test]
