@@ -5,6 +5,7 @@ mod control;
 mod credentials;
 mod finalize;
 mod listed;
+mod matrix;
 mod opening;
 mod persist;
 mod processing;
