@@ -203,7 +203,14 @@ impl SavedSession {
             return Err(ResumeError::Damaged("there is a receipt for no segment"));
         }
         if profile.finalize == (Finalize::Call { receipts: Receipts::Required }) {
-            let stored = |s: &crate::range::Segment| self.stored.contains(s.range);
+            // An empty segment that was stored before Finalize is not told from one that was not.
+            let finalized = match self.stage {
+                SavedStage::FinalizeSent | SavedStage::Processing => true,
+                SavedStage::Transferring | SavedStage::Aborting => false,
+            };
+            let stored = |s: &crate::range::Segment| {
+                self.stored.contains(s.range) && (finalized || !s.range.is_empty())
+            };
             let missing = |s: crate::range::Segment| !self.receipts.contains_key(&s.index.get());
             if plan.segments().filter(stored).any(missing) {
                 return Err(ResumeError::Damaged("a stored segment has no receipt"));

@@ -38,6 +38,14 @@ impl Failure {
     pub const fn answered(kind: ProblemKind, server: ServerError) -> Self {
         Self::Answered(Problem { kind, after: None, server })
     }
+
+    /// How long the server wants us to wait, if it said so.
+    pub const fn after(&self) -> Option<Delay> {
+        match self {
+            Self::Answered(problem) => problem.after,
+            Self::NotSent { .. } | Self::Unknown { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Failure {

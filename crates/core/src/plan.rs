@@ -78,7 +78,7 @@ impl Plan {
         let start = self.segment(SegmentIndex::new(keep)).map_or(self.total, |s| s.range.start());
         let left = sizing.max_count.saturating_sub(keep);
         let smallest = smallest_size(self.total - start, sizing, left).max(round_up(sizing.min, sizing));
-        let ceiling = round_down(ceiling, sizing);
+        let ceiling = round_down(ceiling.min(sizing.max), sizing);
         if smallest > ceiling {
             return Err(smallest);
         }

@@ -27,6 +27,19 @@ pub(crate) fn parts_profile() -> Profile {
     }
 }
 
+/// A protocol like S3: parts with receipts and a listing, an abort, no processing.
+pub(crate) fn listed_profile() -> Profile {
+    Profile {
+        name: Cow::Borrowed("listed"),
+        transfer: Transfer::Parts(Parts { resend: Resend::ProbeFirst, listing: Listing::Complete }),
+        length: Length::AtEnd,
+        finalize: Finalize::Call { receipts: Receipts::Required },
+        processing: Processed::Never,
+        abort: Abort::Call,
+        ..parts_profile()
+    }
+}
+
 /// One of each kind of transfer.
 pub(crate) fn transfers() -> [(&'static str, Transfer); 3] {
     [

@@ -4,21 +4,18 @@
 use crate::failure::{Cut, Failure, NotSent, Problem, ProblemKind};
 use crate::operation::OperationKind;
 use crate::profile::{Listing, Profile, Resend, Transfer};
-use crate::time::Delay;
 use crate::token::Receipt;
 
-/// What to do about a failure.
+/// What to do about a failure. When it may be done is said by [`Failure::after`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Try again after a backoff, and not before the server's wait is over. Counts as a failed try.
+    /// Try again after a backoff. Counts as a failed try.
     Retry {
-        /// The server's wait.
-        after: Option<Delay>,
         /// What the server may hold now.
         fate: Fate,
     },
     /// Try again when the server is ready. Has a bound of its own.
-    Wait { after: Option<Delay> },
+    Wait,
     /// Find out what the server did before anything else.
     FindOut,
     /// Get new credentials, then try again.
@@ -55,9 +52,7 @@ pub(crate) enum Fate {
 /// Judges a failure of an operation of this kind under this profile.
 pub(crate) fn judge(kind: OperationKind, failure: &Failure, profile: &Profile) -> Verdict {
     match failure {
-        Failure::NotSent { cause: NotSent::Unreachable, .. } => {
-            Verdict::Retry { after: None, fate: Fate::NotDone }
-        }
+        Failure::NotSent { cause: NotSent::Unreachable, .. } => Verdict::Retry { fate: Fate::NotDone },
         Failure::NotSent { cause: NotSent::Misconfigured, .. } => Verdict::Misconfigured,
         Failure::Unknown { cut, .. } => unknown(kind, *cut, profile),
         Failure::Answered(problem) => answered(kind, problem, profile),
@@ -78,7 +73,7 @@ fn unknown(kind: OperationKind, cut: Cut, profile: &Profile) -> Verdict {
         | OperationKind::Probe
         | OperationKind::Status
         | OperationKind::Verify
-        | OperationKind::Abort => Verdict::Retry { after: None, fate },
+        | OperationKind::Abort => Verdict::Retry { fate },
     }
 }
 
@@ -93,11 +88,10 @@ const fn must_probe(profile: &Profile) -> bool {
 }
 
 fn answered(kind: OperationKind, problem: &Problem, profile: &Profile) -> Verdict {
-    let after = problem.after;
-    let again = Verdict::Retry { after, fate: Fate::NotDone };
+    let again = Verdict::Retry { fate: Fate::NotDone };
     match &problem.kind {
         ProblemKind::Transient => again,
-        ProblemKind::Throttled | ProblemKind::Busy => Verdict::Wait { after },
+        ProblemKind::Throttled | ProblemKind::Busy => Verdict::Wait,
         ProblemKind::OffsetConflict { .. } => match (kind, profile.transfer) {
             (OperationKind::Append, Transfer::Append(_)) => Verdict::FindOut,
             _ => misplaced(kind, profile),
@@ -189,9 +183,9 @@ mod tests {
 
     fn word(verdict: &Verdict) -> &'static str {
         match verdict {
-            Verdict::Retry { fate: Fate::NotDone, .. } => "retry",
+            Verdict::Retry { fate: Fate::NotDone } => "retry",
             Verdict::Retry { .. } => "retry?",
-            Verdict::Wait { .. } => "wait",
+            Verdict::Wait => "wait",
             Verdict::FindOut => "find out",
             Verdict::Refresh => "refresh",
             Verdict::Stored(_) => "stored",
@@ -255,19 +249,5 @@ protocol broken     |retry?  |retry?  |retry?  |find out|retry?  |retry?  |retry
         }
         let expected = [("append", "find out"), ("parts", "retry?"), ("parts, probe first", "find out")];
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn the_servers_wait_is_passed_on() {
-        let after = Some(Delay::After(core::time::Duration::from_secs(9)));
-        for kind in [ProblemKind::Transient, ProblemKind::Throttled, ProblemKind::Busy] {
-            let failure = Failure::Answered(Problem { kind, after, server: ServerError::default() });
-            match judge(OperationKind::Append, &failure, &testing::parts_profile()) {
-                Verdict::Retry { after: passed, .. } | Verdict::Wait { after: passed } => {
-                    assert_eq!(passed, after);
-                }
-                other => panic!("{other:?}"),
-            }
-        }
     }
 }

@@ -57,9 +57,9 @@ impl Aborting {
     pub(super) fn failed(&mut self, shared: &mut Shared, live: &LiveOp, failure: &Failure) -> Transition {
         let step = &mut self.step;
         let done = match judge(KIND, failure, &shared.profile) {
-            Verdict::Retry { after, .. } => step.retry(shared, KIND, failure, after, Charge::Own),
-            Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
-            Verdict::Refresh => shared.refresh(live, failure),
+            Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Own),
+            Verdict::Wait => step.wait(shared, KIND, failure),
+            Verdict::Refresh => step.refresh(shared, KIND, live, failure),
             Verdict::NothingLeft => return Transition::Aborted(self.purpose.clone(), Discard::Confirmed),
             // No verdicts on an Abort, or none that helps (see the matrix of the judgement): ask again.
             Verdict::Misconfigured
@@ -69,7 +69,7 @@ impl Aborting {
             | Verdict::Gone
             | Verdict::Missing
             | Verdict::SizeMismatch
-            | Verdict::Refused => step.retry(shared, KIND, failure, None, Charge::Own),
+            | Verdict::Refused => step.retry(shared, KIND, failure, Charge::Own),
         };
         match done {
             Ok(()) => Transition::Stay,

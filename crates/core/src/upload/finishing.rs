@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::live::LiveOp;
 use super::phase::Transition;
@@ -16,6 +17,7 @@ use crate::operation::{Action, OperationKind};
 use crate::outcome::{Commitment, Outcome, Reply, Verdict as Found};
 use crate::profile::{Finalize, Receipts};
 use crate::retry::{Verdict, judge};
+use crate::time::Timestamp;
 use crate::token::{Receipt, Session};
 
 /// Finalize is to be sent, or was.
@@ -25,8 +27,9 @@ pub(super) struct Finalizing {
 }
 
 impl Finalizing {
-    pub(super) const fn new(tries: Tries) -> Self {
-        Self { step: Step::after(tries) }
+    /// Due then, with what was tried before.
+    pub(super) const fn new(tries: Tries, due: Timestamp) -> Self {
+        Self { step: Step::after(tries, due) }
     }
 
     /// Whether the server may have seen a Finalize that has no answer yet.
@@ -40,7 +43,7 @@ impl Finalizing {
     /// Invariants 1 and 8: everything is stored, and "finalize sent" is on disk.
     pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session, transfer: &Transfer) {
         let total = shared.plan.total();
-        if shared.persist.is_blocked() || !transfer.stored.tiles(total) {
+        if shared.persist.is_blocked() || !transfer.is_complete(&shared.plan) {
             return;
         }
         let receipts = receipts(shared, transfer);
@@ -74,23 +77,23 @@ impl Finalizing {
         const KIND: OperationKind = OperationKind::Finalize;
         let step = &mut self.step;
         let done = match judge(KIND, failure, &shared.profile) {
-            Verdict::Retry { after, .. } => step.retry(shared, KIND, failure, after, Charge::Upload),
-            Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
-            Verdict::Refresh => shared.refresh(live, failure),
+            Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Upload),
+            Verdict::Wait => step.wait(shared, KIND, failure),
+            Verdict::Refresh => step.refresh(shared, KIND, live, failure),
             Verdict::FindOut => {
                 // The try counts, so that losing every reply ends some time.
-                if shared.retry(KIND, &mut step.tries, failure, None, Charge::Upload).is_err() {
-                    return Transition::Fail(ErrorKind::FinalizeUnknown { failure: failure.clone() });
-                }
-                let why = WhyVerify::Lost { failure: failure.clone(), finalize: step.tries };
-                return Transition::Verify(Tries::default(), why);
+                let failure = failure.clone();
+                return match shared.retry(KIND, &mut step.tries, &failure, Charge::Upload) {
+                    Ok(due) => Transition::Verify(WhyVerify::Lost { failure, finalize: step.tries, due }),
+                    Err(_) => Transition::Fail(ErrorKind::FinalizeUnknown { failure }),
+                };
             }
             Verdict::Gone => {
                 step.tries.gone += 1;
                 if step.tries.gone > 1 {
                     return Transition::Restart(SessionEnd::Gone, None);
                 }
-                step.retry(shared, KIND, failure, None, Charge::Upload)
+                step.retry(shared, KIND, failure, Charge::Upload)
             }
             Verdict::Missing => return Transition::Repair(failure.clone()),
             Verdict::SizeMismatch => {
@@ -106,7 +109,7 @@ impl Finalizing {
             }
             // No verdicts on a Finalize (see the matrix of the judgement).
             Verdict::Stored(_) | Verdict::Shrink { .. } | Verdict::NothingLeft => {
-                step.retry(shared, KIND, failure, None, Charge::Upload)
+                step.retry(shared, KIND, failure, Charge::Upload)
             }
         };
         done.map_or_else(Transition::Fail, |()| Transition::Stay)
@@ -140,6 +143,8 @@ pub(super) enum WhyVerify {
         failure: Failure,
         /// How often Finalize was tried.
         finalize: Tries,
+        /// When it may be tried again at the earliest, should it not be committed.
+        due: Timestamp,
     },
     /// The upload is to be discarded.
     Discard,
@@ -148,16 +153,19 @@ pub(super) enum WhyVerify {
 /// How often "not committed" must be seen to be believed (invariant 7).
 const BELIEVED: u32 = 2;
 
+/// How far apart at the least.
+const APART: Duration = Duration::from_secs(1);
+
 impl Verifying {
-    pub(super) const fn new(tries: Tries, why: WhyVerify) -> Self {
-        Self { step: Step::after(tries), why, unseen: 0 }
+    pub(super) fn new(why: WhyVerify) -> Self {
+        Self { step: Step::at_once(), why, unseen: 0 }
     }
 
     /// After a crash: "finalize sent" is on disk, and nothing more is known.
     pub(super) fn resumed() -> Self {
         let detail = Detail::new("the upload was interrupted after Finalize may have been sent");
         let failure = Failure::Unknown { cut: Cut::Ambiguous, detail };
-        Self::new(Tries::default(), WhyVerify::Lost { failure, finalize: Tries::default() })
+        Self::new(WhyVerify::Lost { failure, finalize: Tries::default(), due: Timestamp::EPOCH })
     }
 
     pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session) {
@@ -178,7 +186,7 @@ impl Verifying {
             Found::NotCommitted => {
                 self.unseen += 1;
                 if self.unseen < BELIEVED {
-                    self.step.put_off(shared.now.after(shared.policy.processing.floor));
+                    self.step.put_off(shared.now.after(shared.policy.processing.floor.max(APART)));
                     return Transition::Stay;
                 }
             }
@@ -191,9 +199,9 @@ impl Verifying {
         const KIND: OperationKind = OperationKind::Verify;
         let step = &mut self.step;
         let done = match judge(KIND, failure, &shared.profile) {
-            Verdict::Retry { after, .. } => step.retry(shared, KIND, failure, after, Charge::Own),
-            Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
-            Verdict::Refresh => match shared.refresh(live, failure) {
+            Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Own),
+            Verdict::Wait => step.wait(shared, KIND, failure),
+            Verdict::Refresh => match step.refresh(shared, KIND, live, failure) {
                 Ok(()) => Ok(()),
                 Err(kind) => return Transition::Fail(kind),
             },
@@ -211,7 +219,7 @@ impl Verifying {
             | Verdict::Missing
             | Verdict::SizeMismatch
             | Verdict::NothingLeft
-            | Verdict::Refused => step.retry(shared, KIND, failure, None, Charge::Own),
+            | Verdict::Refused => step.retry(shared, KIND, failure, Charge::Own),
         };
         match done {
             Ok(()) => Transition::Stay,

@@ -11,6 +11,7 @@ mod probing;
 mod processing;
 mod shared;
 mod step;
+mod timing;
 mod transfer;
 
 #[cfg(test)]
@@ -23,13 +24,13 @@ use self::credentials::Credentials;
 use self::live::LiveOp;
 use self::persist::{Failed, Persist};
 use self::phase::{Stage, State, Transition};
-use self::shared::{Shared, timed_out};
+use self::shared::{Changed, Shared};
 use self::step::Step;
 use self::transfer::{Answered, Transfer};
 use crate::checkpoint::{CHECKPOINT_VERSION, Checkpoint, ResumeError};
-use crate::error::ErrorKind;
-use crate::event::{Event, Phase, Progress, SessionEnd};
-use crate::failure::{Cut, Detail, Failure};
+use crate::error::{Discard, ErrorKind};
+use crate::event::{Event, Phase, Progress};
+use crate::failure::Detail;
 use crate::io::{CheckpointSeq, Disposition, Growth, Input, Output};
 use crate::operation::{CredentialEpoch, OpId, OperationKind};
 use crate::outcome::{Outcome, Percent};
@@ -261,90 +262,6 @@ impl Upload {
         &self.shared.stats
     }
 
-    /// Moves the time on and does what it brings about.
-    fn advance(&mut self, now: Timestamp) {
-        self.shared.now = self.shared.now.max(now);
-        match &self.state {
-            State::Closed(_) => return,
-            State::Opening(_) | State::Open(_) => {}
-        }
-        if let Some(transition) = self.out_of_time() {
-            return self.apply(transition);
-        }
-        let transition = self.overdue();
-        self.apply(transition);
-    }
-
-    /// Deadlines and expiry.
-    fn out_of_time(&self) -> Option<Transition> {
-        let (shared, now) = (&self.shared, self.shared.now);
-        let running = shared.paused_at.is_none();
-        let deadline = running && shared.deadline() <= now;
-        let fail = |kind| Some(Transition::Fail(kind));
-        let open = match &self.state {
-            State::Closed(_) => return None,
-            State::Opening(_) if deadline => {
-                return fail(ErrorKind::Deadline { deadline: shared.policy.deadline });
-            }
-            State::Opening(_) => return None,
-            State::Open(open) => open,
-        };
-        let expired = open.expires.is_some_and(|at| at <= now);
-        match &open.stage {
-            Stage::Transferring | Stage::Probing(_) if expired => {
-                Some(Transition::Restart(SessionEnd::Expired, None))
-            }
-            Stage::Finalizing(finalizing) if expired && !finalizing.may_have_been_sent() => {
-                Some(Transition::Restart(SessionEnd::Expired, None))
-            }
-            Stage::Finalizing(finalizing) if deadline && finalizing.may_have_been_sent() => {
-                let detail = Detail::new("the deadline passed while Finalize was under way");
-                let failure = Failure::Unknown { cut: Cut::TimedOut, detail };
-                fail(ErrorKind::FinalizeUnknown { failure })
-            }
-            Stage::Verifying(verifying) if deadline => Some(match &verifying.why {
-                finishing::WhyVerify::Lost { failure, .. } => {
-                    Transition::Fail(ErrorKind::FinalizeUnknown { failure: failure.clone() })
-                }
-                finishing::WhyVerify::Discard => {
-                    Transition::Fail(ErrorKind::Discarded(crate::Discard::Unknown))
-                }
-            }),
-            Stage::Transferring | Stage::Probing(_) | Stage::Finalizing(_) if deadline => {
-                fail(ErrorKind::Deadline { deadline: shared.policy.deadline })
-            }
-            Stage::Processing(polling) if running && polling.deadline(shared) <= now => {
-                fail(ErrorKind::StillProcessing { waited: now.since(polling.since) })
-            }
-            Stage::Transferring
-            | Stage::Probing(_)
-            | Stage::Finalizing(_)
-            | Stage::Verifying(_)
-            | Stage::Processing(_)
-            | Stage::Aborting(_) => None,
-        }
-    }
-
-    /// Operations without progress or answer.
-    fn overdue(&mut self) -> Transition {
-        let shared = &mut self.shared;
-        let open = match &mut self.state {
-            State::Closed(_) => return Transition::Stay,
-            State::Opening(step) => {
-                let Some((live, failure)) = overdue_step(step, shared) else { return Transition::Stay };
-                return opening::answered(step, shared, &live, failure.into());
-            }
-            State::Open(open) => open,
-        };
-        match open.transfer.expire(shared) {
-            Transition::Stay => {}
-            transition => return transition,
-        }
-        let Some(step) = open.stage.step_mut() else { return Transition::Stay };
-        let Some((live, failure)) = overdue_step(step, shared) else { return Transition::Stay };
-        answered_step(&mut open.stage, &mut open.transfer, shared, &live, failure.into())
-    }
-
     /// Gives out what may go; one transition may bring about the next.
     fn drive(&mut self) {
         loop {
@@ -387,35 +304,6 @@ impl Upload {
                 transition => self.apply(transition),
             }
         }
-    }
-
-    fn wake_at(&self) -> Option<Timestamp> {
-        let shared = &self.shared;
-        let deadline = shared.paused_at.is_none().then(|| shared.deadline());
-        let (phase, bound, expires) = match &self.state {
-            State::Closed(_) => return None,
-            State::Opening(step) => (step.wake_at(shared, OperationKind::Init), deadline, None),
-            State::Open(open) => {
-                let (wake, bound) = match &open.stage {
-                    Stage::Transferring => (open.transfer.wake_at(shared), deadline),
-                    Stage::Probing(probing) => {
-                        let own = probing.step.wake_at(shared, OperationKind::Probe);
-                        (earliest([own, open.transfer.wake_at(shared)]), deadline)
-                    }
-                    Stage::Finalizing(f) => (f.step.wake_at(shared, OperationKind::Finalize), deadline),
-                    Stage::Verifying(v) => (v.step.wake_at(shared, OperationKind::Verify), deadline),
-                    Stage::Processing(polling) => {
-                        let bound = shared.paused_at.is_none().then(|| polling.deadline(shared));
-                        (polling.step.wake_at(shared, OperationKind::Status), bound)
-                    }
-                    Stage::Aborting(a) => (a.step.wake_at(shared, OperationKind::Abort), None),
-                };
-                (wake, bound, open.expires)
-            }
-        };
-        let persist = shared.persist.wake_at();
-        // What was due before now waits for something else than time.
-        earliest([phase, bound, expires, persist].map(|at| at.filter(|at| *at > shared.now)))
     }
 
     fn live_mut(&mut self, op: OpId) -> Option<&mut LiveOp> {
@@ -481,7 +369,16 @@ impl Upload {
         match persist.failed(*now, |failures| backoff(&policy.retry, failures, rng)) {
             Failed::Ignored => {}
             Failed::TryAgain => self.shared.notify(Event::PersistFailed),
-            Failed::Fatal => self.fail(ErrorKind::Persist),
+            Failed::Fatal => match self.phase() {
+                Phase::Transferring | Phase::Finalizing => self.fail(ErrorKind::Persist),
+                // Nothing waits for the barrier (any more).
+                Phase::Opening
+                | Phase::Probing
+                | Phase::Verifying
+                | Phase::Processing
+                | Phase::Aborting
+                | Phase::Closed => self.shared.notify(Event::PersistFailed),
+            },
         }
     }
 
@@ -497,23 +394,34 @@ impl Upload {
         self.shared.available = self.shared.available.max(up_to);
     }
 
-    /// The source is of no use any more: that matters only while its bytes are needed.
+    /// The source is of no use any more: that matters only while its bytes are needed. That it changed is remembered,
+    /// should they be needed again.
     fn source_failed(&mut self, kind: ErrorKind) {
         match self.phase() {
             Phase::Opening | Phase::Transferring | Phase::Probing => self.fail(kind),
-            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Aborting | Phase::Closed => {}
+            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Aborting | Phase::Closed => {
+                if kind == ErrorKind::SourceChanged {
+                    self.shared.changed = Changed::Yes;
+                }
+            }
         }
     }
 
     fn refreshed(&mut self, stale: CredentialEpoch, result: Result<CredentialEpoch, Detail>) {
-        if let Some(failure) = self.shared.credentials.refreshed(stale, result.ok()) {
-            self.fail(ErrorKind::Credentials { failure });
+        let Some(failure) = self.shared.credentials.refreshed(stale, result.ok()) else { return };
+        if let State::Open(open) = &self.state
+            && let Stage::Aborting(aborting) = &open.stage
+        {
+            let (purpose, discard) =
+                (aborting.purpose.clone(), Discard::Unconfirmed { failure: Some(failure) });
+            return self.apply(Transition::Aborted(purpose, discard));
         }
+        self.fail(ErrorKind::Credentials { failure });
     }
 
     fn hold(&mut self, kind: OperationKind, until: Timestamp) {
-        let longest = self.shared.now.after(self.shared.policy.retry.longest_wait);
-        if self.shared.pacer.hold(kind, until.min(longest)) {
+        let until = until.min(self.shared.now.after(self.shared.policy.retry.longest_wait));
+        if self.shared.pacer.hold(kind, until) {
             self.shared.notify(Event::Held { kind, until });
         }
     }
@@ -568,6 +476,7 @@ impl Shared {
         Self {
             spec,
             available: spec.available.unwrap_or(u64::MAX),
+            changed: Changed::No,
             sessions: 1,
             ceiling: None,
             credentials: Credentials::default(),
@@ -597,18 +506,6 @@ fn supported(profile: &Profile, policy: &Policy) -> Result<(), PlanError> {
         Family::Parts(_) => Ok(()),
         Family::Append(_) => Err(PlanError::Unsupported(Unsupported::AppendFamily)),
     }
-}
-
-fn earliest<const N: usize>(times: [Option<Timestamp>; N]) -> Option<Timestamp> {
-    times.into_iter().flatten().min()
-}
-
-/// Takes the operation of a step out if it is overdue.
-fn overdue_step(step: &mut Step, shared: &mut Shared) -> Option<(LiveOp, Failure)> {
-    let why = step.live()?.overdue(shared.now, &shared.policy.timeouts)?;
-    let live = step.take_live()?;
-    shared.cancel(live.id);
-    Some((live, timed_out(why)))
 }
 
 const fn stage_kind(stage: &Stage) -> OperationKind {

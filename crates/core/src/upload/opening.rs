@@ -33,15 +33,15 @@ pub(super) fn answered(step: &mut Step, shared: &mut Shared, live: &LiveOp, outc
 
 fn failed(step: &mut Step, shared: &mut Shared, live: &LiveOp, failure: &Failure) -> Transition {
     let done = match judge(KIND, failure, &shared.profile) {
-        Verdict::Retry { after, fate } => {
+        Verdict::Retry { fate } => {
             match fate {
                 Fate::NotDone => {}
                 Fate::Unknown | Fate::UnknownAfterReset => shared.notify(Event::SessionLeakSuspected),
             }
-            step.retry(shared, KIND, failure, after, Charge::Upload)
+            step.retry(shared, KIND, failure, Charge::Upload)
         }
-        Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
-        Verdict::Refresh => shared.refresh(live, failure),
+        Verdict::Wait => step.wait(shared, KIND, failure),
+        Verdict::Refresh => step.refresh(shared, KIND, live, failure),
         Verdict::Refused => Err(ErrorKind::Refused { operation: KIND, failure: failure.clone() }),
         Verdict::Misconfigured => Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() }),
         // No verdicts on an Init (see the matrix of the judgement).
@@ -51,7 +51,7 @@ fn failed(step: &mut Step, shared: &mut Shared, live: &LiveOp, failure: &Failure
         | Verdict::Gone
         | Verdict::Missing
         | Verdict::SizeMismatch
-        | Verdict::NothingLeft => step.retry(shared, KIND, failure, None, Charge::Upload),
+        | Verdict::NothingLeft => step.retry(shared, KIND, failure, Charge::Upload),
     };
     done.map_or_else(Transition::Fail, |()| Transition::Stay)
 }

@@ -37,10 +37,11 @@ impl Persist {
         self.current += 1;
     }
 
-    /// The state changed, and what follows must wait until that is on disk.
+    /// The state changed, and what follows must wait until that is on disk. Earlier failures don't count against it.
     pub(super) const fn barrier(&mut self) {
         self.current += 1;
         self.barrier = self.current;
+        self.failures = 0;
     }
 
     pub(super) const fn is_blocked(&self) -> bool {

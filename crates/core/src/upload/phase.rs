@@ -19,17 +19,17 @@ use super::aborting::{Aborting, Purpose};
 use super::finishing::{Finalizing, Verifying, WhyVerify};
 use super::probing::Probing;
 use super::processing::Polling;
-use super::shared::{Shared, Tries};
+use super::shared::{Changed, Shared, Tries};
 use super::step::Step;
-use super::transfer::Transfer;
+use super::transfer::{Blank, Transfer};
 use crate::checkpoint::{Doubt, Saved, SavedSession, SavedStage};
-use crate::error::{Discard, ErrorKind, Kept, SessionLoss, UploadError};
+use crate::error::{Discard, ErrorKind, Kept, UploadError};
 use crate::event::{Event, Phase, SessionEnd};
 use crate::failure::Failure;
 use crate::io::Completed;
 use crate::outcome::{Commitment, Final, Percent, Processing, Verdict};
-use crate::plan::Plan;
 use crate::profile::{Abort, Profile, Verify};
+use crate::retry::backoff;
 use crate::time::Timestamp;
 use crate::token::Session;
 
@@ -85,10 +85,12 @@ pub(super) enum Transition {
     Transfer,
     /// Segments are missing at the server, though all were acknowledged.
     Repair(Failure),
-    /// Everything is stored (or Finalize is to be tried again): make one object of it.
-    Finalize(Tries),
+    /// Everything is stored (or Finalize is to be tried again): make one object of it, then at the earliest.
+    Finalize(Tries, Timestamp),
+    /// Everything is stored, and no object came of it, though the last Append should have made one.
+    Unfinished,
     /// Finalize may have been done: find out.
-    Verify(Tries, WhyVerify),
+    Verify(WhyVerify),
     /// What a Verify found out, believed.
     Verdict(Verdict, WhyVerify),
     /// The object is committed and being processed.
@@ -103,6 +105,9 @@ pub(super) enum Transition {
     Aborted(Purpose, Discard),
 }
 
+/// How often in a session the server may lack what it acknowledged.
+const REPAIRS: u32 = 2;
+
 impl Upload {
     pub(super) fn apply(&mut self, transition: Transition) {
         match transition {
@@ -116,11 +121,12 @@ impl Upload {
             Transition::Probe => self.enter(Stage::Probing(Probing::new())),
             Transition::Transfer => self.enter(Stage::Transferring),
             Transition::Repair(failure) => self.repair(failure),
-            Transition::Finalize(tries) => {
+            Transition::Finalize(tries, due) => {
                 self.shared.persist.barrier();
-                self.enter(Stage::Finalizing(Finalizing::new(tries)));
+                self.enter(Stage::Finalizing(Finalizing::new(tries, due)));
             }
-            Transition::Verify(tries, why) => self.verify(tries, why),
+            Transition::Unfinished => self.unfinished(),
+            Transition::Verify(why) => self.verify(why),
             Transition::Verdict(verdict, why) => self.found_out(verdict, why),
             Transition::Process(processing) => self.process(processing),
             Transition::Complete(result) => self.complete(result),
@@ -156,8 +162,9 @@ impl Upload {
     }
 
     fn repair(&mut self, failure: Failure) {
-        /// How often Finalize may find segments missing.
-        const REPAIRS: u32 = 2;
+        if self.shared.changed == Changed::Yes {
+            return self.fail(ErrorKind::SourceChanged);
+        }
         let State::Open(open) = &mut self.state else { return };
         open.repairs += 1;
         if open.repairs > REPAIRS || self.shared.spec.rewind != crate::spec::Rewind::Possible {
@@ -173,9 +180,23 @@ impl Upload {
         self.enter(Stage::Transferring);
     }
 
-    fn verify(&mut self, tries: Tries, why: WhyVerify) {
+    /// Asks what the server holds, a few times at most: an answer that was lost may have said that it is done.
+    fn unfinished(&mut self) {
+        let State::Open(open) = &mut self.state else { return };
+        open.repairs += 1;
+        if open.repairs > REPAIRS || !is_listed(&self.shared.profile) {
+            let operation = crate::operation::OperationKind::Append;
+            let violation = crate::error::Violation::UnexpectedReply("Stored");
+            return self.fail(ErrorKind::Protocol { operation, violation });
+        }
+        let wait = backoff(&self.shared.policy.retry, open.repairs, &mut self.shared.rng);
+        let due = self.shared.now.after(wait);
+        self.enter(Stage::Probing(Probing::due_at(due)));
+    }
+
+    fn verify(&mut self, why: WhyVerify) {
         match self.shared.profile.verify {
-            Verify::Call => self.enter(Stage::Verifying(Verifying::new(tries, why))),
+            Verify::Call => self.enter(Stage::Verifying(Verifying::new(why))),
             Verify::Unsupported => self.found_out(Verdict::CannotTell, why),
         }
     }
@@ -186,8 +207,8 @@ impl Upload {
             (Verdict::Committed(Commitment::Processing(processing)), WhyVerify::Lost { .. }) => {
                 self.process(processing);
             }
-            (Verdict::NotCommitted, WhyVerify::Lost { finalize, .. }) => {
-                self.apply(Transition::Finalize(finalize));
+            (Verdict::NotCommitted, WhyVerify::Lost { finalize, due, .. }) => {
+                self.apply(Transition::Finalize(finalize, due));
             }
             (Verdict::CannotTell, WhyVerify::Lost { failure, .. }) => {
                 self.fail(ErrorKind::FinalizeUnknown { failure });
@@ -237,24 +258,29 @@ impl Upload {
 
     /// Invariant 3, 7: a further session, if there may be one.
     fn restart(&mut self, reason: SessionEnd, otherwise: Option<ErrorKind>) {
-        if !self.shared.may_restart() {
-            let reason = match self.shared.spec.rewind {
-                crate::spec::Rewind::Possible => SessionLoss::SessionsExhausted,
-                crate::spec::Rewind::UntilReleased => SessionLoss::NotRewindable,
-            };
+        if let Err(reason) = self.shared.may_restart() {
             return self.fail(otherwise.unwrap_or(ErrorKind::SessionLost { reason }));
+        }
+        if self.shared.changed == Changed::Yes {
+            return self.fail(ErrorKind::SourceChanged);
         }
         let shared = &mut self.shared;
         let replanned = match shared.ceiling {
-            None => Plan::new(shared.plan.total(), &shared.profile.sizing, shared.policy.chunk_size).ok(),
+            None => Ok(shared.plan.clone()),
             Some(ceiling) => {
                 let wanted = shared.policy.chunk_size.bytes().min(ceiling.div_ceil(2));
-                shared.plan.shrunk(0, &shared.profile.sizing, wanted, ceiling).ok()
+                shared
+                    .plan
+                    .shrunk(0, &shared.profile.sizing, wanted, ceiling)
+                    .map_err(|smallest| (ceiling, smallest))
             }
         };
-        let Some(plan) = replanned else {
-            let (refused, smallest) = (shared.ceiling.unwrap_or(u64::MAX), shared.profile.sizing.max);
-            return self.fail(otherwise.unwrap_or(ErrorKind::TooLarge { refused, smallest }));
+        let plan = match replanned {
+            Ok(plan) => plan,
+            Err((ceiling, smallest)) => {
+                let too_large = ErrorKind::TooLarge { refused: ceiling.saturating_add(1), smallest };
+                return self.fail(otherwise.unwrap_or(too_large));
+            }
         };
         self.cancel_live();
         let shared = &mut self.shared;
@@ -272,10 +298,21 @@ impl Upload {
         self.begin();
     }
 
-    /// Where the protocol opens no session by request, there is one at once.
+    /// What needs no server: where the protocol opens no session by request, there is one at once; where it can't
+    /// verify, what became of a Finalize stays unknown.
     pub(super) fn begin(&mut self) {
-        if matches!(self.state, State::Opening(_)) && self.shared.profile.open == crate::profile::Open::None {
-            self.opened(Session::new(""), None);
+        match &self.state {
+            State::Opening(_) if self.shared.profile.open == crate::profile::Open::None => {
+                self.opened(Session::new(""), None);
+            }
+            State::Open(open) => {
+                if let (Stage::Verifying(verifying), Verify::Unsupported) =
+                    (&open.stage, self.shared.profile.verify)
+                {
+                    self.found_out(Verdict::CannotTell, verifying.why.clone());
+                }
+            }
+            State::Opening(_) | State::Closed(_) => {}
         }
     }
 
@@ -286,7 +323,13 @@ impl Upload {
             && self.shared.profile.abort == Abort::Call
             && matches!(&self.state, State::Open(open) if !matches!(open.stage, Stage::Aborting(_)))
             && self.committed == 0
-            && !matches!(kind, ErrorKind::Integrity { .. } | ErrorKind::FinalizeUnknown { .. });
+            && !matches!(
+                kind,
+                ErrorKind::Integrity { .. }
+                    | ErrorKind::FinalizeUnknown { .. }
+                    | ErrorKind::ProcessingFailed { .. }
+                    | ErrorKind::Discarded(Discard::AlreadyCommitted(_))
+            );
         if leftover {
             return self.abort(Purpose::Failed(Box::new(kind)));
         }
@@ -295,7 +338,17 @@ impl Upload {
 
     /// What is left of an upload that ends like this.
     fn kept(&self, kind: &ErrorKind) -> Kept {
-        let resumable = if self.session().is_some() { Kept::Checkpoint } else { Kept::Nothing };
+        let resumable = match &self.state {
+            State::Opening(_) | State::Closed(_) => Kept::Nothing,
+            State::Open(open) => match open.stage {
+                Stage::Aborting(_) => Kept::AbortOwed,
+                Stage::Transferring
+                | Stage::Probing(_)
+                | Stage::Finalizing(_)
+                | Stage::Verifying(_)
+                | Stage::Processing(_) => Kept::Checkpoint,
+            },
+        };
         match kind {
             ErrorKind::Refused { failure: Failure::Answered(problem), .. } => match problem.kind {
                 crate::failure::ProblemKind::Refused(crate::failure::Refusal::Invalid) => Kept::Nothing,
@@ -323,6 +376,7 @@ impl Upload {
             | ErrorKind::Integrity { .. }
             | ErrorKind::SizeMismatch { .. }
             | ErrorKind::ProcessingFailed { .. } => Kept::Nothing,
+            ErrorKind::Cancelled if resumable == Kept::AbortOwed => Kept::AbortOwed,
             ErrorKind::Cancelled => Kept::Checkpoint,
             ErrorKind::Discarded(Discard::Unconfirmed { .. }) => Kept::AbortOwed,
             ErrorKind::Discarded(
@@ -342,8 +396,17 @@ impl Upload {
 
     /// Closed is absorbing.
     fn close(&mut self, result: Result<Completed, UploadError>) {
+        let mut saved = self.saved();
+        if let (State::Open(open), Saved::Open(saved)) = (&self.state, &mut saved)
+            && let Stage::Finalizing(finalizing) = &open.stage
+            && !finalizing.may_have_been_sent()
+        {
+            // No Finalize without an answer: whoever resumes need not find out.
+            saved.stage = SavedStage::Transferring;
+        }
+        self.processed = self.processed.max(self.progress().processed);
+        self.shared.persist.changed();
         self.cancel_live();
-        let saved = self.saved();
         self.state = State::Closed(Box::new(Ended { result, saved }));
         self.shared.notify(Event::Phase(Phase::Closed));
     }
@@ -364,7 +427,7 @@ impl Upload {
                 Stage::Finalizing(finalizing) => {
                     if finalizing.may_have_been_sent() {
                         self.cancel_live();
-                        self.verify(Tries::default(), WhyVerify::Discard);
+                        self.verify(WhyVerify::Discard);
                     } else {
                         self.abort(Purpose::Discard);
                     }
@@ -459,7 +522,11 @@ impl Upload {
         };
         // What was sent and not acknowledged may be stored; sending it again is a repetition.
         let doubt = if stored.tiles(shared.plan.total()) { doubt } else { Doubt::Repeated };
-        let transfer = Transfer::resumed(stored, receipts, sent_to, doubt, shared);
+        let blank = match stage {
+            SavedStage::Transferring | SavedStage::Aborting => Blank::Missing,
+            SavedStage::FinalizeSent | SavedStage::Processing => Blank::Stored,
+        };
+        let transfer = Transfer::resumed(stored, receipts, sent_to, doubt, blank, shared);
         let stage = match stage {
             SavedStage::Transferring if is_listed(&shared.profile) => Stage::Probing(Probing::new()),
             SavedStage::Transferring => Stage::Transferring,

@@ -6,14 +6,17 @@ use super::live::LiveOp;
 use super::phase::Transition;
 use super::shared::{Charge, Shared, unexpected};
 use super::step::Step;
-use super::transfer::Transfer;
-use crate::error::{ErrorKind, Violation};
+use super::transfer::{Blank, Transfer};
+use crate::error::{ErrorKind, SessionLoss, Violation};
 use crate::event::SessionEnd;
 use crate::failure::Failure;
 use crate::operation::{Action, OperationKind};
 use crate::outcome::{Outcome, Page, Part, Reply};
+use crate::profile::{Finalize, Receipts};
 use crate::ranges::RangeSet;
 use crate::retry::{Verdict, judge};
+use crate::spec::Rewind;
+use crate::time::Timestamp;
 use crate::token::{PageToken, Receipt, Session};
 
 const KIND: OperationKind = OperationKind::Probe;
@@ -22,13 +25,28 @@ const KIND: OperationKind = OperationKind::Probe;
 pub(super) struct Probing {
     pub(super) step: Step,
     page: Option<PageToken>,
-    listed: RangeSet,
-    receipts: BTreeMap<u32, Receipt>,
+    held: Held,
+}
+
+/// What the server says it holds.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) ranges: RangeSet,
+    pub(super) receipts: BTreeMap<u32, Receipt>,
+    pub(super) blank: Blank,
+    /// One more than the highest index.
+    pub(super) end: u32,
 }
 
 impl Probing {
     pub(super) fn new() -> Self {
-        Self { step: Step::at_once(), page: None, listed: RangeSet::new(), receipts: BTreeMap::new() }
+        Self::due_at(Timestamp::EPOCH)
+    }
+
+    /// Not before then.
+    pub(super) fn due_at(at: Timestamp) -> Self {
+        let held = Held { ranges: RangeSet::new(), receipts: BTreeMap::new(), blank: Blank::Missing, end: 0 };
+        Self { step: Step::due_at(at), page: None, held }
     }
 
     /// Asks once nothing is under way any more: a list made meanwhile would be out of date.
@@ -51,6 +69,10 @@ impl Probing {
             Ok(Reply::Probed(page)) => self.take_in(shared, transfer, page).unwrap_or_else(|violation| {
                 Transition::Fail(ErrorKind::Protocol { operation: KIND, violation })
             }),
+            // Where the last Append finalizes, its answer may have been lost.
+            Ok(Reply::Completed(result)) if shared.profile.finalize == Finalize::Implicit => {
+                Transition::Complete(result)
+            }
             Ok(reply) => self.failed(shared, live, &unexpected(KIND, &reply)),
             Err(failure) => self.failed(shared, live, &failure),
         }
@@ -63,46 +85,62 @@ impl Probing {
         page: Page,
     ) -> Result<Transition, Violation> {
         self.step = Step::at_once();
-        let before = self.listed.bytes();
+        let before = self.held.ranges.bytes();
         for Part { index, len, receipt, range } in page.parts {
             let foreign = Violation::ForeignSegment(index.get());
             let Some(segment) = shared.plan.segment(index) else { return Err(foreign) };
             if len != segment.range.len() || range.is_some_and(|range| range != segment.range) {
                 return Err(foreign);
             }
-            self.listed.insert(segment.range);
-            if let Some(receipt) = receipt {
-                self.receipts.insert(index.get(), receipt);
+            match (shared.profile.finalize, receipt) {
+                (Finalize::Call { receipts: Receipts::Required }, None) => {
+                    return Err(Violation::ReceiptMissing);
+                }
+                (Finalize::Call { receipts: Receipts::Required }, Some(receipt)) => {
+                    self.held.receipts.insert(index.get(), receipt);
+                }
+                (Finalize::Call { receipts: Receipts::NotWanted } | Finalize::Implicit, _) => {}
+            }
+            self.held.ranges.insert(segment.range);
+            self.held.end = self.held.end.max(index.get() + 1);
+            if segment.range.is_empty() {
+                self.held.blank = Blank::Stored;
             }
         }
         if let Some(next) = page.next {
             // A page that adds nothing would be the first of endlessly many.
-            if self.listed.bytes() == before {
+            if self.held.ranges.bytes() == before {
                 return Err(Violation::EndlessListing);
             }
             self.page = Some(next);
             return Ok(Transition::Stay);
         }
-        let (listed, receipts) = (core::mem::take(&mut self.listed), core::mem::take(&mut self.receipts));
-        shared.stored_mark = shared.stored_mark.max(listed.bytes());
-        shared.sent_mark = shared.sent_mark.max(listed.bytes());
+        let held = self.held.clone();
+        let forgotten = |range| !held.ranges.contains(range);
+        if shared.spec.rewind == Rewind::UntilReleased && transfer.stored.iter().any(forgotten) {
+            // Its bytes are released: they can't be sent again.
+            let reason = SessionLoss::NotRewindable;
+            return Ok(Transition::Fail(ErrorKind::SessionLost { reason }));
+        }
+        shared.stored_mark = shared.stored_mark.max(held.ranges.bytes());
+        shared.sent_mark = shared.sent_mark.max(held.ranges.bytes());
         shared.persist.changed();
-        transfer.replace(listed, receipts, shared);
+        transfer.replace(held, shared);
         Ok(Transition::Transfer)
     }
 
     fn failed(&mut self, shared: &mut Shared, live: &LiveOp, failure: &Failure) -> Transition {
         let step = &mut self.step;
         let done = match judge(KIND, failure, &shared.profile) {
-            Verdict::Retry { after, .. } => step.retry(shared, KIND, failure, after, Charge::Upload),
-            Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
-            Verdict::Refresh => shared.refresh(live, failure),
+            Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Upload),
+            Verdict::Wait => step.wait(shared, KIND, failure),
+            Verdict::Refresh => step.refresh(shared, KIND, live, failure),
             Verdict::Gone => {
                 step.tries.gone += 1;
                 if step.tries.gone > 1 {
                     return Transition::Restart(SessionEnd::Gone, None);
                 }
-                step.retry(shared, KIND, failure, None, Charge::Upload)
+                step.retry(shared, KIND, failure, Charge::Upload)
             }
             Verdict::Refused => Err(ErrorKind::Refused { operation: KIND, failure: failure.clone() }),
             Verdict::Misconfigured => {
@@ -114,7 +152,7 @@ impl Probing {
             | Verdict::Shrink { .. }
             | Verdict::Missing
             | Verdict::SizeMismatch
-            | Verdict::NothingLeft => step.retry(shared, KIND, failure, None, Charge::Upload),
+            | Verdict::NothingLeft => step.retry(shared, KIND, failure, Charge::Upload),
         };
         done.map_or_else(Transition::Fail, |()| Transition::Stay)
     }

@@ -66,9 +66,9 @@ impl Polling {
     pub(super) fn failed(&mut self, shared: &mut Shared, live: &LiveOp, failure: &Failure) -> Transition {
         let step = &mut self.step;
         let done = match judge(KIND, failure, &shared.profile) {
-            Verdict::Retry { after, .. } => step.retry(shared, KIND, failure, after, Charge::Own),
-            Verdict::Wait { after } => step.wait(shared, KIND, failure, after),
-            Verdict::Refresh => match shared.refresh(live, failure) {
+            Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Own),
+            Verdict::Wait => step.wait(shared, KIND, failure),
+            Verdict::Refresh => match step.refresh(shared, KIND, live, failure) {
                 Ok(()) => Ok(()),
                 Err(kind) => return Transition::Fail(kind),
             },
@@ -81,7 +81,7 @@ impl Polling {
             | Verdict::Missing
             | Verdict::SizeMismatch
             | Verdict::NothingLeft
-            | Verdict::Refused => step.retry(shared, KIND, failure, None, Charge::Own),
+            | Verdict::Refused => step.retry(shared, KIND, failure, Charge::Own),
         };
         match done {
             Ok(()) => Transition::Stay,

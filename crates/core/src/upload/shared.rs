@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::credentials::{Credentials, Expired};
 use super::live::{LiveOp, Overdue};
 use super::persist::Persist;
-use crate::error::{ErrorKind, Violation};
+use crate::error::{ErrorKind, SessionLoss, Violation};
 use crate::event::Event;
 use crate::failure::{Cut, Detail, Failure, Problem, ProblemKind, ServerError};
 use crate::io::Output;
@@ -17,8 +17,8 @@ use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::profile::Profile;
 use crate::retry::{Budget, Rng, backoff};
-use crate::spec::UploadSpec;
-use crate::time::{Delay, Timestamp};
+use crate::spec::{Rewind, UploadSpec};
+use crate::time::Timestamp;
 use crate::window::Window;
 
 /// What every phase of an upload works with: the plan, the policy, and the small machines that decide.
@@ -34,6 +34,8 @@ pub(super) struct Shared {
     pub(super) sessions: u32,
     /// Every source byte before this offset can be read.
     pub(super) available: u64,
+    /// Whether the source was found changed while its bytes were not needed.
+    pub(super) changed: Changed,
     pub(super) credentials: Credentials,
     pub(super) pacer: Pacer,
     pub(super) window: Window,
@@ -80,6 +82,13 @@ impl Tries {
     pub(super) const fn attempt(&self) -> u32 {
         self.failures.saturating_add(self.waits).saturating_add(1)
     }
+}
+
+/// Whether the source is not what it was any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Changed {
+    No,
+    Yes,
 }
 
 /// Whether a failed try is charged to the upload's retry budget, or only to the operation's own.
@@ -154,7 +163,6 @@ impl Shared {
         kind: OperationKind,
         tries: &mut Tries,
         failure: &Failure,
-        after: Option<Delay>,
         charge: Charge,
     ) -> Result<Timestamp, ErrorKind> {
         tries.failures = tries.failures.saturating_add(1);
@@ -166,7 +174,7 @@ impl Shared {
             return Err(exhausted(kind, tries.attempt() - 1, failure));
         }
         let wait = backoff(&self.policy.retry, tries.failures, &mut self.rng);
-        let at = self.at_the_earliest(kind, self.now.after(wait), after)?;
+        let at = self.at_the_earliest(kind, self.now.after(wait), failure)?;
         let (attempts, failure) = (tries.attempt() - 1, failure.clone());
         self.notify(Event::Retrying { kind, attempts, at, failure });
         Ok(at)
@@ -178,17 +186,17 @@ impl Shared {
         kind: OperationKind,
         tries: &mut Tries,
         failure: &Failure,
-        after: Option<Delay>,
     ) -> Result<Timestamp, ErrorKind> {
         tries.waits = tries.waits.saturating_add(1);
         if tries.waits >= self.policy.retry.throttles.get() {
             return Err(exhausted(kind, tries.attempt() - 1, failure));
         }
-        let backoff = match after {
-            Some(_) => Duration::ZERO,
-            None => backoff(&self.policy.retry, tries.waits, &mut self.rng),
+        // A wait that is over already (zero, or a time in the past) tells no more than none at all.
+        let backoff = match failure.after() {
+            Some(after) if after.until(self.now) > self.now => Duration::ZERO,
+            Some(_) | None => backoff(&self.policy.retry, tries.waits, &mut self.rng),
         };
-        let at = self.at_the_earliest(kind, self.now.after(backoff), after)?;
+        let at = self.at_the_earliest(kind, self.now.after(backoff), failure)?;
         if let Failure::Answered(Problem { kind: ProblemKind::Throttled, .. }) = failure {
             self.pacer.hold(kind, at);
         }
@@ -197,13 +205,14 @@ impl Shared {
         Ok(at)
     }
 
-    fn at_the_earliest(
+    /// Not before then, and not before the server's own wait is over, whatever it went with (invariant 4).
+    pub(super) fn at_the_earliest(
         &self,
         kind: OperationKind,
         at: Timestamp,
-        after: Option<Delay>,
+        failure: &Failure,
     ) -> Result<Timestamp, ErrorKind> {
-        let Some(until) = after.map(|after| after.until(self.now)) else { return Ok(at) };
+        let Some(until) = failure.after().map(|after| after.until(self.now)) else { return Ok(at) };
         if until > self.now.after(self.policy.retry.longest_wait) {
             return Err(ErrorKind::Throttled { operation: kind, until });
         }
@@ -211,25 +220,28 @@ impl Shared {
     }
 
     /// The credentials were refused: asks for new ones if that was not done yet. The operation goes once more, for
-    /// free.
-    pub(super) fn refresh(&mut self, live: &LiveOp, failure: &Failure) -> Result<(), ErrorKind> {
+    /// free; gives the time from which on it may.
+    pub(super) fn refresh(
+        &mut self,
+        kind: OperationKind,
+        live: &LiveOp,
+        failure: &Failure,
+    ) -> Result<Timestamp, ErrorKind> {
         match self.credentials.expired(live.epoch, failure) {
-            Expired::Requeue => Ok(()),
-            Expired::Ask(epoch) => {
-                self.out.push_back(Output::Refresh { epoch });
-                Ok(())
-            }
-            Expired::GiveUp => Err(ErrorKind::Credentials { failure: failure.clone() }),
+            Expired::Requeue => {}
+            Expired::Ask(epoch) => self.out.push_back(Output::Refresh { epoch }),
+            Expired::GiveUp => return Err(ErrorKind::Credentials { failure: failure.clone() }),
         }
+        self.at_the_earliest(kind, self.now, failure)
     }
 
-    /// Whether the upload can begin anew in a further session.
-    pub(super) fn may_restart(&self) -> bool {
-        let rewindable = match self.spec.rewind {
-            crate::spec::Rewind::Possible => true,
-            crate::spec::Rewind::UntilReleased => self.stored_mark == 0,
-        };
-        rewindable && self.sessions < self.policy.sessions.get()
+    /// Whether the upload can begin anew in a further session, or why it can't.
+    pub(super) fn may_restart(&self) -> Result<(), SessionLoss> {
+        match self.spec.rewind {
+            Rewind::UntilReleased if self.stored_mark > 0 => Err(SessionLoss::NotRewindable),
+            Rewind::UntilReleased | Rewind::Possible if self.sessions < self.policy.sessions.get() => Ok(()),
+            Rewind::UntilReleased | Rewind::Possible => Err(SessionLoss::SessionsExhausted),
+        }
     }
 
     /// When the upload has taken too long.

@@ -5,7 +5,7 @@ use super::shared::{Charge, Shared, Tries};
 use crate::error::ErrorKind;
 use crate::failure::Failure;
 use crate::operation::{Action, OpId, OperationKind};
-use crate::time::{Delay, Timestamp};
+use crate::time::Timestamp;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Step {
@@ -30,9 +30,9 @@ impl Step {
         Self { tries: Tries::default(), next: Next::Due(at) }
     }
 
-    /// Due at once, with what was tried before.
-    pub(super) const fn after(tries: Tries) -> Self {
-        Self { tries, next: Next::Due(Timestamp::EPOCH) }
+    /// Due then, with what was tried before.
+    pub(super) const fn after(tries: Tries, at: Timestamp) -> Self {
+        Self { tries, next: Next::Due(at) }
     }
 
     pub(super) const fn live(&self) -> Option<&LiveOp> {
@@ -91,10 +91,9 @@ impl Step {
         shared: &mut Shared,
         kind: OperationKind,
         failure: &Failure,
-        after: Option<Delay>,
         charge: Charge,
     ) -> Result<(), ErrorKind> {
-        let at = shared.retry(kind, &mut self.tries, failure, after, charge)?;
+        let at = shared.retry(kind, &mut self.tries, failure, charge)?;
         self.put_off(at);
         Ok(())
     }
@@ -105,9 +104,21 @@ impl Step {
         shared: &mut Shared,
         kind: OperationKind,
         failure: &Failure,
-        after: Option<Delay>,
     ) -> Result<(), ErrorKind> {
-        let at = shared.wait(kind, &mut self.tries, failure, after)?;
+        let at = shared.wait(kind, &mut self.tries, failure)?;
+        self.put_off(at);
+        Ok(())
+    }
+
+    /// The credentials were refused: once more with new ones.
+    pub(super) fn refresh(
+        &mut self,
+        shared: &mut Shared,
+        kind: OperationKind,
+        live: &LiveOp,
+        failure: &Failure,
+    ) -> Result<(), ErrorKind> {
+        let at = shared.refresh(kind, live, failure)?;
         self.put_off(at);
         Ok(())
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::live::LiveOp;
 use super::phase::Transition;
+use super::probing::Held;
 use super::shared::{Charge, Shared, Tries, timed_out, unexpected};
 use crate::checkpoint::Doubt;
 use crate::error::{ErrorKind, Violation};
@@ -13,6 +14,7 @@ use crate::failure::Failure;
 use crate::io::Output;
 use crate::operation::{Action, Last, OpId, OperationKind};
 use crate::outcome::{Outcome, Reply};
+use crate::plan::Plan;
 use crate::profile::{Finalize, Receipts, Uniformity};
 use crate::range::{Segment, SegmentIndex};
 use crate::ranges::RangeSet;
@@ -36,6 +38,8 @@ pub(super) struct Transfer {
     pub(super) doubt: Doubt,
     /// The first index that has not been considered yet.
     cursor: u32,
+    /// Whether the one segment of an empty source is stored, if it has one.
+    blank: Blank,
     /// One more than the highest index that may be stored: everything before it is frozen (invariant 3).
     frozen_to: u32,
     live: Vec<Live>,
@@ -53,6 +57,13 @@ pub(super) struct Transfer {
 enum Trial {
     Over,
     Alone,
+}
+
+/// Whether a segment without a byte is stored: no range can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blank {
+    Missing,
+    Stored,
 }
 
 #[derive(Clone, Debug)]
@@ -93,6 +104,7 @@ impl Transfer {
             sent_to: 0,
             doubt: Doubt::None,
             cursor: 0,
+            blank: Blank::Missing,
             frozen_to: 0,
             live: Vec::new(),
             troubled: Vec::new(),
@@ -108,9 +120,24 @@ impl Transfer {
         receipts: BTreeMap<u32, Receipt>,
         sent_to: u32,
         doubt: Doubt,
+        blank: Blank,
         shared: &Shared,
     ) -> Self {
-        Self { stored, receipts, sent_to, doubt, frozen_to: sent_to, ..Self::new(shared) }
+        Self { stored, receipts, sent_to, doubt, blank, frozen_to: sent_to, ..Self::new(shared) }
+    }
+
+    /// Whether every segment is stored.
+    pub(super) fn is_complete(&self, plan: &Plan) -> bool {
+        self.stored.tiles(plan.total())
+            && (plan.total() > 0 || plan.count() == 0 || self.blank == Blank::Stored)
+    }
+
+    fn is_stored(&self, segment: Segment) -> bool {
+        if segment.range.is_empty() {
+            self.blank == Blank::Stored
+        } else {
+            self.stored.contains(segment.range)
+        }
     }
 
     pub(super) fn is_live(&self, op: OpId) -> bool {
@@ -160,20 +187,24 @@ impl Transfer {
         self.receipts.clear();
         self.troubled.clear();
         self.cursor = 0;
+        self.blank = Blank::Missing;
         self.doubt = Doubt::Repeated;
     }
 
     /// Takes over what the server says it holds, complete.
-    pub(super) fn replace(&mut self, stored: RangeSet, receipts: BTreeMap<u32, Receipt>, shared: &Shared) {
-        self.stored = stored;
-        self.receipts = receipts;
+    pub(super) fn replace(&mut self, held: Held, shared: &Shared) {
+        (self.stored, self.receipts, self.blank) = (held.ranges, held.receipts, held.blank);
+        // The list may hold more than this process knows to have sent: that is frozen all the same.
+        self.sent_to = self.sent_to.max(held.end);
+        self.frozen_to = self.frozen_to.max(held.end);
         self.cursor = 0;
-        let stored = &self.stored;
-        self.troubled.retain(|t| shared.plan.segment(t.index).is_some_and(|s| !stored.contains(s.range)));
+        let mut troubled = core::mem::take(&mut self.troubled);
+        troubled.retain(|t| shared.plan.segment(t.index).is_some_and(|segment| !self.is_stored(segment)));
         // What the list does not hold is not stored: sending it is no blind repetition.
-        for troubled in &mut self.troubled {
+        for troubled in &mut troubled {
             troubled.past.sent = Sent::NotDone;
         }
+        self.troubled = troubled;
     }
 
     /// Gives out what may go, and says when everything is there.
@@ -194,10 +225,10 @@ impl Transfer {
             let Some((segment, past)) = self.pick(shared) else { break };
             self.send(shared, session, segment, past);
         }
-        if self.live.is_empty() && self.troubled.is_empty() && self.stored.tiles(shared.plan.total()) {
+        if self.live.is_empty() && self.troubled.is_empty() && self.is_complete(&shared.plan) {
             return match shared.profile.finalize {
-                Finalize::Call { .. } => Transition::Finalize(Tries::default()),
-                Finalize::Implicit => Transition::Probe,
+                Finalize::Call { .. } => Transition::Finalize(Tries::default(), Timestamp::EPOCH),
+                Finalize::Implicit => Transition::Unfinished,
             };
         }
         Transition::Stay
@@ -240,9 +271,7 @@ impl Transfer {
                 self.stored.covering(segment.range.start()).filter(|_| !segment.range.is_empty())
             {
                 index = shared.plan.index_at(held.end())?.get();
-            } else if self.troubled.iter().any(|t| t.index == segment.index)
-                || (segment.range.is_empty() && self.sent_to > 0)
-            {
+            } else if self.troubled.iter().any(|t| t.index == segment.index) || self.is_stored(segment) {
                 index += 1;
             } else {
                 return Some(segment);
@@ -328,6 +357,9 @@ impl Transfer {
         if self.stored.insert(segment.range) > 0 {
             shared.budget.grew();
         }
+        if segment.range.is_empty() {
+            self.blank = Blank::Stored;
+        }
         shared.persist.changed();
         shared.stored_mark = shared.stored_mark.max(self.stored.bytes());
         shared.sent_mark = shared.sent_mark.max(self.stored.bytes() + self.sent_live());
@@ -365,26 +397,23 @@ impl Transfer {
             Verdict::Misconfigured => {
                 return Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() });
             }
-            Verdict::Retry { after, fate } => {
+            Verdict::Retry { fate } => {
                 if let Some(restart) = self.doubt_fate(shared, &mut live, fate) {
                     return Ok(restart);
                 }
-                shared.retry(KIND, &mut live.past.tries, failure, after, Charge::Upload)?
+                shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?
             }
-            Verdict::Wait { after } => {
+            Verdict::Wait => {
                 self.trouble(shared);
-                shared.wait(KIND, &mut live.past.tries, failure, after)?
+                shared.wait(KIND, &mut live.past.tries, failure)?
             }
-            Verdict::Refresh => {
-                shared.refresh(&live.op, failure)?;
-                shared.now
-            }
+            Verdict::Refresh => shared.refresh(KIND, &live.op, failure)?,
             Verdict::Gone => {
                 live.past.tries.gone += 1;
                 if live.past.tries.gone > 1 {
                     return Ok(Transition::Restart(SessionEnd::Gone, None));
                 }
-                shared.retry(KIND, &mut live.past.tries, failure, None, Charge::Upload)?
+                shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?
             }
             Verdict::Shrink { ceiling } => {
                 let size = live.segment.range.len();
@@ -397,7 +426,7 @@ impl Transfer {
             Verdict::FindOut => {
                 self.freeze(index);
                 live.past.sent = Sent::Unknown;
-                let due = shared.retry(KIND, &mut live.past.tries, failure, None, Charge::Upload)?;
+                let due = shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?;
                 self.troubled.push(Troubled { index, due, past: live.past });
                 return Ok(Transition::Probe);
             }
@@ -405,7 +434,7 @@ impl Transfer {
             Verdict::Missing | Verdict::SizeMismatch | Verdict::NothingLeft => {
                 self.freeze(index);
                 live.past.sent = Sent::Unknown;
-                shared.retry(KIND, &mut live.past.tries, failure, None, Charge::Upload)?
+                shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?
             }
         };
         self.troubled.push(Troubled { index, due, past: live.past });
@@ -427,7 +456,7 @@ impl Transfer {
         }
         live.past.tries.resets += 1;
         let size = live.segment.range.len();
-        if live.past.tries.resets != 2 || self.proven || !shared.may_restart() {
+        if live.past.tries.resets != 2 || self.proven || shared.may_restart().is_err() {
             return None;
         }
         let ceiling = shared.ceiling.unwrap_or(u64::MAX).min(size.saturating_sub(1));
@@ -453,31 +482,36 @@ impl Transfer {
                 && shared.plan.segment(t.index).is_some_and(|segment| segment.range.len() > ceiling)
         };
         let uneven = sizing.uniformity == Uniformity::Uniform && keep > 0;
+        // What is frozen and was refused can't get smaller than it is.
         let planned =
             if uneven || self.troubled.iter().any(is_hole) || self.has_untried_hole(shared, keep, ceiling) {
-                None
+                Err(refused)
             } else {
-                shared.plan.shrunk(keep, &sizing, refused / 2, ceiling).ok()
+                shared.plan.shrunk(keep, &sizing, refused / 2, ceiling)
             };
-        if let Some(plan) = planned {
-            let chunk_size = plan.chunk_size();
-            shared.plan = plan;
-            self.troubled.retain(|t| t.index.get() < keep);
-            self.cursor = self.cursor.min(keep);
-            self.sent_to = self.sent_to.min(keep);
-            self.trial = Trial::Alone;
-            self.proven = false;
-            shared.persist.changed();
-            shared.notify(Event::Replanned { chunk_size });
-            return None;
-        }
-        // Not within this session. Within a new one?
-        let smallest = match shared.plan.shrunk(0, &sizing, refused / 2, ceiling) {
-            Ok(plan) => plan.chunk_size(),
-            Err(smallest) => return Some(Transition::Fail(ErrorKind::TooLarge { refused, smallest })),
+        let smallest = match planned {
+            Ok(plan) => {
+                let chunk_size = plan.chunk_size();
+                shared.plan = plan;
+                self.troubled.retain(|t| t.index.get() < keep);
+                self.cursor = self.cursor.min(keep);
+                self.sent_to = self.sent_to.min(keep);
+                self.trial = Trial::Alone;
+                self.proven = false;
+                shared.persist.changed();
+                shared.notify(Event::Replanned { chunk_size });
+                return None;
+            }
+            Err(smallest) => smallest,
         };
-        let otherwise = ErrorKind::TooLarge { refused, smallest };
-        Some(Transition::Restart(SessionEnd::Unplannable, Some(otherwise)))
+        // Not within this session. Within a new one?
+        Some(match shared.plan.shrunk(0, &sizing, refused / 2, ceiling) {
+            Ok(_) => {
+                let otherwise = ErrorKind::TooLarge { refused, smallest };
+                Transition::Restart(SessionEnd::Unplannable, Some(otherwise))
+            }
+            Err(smallest) => Transition::Fail(ErrorKind::TooLarge { refused, smallest }),
+        })
     }
 
     /// Whether a segment below the frozen edge, not sent in this process yet, is too large.
@@ -491,9 +525,14 @@ impl Transfer {
         }
     }
 
+    /// When something under way becomes overdue.
+    pub(super) fn overdue_at(&self) -> Option<Timestamp> {
+        self.live.iter().filter_map(|live| live.op.wake_at()).min()
+    }
+
     /// When something becomes due, or overdue.
     pub(super) fn wake_at(&self, shared: &Shared) -> Option<Timestamp> {
-        let overdue = self.live.iter().filter_map(|live| live.op.wake_at()).min();
+        let overdue = self.overdue_at();
         let may_send = self.has_room(shared) && !shared.persist.is_blocked() && self.refused.is_none();
         let due = if may_send {
             let troubled = self.troubled.iter().map(|t| t.due).min();

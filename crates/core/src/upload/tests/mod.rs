@@ -1,4 +1,16 @@
 //! Scripted tests of the engine: exact outputs, one behaviour each.
 
 mod by_hand;
+mod control;
+mod credentials;
+mod finalize;
+mod listed;
+mod matrix;
+mod opening;
+mod persist;
+mod processing;
+mod resume;
 mod script;
+mod source;
+mod too_large;
+mod transfer;

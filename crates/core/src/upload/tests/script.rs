@@ -1,12 +1,15 @@
 //! A script: an upload driven by hand, step by step, with its outputs in readable form.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+
 use core::time::Duration;
 use std::format;
 
 use bytes::Bytes;
+
+pub(super) use alloc::string::String;
+pub(super) use alloc::vec::Vec;
 
 use crate::*;
 
@@ -23,6 +26,8 @@ pub(super) struct Script {
     pub(super) closed: Option<Result<Completed, UploadError>>,
     pub(super) events: Vec<Event>,
     pub(super) refresh: Option<CredentialEpoch>,
+    /// What came out when the upload was made.
+    pub(super) first: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,18 +56,50 @@ impl Script {
     }
 
     pub(super) fn of(upload: Upload) -> Self {
+        Self::at(START, upload, Disk::Fast)
+    }
+
+    pub(super) fn at(now: Timestamp, upload: Upload, disk: Disk) -> Self {
         let mut script = Self {
             upload,
-            now: START,
+            now,
             live: Vec::new(),
             idle: None,
-            disk: Disk::Fast,
+            disk,
             wanted: None,
             closed: None,
             events: Vec::new(),
             refresh: None,
+            first: Vec::new(),
         };
-        script.drain();
+        script.first = script.drain();
+        script
+    }
+
+    /// A new upload with a disk that has to be told when it is done.
+    pub(super) fn slow_disk(len: u64, profile: Profile, policy: Policy) -> Self {
+        let upload = Upload::new(START, UploadSpec::whole(len), profile, policy, 7).unwrap();
+        Self::at(START, upload, Disk::Manual)
+    }
+
+    /// An upload whose session is open.
+    pub(super) fn opened(len: u64, profile: Profile, policy: Policy) -> Self {
+        let mut script = Self::with(len, profile, policy);
+        script.open();
+        script
+    }
+
+    /// An upload of which everything is stored; Finalize is out.
+    pub(super) fn finalizing(profile: Profile, policy: Policy) -> Self {
+        let mut script = Self::opened(25, profile, policy);
+        assert_eq!(script.store_all(), ["finalize"]);
+        script
+    }
+
+    /// An upload that waits for the server's processing.
+    pub(super) fn processing(hint: Option<u64>, policy: Policy) -> Self {
+        let mut script = Self::finalizing(crate::testing::parts_profile(), policy);
+        assert_eq!(script.answer(OperationKind::Finalize, running(hint)), NOTHING);
         script
     }
 
@@ -175,11 +212,78 @@ impl Script {
     }
 
     pub(super) fn resume(&self, checkpoint: Checkpoint, profile: Profile) -> Self {
-        let mut script = Self::of(Upload::resume(self.now, checkpoint, profile, policy(), 9).unwrap());
-        script.now = self.now;
-        script
+        let upload = Upload::resume(self.now, checkpoint, profile, policy(), 9).unwrap();
+        Self::at(self.now, upload, Disk::Fast)
+    }
+
+    /// Another process goes on from the state as it is.
+    pub(super) fn crash(&self) -> Self {
+        self.resume(self.upload.checkpoint(), self.upload.shared.profile.clone())
+    }
+
+    /// How long until the engine wants to be polled.
+    pub(super) fn wakes_in(&self) -> Option<Duration> {
+        self.idle.map(|at| at.since(self.now))
+    }
+
+    /// When the last failed operation is to be tried again, as the events say it.
+    pub(super) fn retry_at(&self) -> Timestamp {
+        let at = |event: &Event| match event {
+            Event::Retrying { at, .. } => Some(*at),
+            _ => None,
+        };
+        self.events.iter().rev().find_map(at).expect("something is to be tried again")
+    }
+
+    /// How many events are like this.
+    pub(super) fn count(&self, like: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|event| like(event)).count()
+    }
+
+    /// How often the upload began anew, and why.
+    pub(super) fn restarts(&self) -> Vec<SessionEnd> {
+        let reason = |event: &Event| match event {
+            Event::NewSession { reason } => Some(*reason),
+            _ => None,
+        };
+        self.events.iter().filter_map(reason).collect()
+    }
+
+    /// Says that every operation under way has its turn.
+    pub(super) fn start_all(&mut self) -> Vec<String> {
+        for op in self.live.clone() {
+            self.upload.handle(self.now, Input::Started(op.id));
+        }
+        self.drain()
+    }
+
+    /// What is under way, in short.
+    pub(super) fn under_way(&self) -> Vec<String> {
+        self.live.iter().map(brief).collect()
+    }
+
+    /// Answers every try of this kind alike until the upload ends; says how many there were.
+    pub(super) fn always(&mut self, kind: OperationKind, outcome: impl Into<Outcome>) -> u32 {
+        let outcome = outcome.into();
+        let mut tries = 0;
+        loop {
+            assert!(tries < 1000, "it does not end");
+            if !self.live.iter().any(|op| op.kind() == kind) {
+                self.wake();
+            }
+            if self.closed.is_some() {
+                return tries;
+            }
+            self.answer(kind, outcome.clone());
+            tries += 1;
+            if self.closed.is_some() {
+                return tries;
+            }
+        }
     }
 }
+
+pub(super) const NOTHING: [&str; 0] = [];
 
 fn brief(op: &Operation) -> String {
     let again = if op.attempt > 1 { format!(" try {}", op.attempt) } else { String::new() };
@@ -214,6 +318,49 @@ pub(super) fn lost(cut: Cut) -> Failure {
     Failure::Unknown { cut, detail: Detail::new("lost") }
 }
 
+/// A bad answer that asks for a wait.
+pub(super) fn problem_after(kind: ProblemKind, after: Delay) -> Failure {
+    Failure::Answered(Problem { kind, after: Some(after), server: ServerError::message("so it is") })
+}
+
+pub(super) const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub(super) const fn after(seconds: u64) -> Delay {
+    Delay::After(secs(seconds))
+}
+
+/// The time so many seconds after the beginning.
+pub(super) fn second(n: u64) -> Timestamp {
+    START.after(secs(n))
+}
+
 pub(super) fn unreachable() -> Failure {
     Failure::NotSent { cause: NotSent::Unreachable, detail: Detail::new("refused") }
+}
+
+/// A segment is stored, and the server wants this back.
+pub(super) fn receipt(tag: &'static str) -> Reply {
+    Reply::Stored { receipt: Some(Receipt::new(Bytes::from_static(tag.as_bytes()))), expires: None }
+}
+
+/// The last page of a listing: index, length.
+pub(super) fn listing(parts: &[(u32, u64)]) -> Reply {
+    page(parts, None)
+}
+
+/// A page of a listing, and whether there is another one.
+pub(super) fn page(parts: &[(u32, u64)], next: Option<&str>) -> Reply {
+    let part = |(index, len): &(u32, u64)| Part {
+        index: SegmentIndex::new(*index),
+        len: *len,
+        receipt: Some(Receipt::new(Bytes::from_static(b"listed"))),
+        range: None,
+    };
+    Reply::Probed(Page { parts: parts.iter().map(part).collect(), next: next.map(PageToken::new) })
+}
+
+pub(super) fn found(verdict: Verdict) -> Reply {
+    Reply::Verified(verdict)
 }

@@ -1,0 +1,292 @@
+//! Finalizing, and the truth about it when the answer is lost (invariants 1 and 7).
+
+use super::script::*;
+use crate::testing::{listed_profile, parts_profile};
+use crate::*;
+
+const APPEND: OperationKind = OperationKind::Append;
+const FINALIZE: OperationKind = OperationKind::Finalize;
+const VERIFY: OperationKind = OperationKind::Verify;
+
+fn finalizing() -> Script {
+    Script::finalizing(parts_profile(), policy())
+}
+
+fn finals(script: &Script) -> &Completed {
+    script.closed.as_ref().unwrap().as_ref().unwrap()
+}
+
+fn ready() -> Verdict {
+    match completed() {
+        Reply::Completed(result) => Verdict::Committed(Commitment::Ready(result)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn it_goes_out_only_when_every_segment_is_stored_and_none_is_under_way() {
+    let mut script = Script::opened(25, parts_profile(), policy());
+    assert_eq!(script.answer_segment(2, stored()), NOTHING);
+    assert_eq!(script.answer_segment(0, lost(Cut::Ambiguous)), NOTHING);
+    assert_eq!(script.answer_segment(1, stored()), NOTHING);
+    assert_eq!(script.wake(), ["append 0 [0, 10) try 2"]);
+    assert_eq!(script.answer(APPEND, stored()), ["finalize"]);
+    match &script.live[0].action {
+        Action::Finalize { total: 25, receipts: None, .. } => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn ready_at_once() {
+    let mut script = finalizing();
+    assert_eq!(script.answer(FINALIZE, completed()), ["closed"]);
+    assert_eq!(&*finals(&script).result.id, "77");
+    assert_eq!(finals(&script).session, Some(Session::new("77")));
+    let progress = script.upload.progress();
+    assert_eq!((progress.committed, progress.processed), (25, Percent::FULL));
+}
+
+#[test]
+fn a_lost_answer_ends_ready_with_finalize_sent_once() {
+    let mut script = finalizing();
+    assert_eq!(script.answer(FINALIZE, lost(Cut::TimedOut)), ["verify"]);
+    assert_eq!(script.answer(VERIFY, found(ready())), ["closed"]);
+    assert!(script.closed.unwrap().is_ok());
+}
+
+#[test]
+fn a_lost_answer_goes_on_with_the_processing() {
+    let mut script = finalizing();
+    script.answer(FINALIZE, lost(Cut::Reset));
+    assert_eq!(
+        script.answer(VERIFY, running(Some(3))),
+        NOTHING,
+        "a Status answer to a Verify means committed"
+    );
+    assert_eq!(script.upload.phase(), Phase::Processing);
+    assert_eq!(script.wake(), ["status"]);
+    assert_eq!(script.now, second(3));
+}
+
+#[test]
+fn a_lost_request_is_sent_again_only_when_not_committed_was_seen_twice_apart() {
+    let mut script = finalizing();
+    script.answer(FINALIZE, lost(Cut::TimedOut));
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), NOTHING, "once is not believed");
+    assert_eq!(script.wakes_in(), Some(secs(1)));
+    assert_eq!(script.wake(), ["verify"]);
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), ["finalize try 2"]);
+    assert_eq!(script.answer(FINALIZE, completed()), ["closed"]);
+}
+
+#[test]
+fn twice_apart_holds_whatever_the_policys_floor() {
+    let processing = ProcessingPolicy { floor: secs(0), ..ProcessingPolicy::default() };
+    let mut script = Script::finalizing(parts_profile(), Policy { processing, ..policy() });
+    script.answer(FINALIZE, lost(Cut::TimedOut));
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), NOTHING);
+    assert_eq!(script.wakes_in(), Some(secs(1)));
+}
+
+#[test]
+fn finalize_is_not_sent_again_before_its_own_backoff() {
+    let retry = RetryPolicy { backoff_base: secs(60), ..RetryPolicy::default() };
+    let mut script = Script::finalizing(parts_profile(), Policy { retry, ..policy() });
+    script.answer(FINALIZE, lost(Cut::TimedOut));
+    let at = script.retry_at();
+    assert!(at > second(5), "the seed is chosen so: {at}");
+    script.answer(VERIFY, found(Verdict::NotCommitted));
+    script.wake();
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), NOTHING);
+    assert_eq!(script.idle, Some(at));
+    assert_eq!(script.wake(), ["finalize try 2"]);
+}
+
+#[test]
+fn when_nobody_can_tell_the_error_says_so_with_the_media_id() {
+    let mut script = finalizing();
+    script.answer(FINALIZE, lost(Cut::TimedOut));
+    assert_eq!(script.answer(VERIFY, found(Verdict::CannotTell)), ["closed"]);
+    let error = script.closed.unwrap().unwrap_err();
+    assert_eq!(*error.kind, ErrorKind::FinalizeUnknown { failure: lost(Cut::TimedOut) });
+    assert_eq!(error.session, Some(Session::new("77")));
+}
+
+#[test]
+fn where_verify_is_not_supported_it_is_unknown_at_once() {
+    let profile = Profile { verify: Verify::Unsupported, ..parts_profile() };
+    let mut script = Script::finalizing(profile, policy());
+    assert_eq!(script.answer(FINALIZE, lost(Cut::Ambiguous)), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::FinalizeUnknown { failure: lost(Cut::Ambiguous) });
+    assert_eq!(script.kept(), Kept::Nothing, "there is nothing to find out either");
+}
+
+#[test]
+fn a_server_that_never_answers_verify_ends_as_unknown() {
+    let mut script = finalizing();
+    script.answer(FINALIZE, lost(Cut::TimedOut));
+    assert_eq!(script.always(VERIFY, lost(Cut::TimedOut)), 10, "the bound of the polls");
+    assert_eq!(*script.error(), ErrorKind::FinalizeUnknown { failure: lost(Cut::TimedOut) });
+    assert_eq!(script.kept(), Kept::Checkpoint, "to be found out later");
+}
+
+#[test]
+fn endless_lost_answers_end() {
+    let mut script = finalizing();
+    let mut sent = 0;
+    while script.closed.is_none() {
+        sent += 1;
+        script.answer(FINALIZE, lost(Cut::TimedOut));
+        for _ in 0..2 {
+            if script.closed.is_none() {
+                if !script.live.iter().any(|op| op.kind() == VERIFY) {
+                    script.wake();
+                }
+                script.answer(VERIFY, found(Verdict::NotCommitted));
+            }
+        }
+        if script.closed.is_none() && script.live.is_empty() {
+            script.wake();
+        }
+    }
+    assert_eq!(sent, 8);
+    assert!(matches!(script.error(), ErrorKind::FinalizeUnknown { .. }));
+}
+
+#[test]
+fn an_answered_failure_is_tried_again_without_asking() {
+    let mut script = finalizing();
+    assert_eq!(script.answer(FINALIZE, problem_after(ProblemKind::Transient, after(4))), NOTHING);
+    assert_eq!(script.wake(), ["finalize try 2"]);
+    assert_eq!(script.now, second(4));
+    assert_eq!(script.answer(FINALIZE, unreachable()), NOTHING);
+    assert_eq!(script.wake(), ["finalize try 3"]);
+    assert_eq!(script.answer(FINALIZE, problem_after(ProblemKind::Busy, after(9))), NOTHING);
+    assert_eq!(script.wake(), ["finalize try 4"]);
+    assert_eq!(script.answer(FINALIZE, completed()), ["closed"]);
+}
+
+#[test]
+fn an_answer_that_makes_no_sense_is_found_out() {
+    for reply in [stored(), opened(), Reply::Aborted, found(Verdict::NotCommitted)] {
+        assert_eq!(finalizing().answer(FINALIZE, reply), ["verify"]);
+    }
+    assert_eq!(finalizing().answer(FINALIZE, problem(ProblemKind::Broken)), ["verify"]);
+}
+
+#[test]
+fn an_object_of_another_length_is_an_error_even_if_the_server_is_content() {
+    let wrong = match completed() {
+        Reply::Completed(result) => Reply::Completed(Final { size: Some(24), ..result }),
+        other => panic!("{other:?}"),
+    };
+    let mut script = finalizing();
+    assert_eq!(script.answer(FINALIZE, wrong), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::Integrity { expected: 25, found: 24 });
+}
+
+#[test]
+fn a_size_mismatch_means_that_the_source_changed() {
+    let mut script = finalizing();
+    let failure = problem(ProblemKind::SizeMismatch);
+    assert_eq!(script.answer(FINALIZE, failure.clone()), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::SizeMismatch { failure });
+}
+
+#[test]
+fn a_size_mismatch_after_an_unknown_append_was_repeated_takes_a_new_session_once() {
+    let mut script = Script::opened(25, parts_profile(), policy());
+    let failure = problem(ProblemKind::SizeMismatch);
+    for round in 0..2 {
+        script.answer_segment(0, lost(Cut::TimedOut));
+        script.wake();
+        assert_eq!(script.store_all(), ["finalize"]);
+        let seen = script.answer(FINALIZE, failure.clone());
+        if round == 0 {
+            assert_eq!(seen, ["init"]);
+            assert_eq!(script.restarts(), [SessionEnd::SizeMismatch]);
+            script.open();
+        } else {
+            assert_eq!(seen, ["closed"]);
+        }
+    }
+    assert_eq!(*script.error(), ErrorKind::SizeMismatch { failure });
+}
+
+#[test]
+fn an_unknown_append_that_was_not_repeated_is_no_excuse() {
+    let mut script = Script::opened(25, parts_profile(), policy());
+    script.answer_segment(0, unreachable());
+    script.wake();
+    script.store_all();
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SizeMismatch)), ["closed"]);
+}
+
+#[test]
+fn a_session_gone_twice_at_finalize_takes_a_new_one() {
+    let mut script = finalizing();
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), NOTHING);
+    assert_eq!(script.wake(), ["finalize try 2"]);
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), ["init"]);
+    assert_eq!(script.restarts(), [SessionEnd::Gone]);
+}
+
+#[test]
+fn missing_segments_are_sent_again_in_bounded_rounds() {
+    let mut script = finalizing();
+    for _ in 0..2 {
+        let seen = script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing));
+        assert_eq!(
+            seen,
+            ["append 0 [0, 10)", "append 1 [10, 20)", "append 2 [20, 25)"],
+            "which, it can't say"
+        );
+        assert_eq!(script.upload.progress().stored, 25, "progress does not go back");
+        assert_eq!(script.store_all(), ["finalize"]);
+    }
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing)), ["closed"]);
+    assert!(matches!(script.error(), ErrorKind::Protocol { operation: FINALIZE, .. }));
+}
+
+#[test]
+fn the_deadline_in_the_middle_of_a_finalize_is_unknown_and_not_failed() {
+    let mut script = Script::finalizing(parts_profile(), Policy { deadline: secs(60), ..policy() });
+    script.start_all();
+    assert_eq!(script.wake(), ["cancel finalize", "closed"]);
+    assert!(matches!(script.error(), ErrorKind::FinalizeUnknown { .. }));
+    let mut unsent = Script::finalizing(parts_profile(), Policy { deadline: secs(60), ..policy() });
+    unsent.wake();
+    assert!(matches!(unsent.error(), ErrorKind::Deadline { .. }), "not started: it was not sent");
+    let mut asking = Script::finalizing(parts_profile(), Policy { deadline: secs(60), ..policy() });
+    asking.answer(FINALIZE, lost(Cut::Reset));
+    asking.wake();
+    assert!(matches!(asking.error(), ErrorKind::FinalizeUnknown { .. }));
+}
+
+#[test]
+fn a_session_that_expires_before_finalize_is_sent_is_replaced_and_after_it_is_not() {
+    let expiring = Reply::Opened { session: Session::new("77"), expires: Some(after(100)) };
+    let mut script = Script::new(5);
+    script.answer(OperationKind::Init, expiring);
+    script.answer(APPEND, stored());
+    let mut sent = Script::at(script.now, script.upload.clone(), Disk::Fast);
+    sent.live = script.live.clone();
+    sent.start_all();
+    assert_eq!(script.secs(100), ["cancel finalize", "init"], "given out but not started");
+    assert_eq!(sent.secs(100), NOTHING);
+    assert_eq!(sent.answer(FINALIZE, completed()), ["closed"]);
+}
+
+#[test]
+fn receipts_go_in_index_order() {
+    let mut script = Script::opened(25, listed_profile(), policy());
+    script.answer_segment(2, receipt("c"));
+    script.answer_segment(0, receipt("a"));
+    script.answer_segment(1, receipt("b"));
+    let receipts = match &script.live[0].action {
+        Action::Finalize { receipts: Some(receipts), .. } => receipts.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(receipts.iter().map(Receipt::as_bytes).collect::<Vec<_>>(), [b"a", b"b", b"c"]);
+}

@@ -1,0 +1,198 @@
+//! A protocol like S3: a listing, receipts that are required, an abort.
+
+use super::script::*;
+use crate::testing::listed_profile;
+use crate::*;
+
+const APPEND: OperationKind = OperationKind::Append;
+const FINALIZE: OperationKind = OperationKind::Finalize;
+const PROBE: OperationKind = OperationKind::Probe;
+const ABORT: OperationKind = OperationKind::Abort;
+
+fn opened_with(len: u64, lanes: u32) -> Script {
+    Script::opened(len, listed_profile(), window(lanes))
+}
+
+fn aborted_with(script: &mut Script) -> ErrorKind {
+    if script.closed.is_none() {
+        script.answer(ABORT, Reply::Aborted);
+    }
+    script.error().clone()
+}
+
+#[test]
+fn an_unknown_append_is_probed_when_nothing_is_under_way() {
+    let mut script = opened_with(40, 2);
+    assert_eq!(script.answer_segment(0, lost(Cut::Reset)), NOTHING, "segment 1 is under way");
+    assert_eq!(script.upload.phase(), Phase::Probing);
+    assert_eq!(script.answer_segment(1, receipt("b")), ["probe"]);
+    let seen = script.answer(PROBE, listing(&[(0, 10), (1, 10)]));
+    assert_eq!(seen, ["append 2 [20, 30)", "append 3 [30, 40)"], "it had been stored after all");
+    assert_eq!(script.upload.progress().stored, 20);
+}
+
+#[test]
+fn what_the_list_lacks_is_sent_after_its_backoff() {
+    let mut script = opened_with(20, 1);
+    script.answer(APPEND, lost(Cut::TimedOut));
+    let at = script.retry_at();
+    let mut seen = script.answer(PROBE, listing(&[]));
+    if seen.is_empty() {
+        assert_eq!(script.idle, Some(at));
+        seen = script.wake();
+    }
+    assert_eq!(seen, ["append 0 [0, 10) try 2"]);
+    assert!(script.now >= at);
+}
+
+#[test]
+fn pages_are_kept_when_one_fails_and_nothing_is_believed_before_the_last() {
+    let mut script = opened_with(40, 1).crash();
+    assert_eq!(script.first, ["probe"]);
+    assert_eq!(script.answer(PROBE, page(&[(0, 10)], Some("p2"))), ["probe"]);
+    let token = |script: &Script| match &script.live[0].action {
+        Action::Probe { page, .. } => page.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(token(&script), Some(PageToken::new("p2")));
+    assert_eq!(script.upload.progress().stored, 0);
+    script.answer(PROBE, lost(Cut::Reset));
+    assert_eq!(script.wake(), ["probe try 2"]);
+    assert_eq!(token(&script), Some(PageToken::new("p2")));
+    let seen = script.answer(PROBE, listing(&[(2, 10)]));
+    assert_eq!(seen, ["append 1 [10, 20)", "append 3 [30, 40)"]);
+    assert_eq!(script.upload.progress().stored, 20);
+}
+
+#[test]
+fn a_segment_that_we_did_not_plan_so_is_foreign() {
+    let bad = [listing(&[(9, 10)]), listing(&[(1, 9)]), listing(&[(3, 10)])];
+    for (reply, index) in bad.into_iter().zip([9, 1, 3]) {
+        let mut script = opened_with(35, 1).crash();
+        script.answer(PROBE, reply);
+        let violation = Violation::ForeignSegment(index);
+        assert_eq!(aborted_with(&mut script), ErrorKind::Protocol { operation: PROBE, violation });
+    }
+    let mut script = opened_with(35, 1).crash();
+    let part =
+        Part { index: SegmentIndex::new(0), len: 10, receipt: None, range: Some(ByteRange::at(1, 10)) };
+    script.answer(PROBE, Reply::Probed(Page { parts: Vec::from([part]), next: None }));
+    let violation = Violation::ForeignSegment(0);
+    assert_eq!(aborted_with(&mut script), ErrorKind::Protocol { operation: PROBE, violation });
+}
+
+#[test]
+fn a_list_without_an_end_ends() {
+    let mut script = opened_with(35, 1).crash();
+    assert_eq!(script.answer(PROBE, page(&[(0, 10)], Some("a"))), ["probe"]);
+    assert_eq!(script.answer(PROBE, page(&[(0, 10)], Some("a"))), ["closed"]);
+    let violation = Violation::EndlessListing;
+    assert_eq!(*script.error(), ErrorKind::Protocol { operation: PROBE, violation });
+    let mut script = opened_with(35, 1).crash();
+    assert_eq!(script.answer(PROBE, page(&[], Some("a"))), ["closed"]);
+}
+
+#[test]
+fn a_probe_that_never_gets_through_ends() {
+    let mut script = opened_with(35, 1).crash();
+    assert_eq!(script.always(PROBE, lost(Cut::TimedOut)), 8);
+    assert!(matches!(script.error(), ErrorKind::Exhausted { operation: PROBE, .. }));
+}
+
+#[test]
+fn a_missing_receipt_is_a_protocol_error_from_an_append_and_from_a_list() {
+    let mut script = opened_with(5, 1);
+    script.answer(APPEND, stored());
+    let missing = |operation| ErrorKind::Protocol { operation, violation: Violation::ReceiptMissing };
+    assert_eq!(aborted_with(&mut script), missing(APPEND));
+
+    let mut script = opened_with(5, 1).crash();
+    let part = Part { index: SegmentIndex::ZERO, len: 5, receipt: None, range: None };
+    script.answer(PROBE, Reply::Probed(Page { parts: Vec::from([part]), next: None }));
+    assert_eq!(aborted_with(&mut script), missing(PROBE), "Finalize would lack it");
+}
+
+#[test]
+fn missing_segments_are_found_by_the_list_and_only_they_are_sent_again() {
+    let mut script = opened_with(25, 4);
+    for (index, tag) in [(0, "a"), (1, "b"), (2, "c")] {
+        script.answer_segment(index, receipt(tag));
+    }
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing)), ["probe"]);
+    assert_eq!(script.answer(PROBE, listing(&[(0, 10), (2, 5)])), ["append 1 [10, 20)"]);
+    assert_eq!(script.answer(APPEND, receipt("B")), ["finalize"]);
+    let receipts = match &script.live[0].action {
+        Action::Finalize { receipts: Some(receipts), .. } => receipts.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(receipts.iter().map(Receipt::as_bytes).collect::<Vec<_>>(), [&b"listed"[..], b"B", b"listed"]);
+}
+
+#[test]
+fn a_server_that_lists_everything_and_misses_it_ends() {
+    let mut script = opened_with(5, 1);
+    script.answer(APPEND, receipt("a"));
+    for _ in 0..2 {
+        assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing)), ["probe"]);
+        assert_eq!(script.answer(PROBE, listing(&[(0, 5)])), ["finalize"]);
+    }
+    script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing));
+    assert!(matches!(aborted_with(&mut script), ErrorKind::Protocol { operation: FINALIZE, .. }));
+}
+
+#[test]
+fn a_session_that_is_gone_when_probed_twice_is_replaced() {
+    let mut script = opened_with(5, 1).crash();
+    script.answer(PROBE, problem(ProblemKind::SessionGone));
+    script.wake();
+    assert_eq!(script.answer(PROBE, problem(ProblemKind::SessionGone)), ["init"]);
+}
+
+#[test]
+fn what_the_list_holds_is_frozen_though_it_was_not_known_to_be_sent() {
+    // The checkpoint is from before segments 1 and 2 were sent.
+    let mut script = opened_with(60, 1);
+    let older = script.upload.checkpoint();
+    script.answer(APPEND, receipt("a"));
+    let mut resumed = script.resume(older, listed_profile());
+    assert_eq!(resumed.answer(PROBE, listing(&[(0, 10), (2, 10)]))[0], "append 1 [10, 20)");
+    while resumed.live.len() > 1 {
+        let op = resumed.live[1].id;
+        resumed.answer_op(op, problem(ProblemKind::TooLarge { ceiling: None }));
+    }
+    // Segment 1 is a hole below a stored one: it can't be cut smaller in this session.
+    assert_eq!(resumed.answer_segment(1, problem(ProblemKind::TooLarge { ceiling: None })), ["init"]);
+    assert_eq!(resumed.restarts(), [SessionEnd::Unplannable]);
+}
+
+#[test]
+fn where_the_last_append_finalizes_a_server_that_never_does_ends() {
+    let profile = Profile { finalize: Finalize::Implicit, abort: Abort::Unsupported, ..listed_profile() };
+    let mut script = Script::opened(15, profile.clone(), window(1));
+    script.answer(APPEND, stored());
+    assert_eq!(script.answer(APPEND, completed()), ["closed"]);
+    assert!(script.closed.unwrap().is_ok());
+
+    let mut script = Script::opened(15, profile, window(1));
+    script.answer(APPEND, stored());
+    script.answer(APPEND, stored());
+    let mut probes = 0;
+    while script.closed.is_none() {
+        if script.live.is_empty() {
+            script.wake();
+        }
+        script.answer(PROBE, listing(&[(0, 10), (1, 5)]));
+        probes += 1;
+        assert!(probes < 20, "it asks for ever");
+    }
+    assert!(matches!(script.error(), ErrorKind::Protocol { .. }));
+    assert!(script.now > START, "and not without a pause");
+}
+
+#[test]
+fn an_append_that_is_already_stored_needs_its_receipt_too() {
+    let mut script = opened_with(15, 1);
+    let held = Receipt::new(bytes::Bytes::from_static(b"x"));
+    let seen = script.answer(APPEND, problem(ProblemKind::AlreadyStored { receipt: Some(held) }));
+    assert_eq!(seen, ["append 1 [10, 15)"]);
+}

@@ -1,0 +1,336 @@
+//! Going on from a checkpoint: any of them gives the same object (invariant 8).
+
+use super::script::*;
+use crate::checkpoint::Saved;
+use crate::testing::{listed_profile, parts_profile};
+use crate::*;
+
+const APPEND: OperationKind = OperationKind::Append;
+const FINALIZE: OperationKind = OperationKind::Finalize;
+
+#[test]
+fn what_is_stored_is_not_sent_again() {
+    let mut script = Script::opened(60, parts_profile(), policy());
+    script.answer_segment(1, stored());
+    script.answer_segment(3, stored());
+    let mut resumed = script.crash();
+    assert_eq!(
+        resumed.first,
+        ["append 0 [0, 10)", "append 2 [20, 30)", "append 4 [40, 50)", "append 5 [50, 60)"]
+    );
+    assert_eq!(resumed.upload.progress().stored, 20);
+    assert_eq!(resumed.store_all(), ["finalize"]);
+}
+
+#[test]
+fn everything_stored_but_not_finalized_goes_on_to_finalize() {
+    let mut script = Script::opened(25, parts_profile(), policy());
+    script.input(Input::Pause);
+    let mut checkpoint = script.upload.checkpoint();
+    if let Saved::Open(open) = &mut checkpoint.state {
+        open.stored.insert(ByteRange::at(0, 25));
+    }
+    assert_eq!(script.resume(checkpoint, parts_profile()).first, ["finalize"]);
+}
+
+#[test]
+fn finalize_sent_is_verified_and_processing_is_polled() {
+    let mut script = Script::finalizing(parts_profile(), policy());
+    script.start_all();
+    let mut verified = script.crash();
+    assert_eq!(verified.first, ["verify"]);
+    assert_eq!(verified.answer(OperationKind::Verify, running(Some(2))), NOTHING);
+    let polled = verified.crash();
+    assert_eq!(polled.first, ["status"]);
+    assert_eq!((polled.upload.progress().committed, polled.upload.progress().stored), (25, 25));
+    assert!(!verified.upload.checkpoint().needs_source());
+}
+
+#[test]
+fn a_session_that_expired_between_two_processes_is_not_asked() {
+    let mut script = Script::new(25);
+    let expiring = Reply::Opened { session: Session::new("77"), expires: Some(after(50)) };
+    script.answer(OperationKind::Init, expiring);
+    let checkpoint = script.upload.checkpoint();
+    assert_eq!(checkpoint.expires_at(), Some(second(50)));
+    script.now = second(50);
+    let resumed = script.resume(checkpoint, parts_profile());
+    assert_eq!(resumed.first, ["init"]);
+    assert_eq!(resumed.restarts(), [SessionEnd::Expired]);
+}
+
+#[test]
+fn the_plan_of_the_checkpoint_holds_whatever_the_policy_wants_now() {
+    let mut script = Script::opened(25, parts_profile(), policy());
+    script.answer_segment(0, stored());
+    let checkpoint = script.upload.checkpoint();
+    for bytes in [1, 7, 5_000_001] {
+        let wanted = Policy { chunk_size: ChunkSize::new(bytes).unwrap(), ..policy() };
+        let upload = Upload::resume(START, checkpoint.clone(), parts_profile(), wanted, 1).unwrap();
+        let mut resumed = Script::of(upload);
+        assert_eq!(resumed.first, ["append 1 [10, 20)", "append 2 [20, 25)"]);
+        // Not even a new session makes it impossible.
+        resumed.answer_segment(1, problem(ProblemKind::SessionGone));
+        resumed.wake();
+        resumed.answer_segment(1, problem(ProblemKind::SessionGone));
+        assert_eq!(resumed.restarts(), [SessionEnd::Gone]);
+        assert_eq!(resumed.open().len(), 3);
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let mut script = Script::opened(25, parts_profile(), policy());
+    script.answer_segment(1, stored());
+    let good = script.upload.checkpoint();
+    let refused = |change: &dyn Fn(&mut Checkpoint)| {
+        let mut bad = good.clone();
+        change(&mut bad);
+        Upload::resume(START, bad, parts_profile(), policy(), 1).map(|_| ()).unwrap_err()
+    };
+    let open =
+        |bad: &mut Checkpoint, change: &dyn Fn(&mut crate::checkpoint::SavedSession)| match &mut bad.state {
+            Saved::Open(open) => change(open),
+            Saved::Opening => panic!("a session is open"),
+        };
+    assert_eq!(refused(&|bad| bad.version = 2), ResumeError::Newer { found: 2, known: 1 });
+    let other = ResumeError::OtherProtocol { found: "other".into(), wanted: "test".into() };
+    assert_eq!(refused(&|bad| bad.protocol = "other".into()), other);
+    type Damage<'a> = (&'a str, &'a dyn Fn(&mut Checkpoint));
+    let damages: [Damage<'_>; 9] = [
+        ("version 0", &|bad| bad.version = 0),
+        ("another length", &|bad| bad.spec.length = SourceLength::Known(26)),
+        ("no length", &|bad| bad.spec.length = SourceLength::Unknown),
+        ("no session used", &|bad| bad.sessions = 0),
+        ("more than there is", &|bad| open(bad, &|s| _ = s.stored.insert(ByteRange::at(20, 6)))),
+        ("half a segment", &|bad| open(bad, &|s| _ = s.stored.insert(ByteRange::at(0, 5)))),
+        ("sent beyond the end", &|bad| open(bad, &|s| s.sent_to = 4)),
+        ("a receipt for nothing", &|bad| {
+            open(bad, &|s| _ = s.receipts.insert(9, Receipt::new(bytes::Bytes::new())));
+        }),
+        ("finalized too early", &|bad| {
+            open(bad, &|s| s.stage = crate::checkpoint::SavedStage::FinalizeSent);
+        }),
+    ];
+    for (what, change) in damages {
+        assert!(matches!(refused(change), ResumeError::Damaged(_)), "{what}");
+    }
+}
+
+#[test]
+fn a_stored_segment_without_its_receipt_is_damage() {
+    let mut script = Script::opened(25, listed_profile(), policy());
+    script.answer_segment(1, receipt("b"));
+    let mut bad = script.upload.checkpoint();
+    if let Saved::Open(open) = &mut bad.state {
+        open.receipts.clear();
+    }
+    let error = Upload::resume(START, bad, listed_profile(), policy(), 1).map(|_| ()).unwrap_err();
+    assert_eq!(error, ResumeError::Damaged("a stored segment has no receipt"));
+}
+
+#[test]
+fn a_source_that_was_read_once_cannot_be_resumed_but_its_session_can_be_given_up() {
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(25) };
+    let mut script = Script::of(Upload::new(START, spec, listed_profile(), policy(), 7).unwrap());
+    script.open();
+    let checkpoint = script.upload.checkpoint();
+    let resume = |checkpoint| Upload::resume(START, checkpoint, listed_profile(), policy(), 1);
+    assert_eq!(resume(checkpoint).map(|_| ()).unwrap_err(), ResumeError::NotRewindable);
+    script.input(Input::Cancel(Disposition::Discard));
+    assert!(resume(script.upload.checkpoint()).is_ok());
+}
+
+/// A server to be crashed against: bytes by segment index, and whether they were finalized.
+#[derive(Default)]
+struct Server {
+    held: alloc::collections::BTreeMap<u32, ByteRange>,
+    finalized: u32,
+    polls: u32,
+}
+
+impl Server {
+    /// What it does and answers; every third answer is lost.
+    fn serve(&mut self, op: &Operation, n: usize) -> Outcome {
+        let reply = match &op.action {
+            Action::Init { .. } => opened(),
+            Action::Append { segment, .. } => {
+                self.held.insert(segment.index.get(), segment.range);
+                stored()
+            }
+            Action::Finalize { total, .. } => {
+                assert_eq!(self.object(), *total, "it is finalized whole");
+                self.finalized += 1;
+                running(Some(1))
+            }
+            Action::Verify { .. } if self.finalized > 0 => running(Some(1)),
+            Action::Verify { .. } => found(Verdict::NotCommitted),
+            Action::Status { .. } => {
+                self.polls += 1;
+                if self.polls > 2 { completed() } else { running(Some(1)) }
+            }
+            other => panic!("{other:?}"),
+        };
+        // An answer that was lost, as a resumed process never gets one.
+        let lose = n % 3 == 2 && op.kind() != OperationKind::Init && op.attempt < 3;
+        if lose { lost(Cut::TimedOut).into() } else { reply.into() }
+    }
+
+    fn object(&self) -> u64 {
+        let mut end = 0;
+        for range in self.held.values() {
+            assert_eq!(range.start(), end);
+            end = range.end();
+        }
+        end
+    }
+}
+
+/// Runs to the end; gives every checkpoint that was written on the way, and how many steps there were.
+fn run(script: &mut Script, server: &mut Server, crash_at: Option<usize>) -> (Vec<Checkpoint>, usize) {
+    let mut checkpoints = Vec::new();
+    let mut n = 0;
+    while script.closed.is_none() && crash_at != Some(n) {
+        if let Some(seq) = script.wanted.take() {
+            checkpoints.push(script.upload.checkpoint());
+            script.input(Input::Persisted(seq));
+        } else if let Some(op) = script.live.first().cloned() {
+            let outcome = server.serve(&op, n);
+            script.answer_op(op.id, outcome);
+        } else {
+            script.wake();
+        }
+        n += 1;
+    }
+    (checkpoints, n)
+}
+
+#[test]
+fn from_the_newest_checkpoint_after_every_single_step_it_finishes_and_sends_nothing_stored_again() {
+    let start = || Script::slow_disk(57, parts_profile(), window(3));
+    let (_, steps) = run(&mut start(), &mut Server::default(), None);
+    assert!(steps > 20);
+    for crash_at in 0..steps {
+        let (mut script, mut server) = (start(), Server::default());
+        let (mut on_disk, _) = run(&mut script, &mut server, Some(crash_at));
+        let Some(newest) = on_disk.pop() else { continue };
+        let stored_before: Vec<_> = newest.stored_ranges().into_iter().flat_map(RangeSet::iter).collect();
+        let held: Vec<_> = newest
+            .plan()
+            .segments()
+            .filter(|s| newest.stored_ranges().is_some_and(|r| r.contains(s.range)))
+            .collect();
+        let upload = Upload::resume(script.now, newest, parts_profile(), window(3), 3).unwrap();
+        let mut resumed = Script::at(script.now, upload, Disk::Manual);
+        let mut sent = Vec::new();
+        let mut n = crash_at;
+        while resumed.closed.is_none() {
+            if let Some(seq) = resumed.wanted.take() {
+                resumed.input(Input::Persisted(seq));
+            } else if let Some(op) = resumed.live.first().cloned() {
+                sent.extend(op.payload());
+                let outcome = server.serve(&op, n);
+                resumed.answer_op(op.id, outcome);
+            } else {
+                resumed.wake();
+            }
+            n += 1;
+        }
+        assert!(resumed.closed.unwrap().is_ok(), "step {crash_at}");
+        assert_eq!((server.object(), server.finalized), (57, 1), "step {crash_at}");
+        assert!(
+            held.iter().all(|s| !sent.contains(&s.range)),
+            "step {crash_at}: {stored_before:?} and {sent:?}"
+        );
+    }
+}
+
+#[test]
+fn from_any_older_checkpoint_it_gives_the_same_object() {
+    let start = || Script::slow_disk(57, parts_profile(), window(3));
+    let (_, steps) = run(&mut start(), &mut Server::default(), None);
+    for crash_at in 0..steps {
+        let (checkpoints, _) = run(&mut start(), &mut Server::default(), Some(crash_at));
+        for (n, older) in checkpoints.into_iter().enumerate() {
+            let (mut script, mut server) = (start(), Server::default());
+            run(&mut script, &mut server, Some(crash_at));
+            if server.finalized > 0 && older.stored() < 57 {
+                // The object is committed, and this checkpoint does not know: a real server says so to every Append.
+                continue;
+            }
+            let upload = Upload::resume(script.now, older, parts_profile(), window(3), 3).unwrap();
+            let mut resumed = Script::at(script.now, upload, Disk::Manual);
+            run(&mut resumed, &mut server, None);
+            assert!(resumed.closed.unwrap().is_ok(), "step {crash_at}, checkpoint {n}");
+            assert_eq!((server.object(), server.finalized), (57, 1), "step {crash_at}, checkpoint {n}");
+        }
+    }
+}
+
+#[test]
+fn resuming_is_deterministic() {
+    let mut script = Script::opened(60, parts_profile(), policy());
+    script.answer_segment(1, lost(Cut::Reset));
+    let ends = [(), ()].map(|()| {
+        let mut resumed = script.crash();
+        resumed.always(APPEND, unreachable());
+        (resumed.now, resumed.events, resumed.upload.checkpoint())
+    });
+    assert_eq!(ends[0], ends[1]);
+}
+
+#[test]
+fn cancelled_in_finalize_unsent_and_sent_are_told_apart_even_if_nobody_can_verify() {
+    let profile = Profile { verify: Verify::Unsupported, ..parts_profile() };
+    let mut unsent = Script::finalizing(profile.clone(), policy());
+    unsent.answer(FINALIZE, problem(ProblemKind::Transient));
+    unsent.input(Input::Cancel(Disposition::Keep));
+    let mut resumed = unsent.crash();
+    assert_eq!(resumed.first, ["finalize"], "it was answered: no doubt about it");
+    assert_eq!(resumed.answer(FINALIZE, completed()), ["closed"]);
+    let mut sent = Script::finalizing(profile, policy());
+    sent.start_all();
+    sent.input(Input::Cancel(Disposition::Keep));
+    assert!(matches!(sent.crash().error(), ErrorKind::FinalizeUnknown { .. }));
+}
+
+/// What comes back from a store of JSON is what went in.
+#[cfg(feature = "serde")]
+#[test]
+fn a_checkpoint_survives_json() {
+    let mut seen = 0;
+    for profile in [parts_profile(), listed_profile()] {
+        let mut script = Script::opened(57, profile.clone(), window(3));
+        script.answer_segment(1, receipt("b"));
+        script.answer_segment(0, problem(ProblemKind::TooLarge { ceiling: Some(7) }));
+        let mut checkpoints = Vec::from([Script::with(57, profile, policy()).upload.checkpoint()]);
+        checkpoints.push(script.upload.checkpoint());
+        script.input(Input::Cancel(Disposition::Discard));
+        checkpoints.push(script.upload.checkpoint());
+        let mut finalizing = Script::finalizing(parts_profile(), policy());
+        checkpoints.push(finalizing.upload.checkpoint());
+        finalizing.answer(FINALIZE, running(None));
+        checkpoints.push(finalizing.upload.checkpoint());
+        for checkpoint in checkpoints {
+            let json = serde_json::to_string(&checkpoint).unwrap();
+            assert_eq!(serde_json::from_str::<Checkpoint>(&json).unwrap(), checkpoint, "{json}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 10);
+}
+
+/// Garbage is an error, never a panic, and a reversed range is garbage.
+#[cfg(feature = "serde")]
+#[test]
+fn garbage_from_a_store_is_refused() {
+    let mut script = Script::opened(25, parts_profile(), policy());
+    script.answer_segment(0, stored());
+    let json = serde_json::to_string(&script.upload.checkpoint()).unwrap();
+    let reversed = json.replace("[[0,10]]", "[[10,0]]");
+    assert_ne!(json, reversed);
+    assert!(serde_json::from_str::<Checkpoint>(&reversed).is_err());
+    for cut in 0..json.len() {
+        assert!(serde_json::from_str::<Checkpoint>(&json[..cut]).is_err());
+    }
+}
