@@ -1,12 +1,10 @@
 //! The driver: what the uploads of a process share.
 
-use std::fmt;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chunkwise_core::{Policy, Upload};
+use chunkwise_core::Upload;
 use chunkwise_transport::Transport;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,15 +13,18 @@ use tracing::Instrument as _;
 
 use crate::account::Accounts;
 use crate::budget::{BudgetUse, ByteBudget};
+use crate::builder::DriverBuilder;
 use crate::checkpoint::{
-    CheckpointStore, Claim, Driven, Listed, MemoryStore, Record, SourceBinding, StoreError, UploadId,
+    CheckpointStore, Claim, Driven, Listed, Record, SourceBinding, StoreError, UploadId,
 };
 use crate::clock::Clock;
-use crate::error::{BuildError, StartError};
+use crate::error::StartError;
 use crate::handle::{UploadControl, UploadHandle};
+use crate::ledger::Ledger;
 use crate::operation::Performer;
 use crate::rate::RateLimit;
-use crate::run::{Ledger, Run, Signals};
+use crate::request::{ResumeRequest, UploadRequest};
+use crate::run::{Run, Signals};
 use crate::source::{Fingerprint, Source, SourceError};
 
 /// How many events a slow listener may fall behind.
@@ -46,92 +47,18 @@ struct Shared {
     running: AtomicUsize,
 }
 
-/// Settings of a [`Driver`].
-#[derive(Clone, Debug)]
-pub struct DriverBuilder {
-    byte_budget: usize,
-    frame_size: usize,
-    read_ahead: u32,
-    limit_rate: Option<NonZeroU64>,
-    checkpoints: Arc<dyn CheckpointStore>,
-}
-
-impl Default for DriverBuilder {
-    fn default() -> Self {
-        Self {
-            byte_budget: 16 << 20,
-            frame_size: 256 << 10,
-            read_ahead: 4,
-            limit_rate: None,
-            checkpoints: Arc::new(MemoryStore::default()),
-        }
-    }
-}
-
-impl DriverBuilder {
-    /// How many bytes of sources may be in memory at once, for all uploads together. Default 16 MiB. It is rounded
-    /// down to whole frames.
-    #[must_use]
-    pub const fn byte_budget(mut self, bytes: usize) -> Self {
-        self.byte_budget = bytes;
-        self
-    }
-
-    /// In what pieces sources are read and sent, in bytes. Default 256 KiB.
-    #[must_use]
-    pub const fn frame_size(mut self, bytes: usize) -> Self {
-        self.frame_size = bytes;
-        self
-    }
-
-    /// How many frames one Append may hold at once, read ahead or in the write buffers of the HTTP stack. Default 4.
-    ///
-    /// A transport must let go of the frames it was given before it is given more than this.
-    #[must_use]
-    pub const fn read_ahead(mut self, frames: u32) -> Self {
-        self.read_ahead = frames;
-        self
-    }
-
-    /// The most bytes of sources sent in a second, for all uploads together. Default: no limit.
-    #[must_use]
-    pub const fn limit_rate(mut self, bytes_per_second: Option<NonZeroU64>) -> Self {
-        self.limit_rate = bytes_per_second;
-        self
-    }
-
-    /// Where checkpoints are kept. Default: in memory, for as long as the process runs.
-    #[must_use]
-    pub fn checkpoints(mut self, store: impl CheckpointStore) -> Self {
-        self.checkpoints = Arc::new(store);
-        self
-    }
-
-    /// The driver.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError`] if no frame fits the byte budget, or none may be read.
-    pub fn build(self) -> Result<Driver, BuildError> {
-        let Self { byte_budget, frame_size, read_ahead, .. } = self;
-        if frame_size == 0 || frame_size > byte_budget {
-            return Err(BuildError::FrameSize { frame_size, byte_budget });
-        }
-        if read_ahead == 0 {
-            return Err(BuildError::ReadAhead);
-        }
-        Ok(self.assemble())
-    }
-
-    /// Of settings that hold together.
-    fn assemble(self) -> Driver {
-        let Self { byte_budget, frame_size, read_ahead, limit_rate, checkpoints } = self;
-        let frames = u32::try_from(byte_budget / frame_size).unwrap_or(u32::MAX);
-        Driver(Arc::new(Shared {
-            budget: ByteBudget::new(frames, frame_size),
+impl Driver {
+    pub(crate) fn new(
+        budget: Arc<ByteBudget>,
+        read_ahead: u32,
+        limit: Option<Arc<RateLimit>>,
+        store: Arc<dyn CheckpointStore>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            budget,
             read_ahead,
-            limit: limit_rate.map(|rate| Arc::new(RateLimit::new(rate))),
-            store: checkpoints,
+            limit,
+            store,
             accounts: Accounts::default(),
             clock: Clock::start(),
             tasks: TaskTracker::new(),
@@ -139,81 +66,7 @@ impl DriverBuilder {
             running: AtomicUsize::new(0),
         }))
     }
-}
 
-impl Default for Driver {
-    /// With every default.
-    fn default() -> Self {
-        DriverBuilder::default().assemble()
-    }
-}
-
-/// An upload to be started.
-#[derive(Clone)]
-pub struct UploadRequest {
-    /// Where the bytes come from.
-    pub source: Arc<dyn Source>,
-    /// Where they go.
-    pub transport: Arc<dyn Transport>,
-    /// What the caller wants. Default: [`Policy::default`].
-    pub policy: Policy,
-    /// The upload's name. Default: a new one.
-    pub id: Option<UploadId>,
-    /// The destination in words of the caller's, kept with the checkpoint for whoever resumes it: what is needed to
-    /// make the transport again. It must not hold a secret. Default: null.
-    pub destination: serde_json::Value,
-    /// The seed of the engine's jitter. Default: a random one.
-    pub seed: Option<u64>,
-}
-
-impl UploadRequest {
-    /// Of this source over this transport, with defaults.
-    pub fn new(source: impl Source, transport: Arc<dyn Transport>) -> Self {
-        let (policy, destination) = (Policy::default(), serde_json::Value::Null);
-        Self { source: Arc::new(source), transport, policy, id: None, destination, seed: None }
-    }
-}
-
-/// An upload to be resumed.
-#[derive(Clone)]
-pub struct ResumeRequest {
-    /// Its name.
-    pub id: UploadId,
-    /// Where the bytes come from. Without one, only what needs no bytes can go on: processing, or an abort that is
-    /// still owed.
-    pub source: Option<Arc<dyn Source>>,
-    /// Where they go.
-    pub transport: Arc<dyn Transport>,
-    /// What the caller wants now. Default: [`Policy::default`].
-    pub policy: Policy,
-    /// The seed of the engine's jitter. Default: a random one.
-    pub seed: Option<u64>,
-}
-
-impl ResumeRequest {
-    /// Of this upload from this source over this transport, with defaults.
-    pub fn new(id: UploadId, source: Option<Arc<dyn Source>>, transport: Arc<dyn Transport>) -> Self {
-        Self { id, source, transport, policy: Policy::default(), seed: None }
-    }
-}
-
-impl fmt::Debug for UploadRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UploadRequest")
-            .field("source", &self.source.name())
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ResumeRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let source = self.source.as_ref().map(|source| source.name());
-        f.debug_struct("ResumeRequest").field("id", &self.id).field("source", &source).finish_non_exhaustive()
-    }
-}
-
-impl Driver {
     /// Settings, with defaults to begin with.
     pub fn builder() -> DriverBuilder {
         DriverBuilder::default()
@@ -243,8 +96,8 @@ impl Driver {
         if named && !matches!(claim.load().await, Err(StoreError::NotFound { .. })) {
             return Err(StartError::Exists { id });
         }
-        let ledger = ledger(claim, id, now, binding, destination);
-        ledger.claim.save(ledger.record(now, upload.checkpoint())).await?;
+        let ledger = Ledger::new(claim, id, now, binding, destination);
+        ledger.open(now, upload.checkpoint()).await?;
         Ok(self.run(upload, Some(source), transport, ledger))
     }
 
@@ -271,7 +124,7 @@ impl Driver {
         let seed = seed.map_or_else(getrandom::u64, Ok)?;
         let upload = Upload::resume(shared.clock.now(), checkpoint, transport.profile(), policy, seed)
             .map_err(|error| StartError::Resume { id: id.clone(), error })?;
-        Ok(self.run(upload, source, transport, ledger(claim, id, created_at, binding, destination)))
+        Ok(self.run(upload, source, transport, Ledger::new(claim, id, created_at, binding, destination)))
     }
 
     fn run(
@@ -301,7 +154,7 @@ impl Driver {
             pace,
             clock: shared.clock,
         };
-        let id = ledger.id.clone();
+        let id = ledger.id().clone();
         let span = tracing::info_span!("upload", id = id.as_str());
         let weak_events = events.downgrade();
         let run = Run::new(upload, Arc::new(performer), ledger, signals, events, progress);
@@ -389,15 +242,4 @@ async fn fingerprint(source: &Arc<dyn Source>) -> Result<Fingerprint, SourceErro
     crate::blocking(move || source.fingerprint())
         .await
         .unwrap_or_else(|panicked| Err(SourceError::unreadable(name, panicked)))
-}
-
-fn ledger(
-    claim: Arc<dyn Claim>,
-    id: UploadId,
-    created_at: chunkwise_core::Timestamp,
-    binding: SourceBinding,
-    destination: serde_json::Value,
-) -> Ledger {
-    let (writing, rebinding) = (None.into(), None.into());
-    Ledger { claim, id, created_at, binding, destination, writing, rebinding }
 }

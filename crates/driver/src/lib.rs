@@ -21,14 +21,17 @@
 
 mod account;
 mod budget;
+mod builder;
 mod checkpoint;
 mod clock;
 mod driver;
 mod error;
 mod frames;
 mod handle;
+mod ledger;
 mod operation;
 mod rate;
+mod request;
 mod run;
 mod source;
 #[cfg(test)]
@@ -37,13 +40,15 @@ mod testing;
 use std::io;
 
 pub use budget::BudgetUse;
+pub use builder::DriverBuilder;
 pub use checkpoint::{
     CheckpointStore, Claim, DirectoryStore, Driven, InvalidUploadId, Listed, MemoryStore, Place,
     RECORD_VERSION, Record, SourceBinding, StoreError, UploadId,
 };
-pub use driver::{Driver, DriverBuilder, ResumeRequest, UploadRequest};
+pub use driver::Driver;
 pub use error::{BuildError, DriverError, Left, StartError};
 pub use handle::{Events, UploadControl, UploadHandle};
+pub use request::{ResumeRequest, UploadRequest};
 pub use source::{
     Availability, BytesSource, FileSource, Fingerprint, GrowingFile, GrowthHandle, Sha256, Source,
     SourceChange, SourceError, digest,

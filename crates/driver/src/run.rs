@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chunkwise_core::{
-    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Detail, Disposition, Event, Failure, Growth,
-    Input, Kept, NotSent, OpId, Output, Progress, SourceLength, Timestamp, Upload, UploadError, UploadSpec,
+    Completed, CredentialEpoch, Detail, Disposition, Event, Failure, Growth, Input, Kept, NotSent, OpId,
+    Output, Progress, SourceLength, Timestamp, Upload, UploadError, UploadSpec,
 };
 use chunkwise_transport::RefreshError;
 use futures::StreamExt as _;
-use futures::future::{AbortHandle, Abortable, Aborted, BoxFuture, OptionFuture, abortable};
+use futures::future::{AbortHandle, Abortable, Aborted, BoxFuture, abortable};
 use futures::stream::FuturesUnordered;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -19,12 +19,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::account::Hold;
-use crate::checkpoint::{Claim, RECORD_VERSION, Record, SourceBinding, StoreError, UploadId};
 use crate::clock::Clock;
-use crate::error::{DriverError, Left};
+use crate::error::DriverError;
 use crate::handle::Wish;
+use crate::ledger::{Entry, Ledger};
 use crate::operation::{Bytes, Performer, Step};
-use crate::source::{Availability, Fingerprint, SourceChange, SourceError};
+use crate::source::{Availability, SourceChange, SourceError};
 
 /// How often the engine is told how far the wire is.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -69,34 +69,6 @@ pub(crate) struct Signals {
     pub(crate) holds: broadcast::Receiver<Hold>,
 }
 
-/// The upload's record, and the writing of it: one write at a time.
-pub(crate) struct Ledger {
-    pub(crate) claim: Arc<dyn Claim>,
-    pub(crate) id: UploadId,
-    pub(crate) created_at: Timestamp,
-    pub(crate) binding: SourceBinding,
-    pub(crate) destination: serde_json::Value,
-    pub(crate) writing: OptionFuture<BoxFuture<'static, Written>>,
-    pub(crate) rebinding: OptionFuture<BoxFuture<'static, Result<Fingerprint, SourceError>>>,
-}
-
-type Written = (CheckpointSeq, Result<(), StoreError>);
-
-impl Ledger {
-    pub(crate) fn record(&self, now: Timestamp, checkpoint: Checkpoint) -> Record {
-        Record {
-            version: RECORD_VERSION,
-            id: self.id.clone(),
-            created_at: self.created_at,
-            updated_at: now,
-            expires_at: checkpoint.expires_at(),
-            source: self.binding.clone(),
-            destination: self.destination.clone(),
-            checkpoint,
-        }
-    }
-}
-
 /// What the loop waits for.
 enum Happening {
     Step(Result<Step, Aborted>),
@@ -104,9 +76,8 @@ enum Happening {
     ShutDown,
     Available(Option<Availability>),
     Hold(Hold),
-    Written(Written),
+    Ledger(Entry),
     Refreshed(Refreshed),
-    Rebound(Result<Fingerprint, SourceError>),
     Time,
 }
 
@@ -183,7 +154,7 @@ impl Run {
                         live.future.abort();
                     }
                 }
-                Output::Persist { .. } => self.persist(),
+                Output::Persist { .. } => self.ledger.write(self.clock.now(), self.upload.checkpoint()),
                 Output::Release(_) => {}
                 Output::Refresh { epoch } => {
                     let transport = Arc::clone(&self.performer.transport);
@@ -217,21 +188,6 @@ impl Run {
         self.live.insert(op, Live { future, sending });
     }
 
-    /// Begins to write the checkpoint as it is now. The engine asks for one at a time.
-    fn persist(&mut self) {
-        let checkpoint = self.upload.checkpoint();
-        let seq = checkpoint.seq();
-        let record = self.ledger.record(self.clock.now(), checkpoint);
-        let claim = Arc::clone(&self.ledger.claim);
-        let earlier = std::mem::take(&mut self.ledger.writing);
-        let write: BoxFuture<'static, Written> = Box::pin(async move {
-            // Should there be one under way after all, the newer record must not be overtaken by it.
-            let _ = earlier.await;
-            (seq, claim.save(record).await)
-        });
-        self.ledger.writing = Some(write).into();
-    }
-
     async fn happening(&mut self, wake_at: Option<Timestamp>) -> Happening {
         let Self { signals, steps, refreshes, ledger, clock, sample_at, .. } = self;
         let sending = self.live.values().any(|live| live.sending.is_some());
@@ -248,8 +204,7 @@ impl Run {
             () = cancelled(&signals.shutdown) => Happening::ShutDown,
             availability = changed(&mut signals.availability) => Happening::Available(availability),
             Ok(hold) = signals.holds.recv() => Happening::Hold(hold),
-            Some(written) = &mut ledger.writing => Happening::Written(written),
-            Some(fingerprint) = &mut ledger.rebinding => Happening::Rebound(fingerprint),
+            entry = ledger.next() => Happening::Ledger(entry),
             Some(refreshed) = refreshes.next(), if !refreshes.is_empty() => Happening::Refreshed(refreshed),
             () = time => Happening::Time,
         }
@@ -284,26 +239,16 @@ impl Run {
             Happening::Available(Some(availability)) => self.available(availability),
             Happening::Available(None) => self.signals.availability = None,
             Happening::Hold(Hold { kind, until }) => self.tell(Input::Hold { kind, until }),
-            Happening::Written((seq, result)) => {
-                self.ledger.writing = None.into();
-                match result {
-                    Ok(()) => self.tell(Input::Persisted(seq)),
-                    Err(error) => {
-                        warn!(%error, "a checkpoint could not be written");
-                        self.tell(Input::PersistFailed(seq));
-                    }
-                }
+            Happening::Ledger(Entry::Written((seq, Ok(())))) => self.tell(Input::Persisted(seq)),
+            Happening::Ledger(Entry::Written((seq, Err(error)))) => {
+                warn!(%error, "a checkpoint could not be written");
+                self.tell(Input::PersistFailed(seq));
             }
+            Happening::Ledger(Entry::Bound) => {}
+            Happening::Ledger(Entry::Unbound(fault)) => self.source_fault(fault),
             Happening::Refreshed((stale, result)) => {
                 let result = result.map_err(|error| Detail::new(error.to_string()));
                 self.tell(Input::Refreshed { stale, result });
-            }
-            Happening::Rebound(result) => {
-                self.ledger.rebinding = None.into();
-                match result {
-                    Ok(fingerprint) => self.ledger.binding.fingerprint = fingerprint,
-                    Err(fault) => self.source_fault(fault),
-                }
             }
             Happening::Time => {
                 if Instant::now() >= self.sample_at {
@@ -358,13 +303,7 @@ impl Run {
                 self.tell(Input::Available { up_to, growth });
                 if let (Growth::Ended, Some(source)) = (growth, self.performer.source.clone()) {
                     // Now the whole of it can be recognised again.
-                    let name = source.name();
-                    let rebinding: BoxFuture<'static, _> = Box::pin(async move {
-                        crate::blocking(move || source.fingerprint())
-                            .await
-                            .unwrap_or_else(|panicked| Err(SourceError::unreadable(name, panicked)))
-                    });
-                    self.ledger.rebinding = Some(rebinding).into();
+                    self.ledger.bind_anew(source);
                 }
             }
             Availability::Broken(reason) => {
@@ -395,30 +334,8 @@ impl Run {
     async fn end(mut self, result: Result<Completed, UploadError>) -> Result<Completed, DriverError> {
         self.live.clear();
         self.steps.clear();
-        let _ = std::mem::take(&mut self.ledger.writing).await;
-        let checkpoint = self.upload.checkpoint();
-        let keep = match &result {
-            Ok(_) => false,
-            Err(error) => match error.kept {
-                Kept::Checkpoint | Kept::AbortOwed => true,
-                Kept::Nothing => false,
-            },
-        };
-        let id = self.ledger.id.clone();
-        let written = if keep {
-            let record = self.ledger.record(self.clock.now(), checkpoint);
-            self.ledger.claim.save(record).await
-        } else {
-            self.ledger.claim.delete().await
-        };
-        let left = match written {
-            Ok(()) if keep => Left::Checkpoint(id),
-            Ok(()) => Left::Nothing,
-            Err(error) => {
-                warn!(%error, "the last state of the upload could not be recorded");
-                Left::EarlierCheckpoint(id, error)
-            }
-        };
+        let kept = result.as_ref().map_or_else(|error| error.kept, |_| Kept::Nothing);
+        let left = self.ledger.close(self.clock.now(), self.upload.checkpoint(), kept).await;
         result.map_err(|error| DriverError::Upload { error, fault: self.fault, left })
     }
 }

@@ -1,0 +1,104 @@
+//! The settings of a driver.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use crate::budget::ByteBudget;
+use crate::checkpoint::{CheckpointStore, MemoryStore};
+use crate::driver::Driver;
+use crate::error::BuildError;
+use crate::rate::RateLimit;
+
+/// Settings of a [`Driver`].
+#[derive(Clone, Debug)]
+pub struct DriverBuilder {
+    byte_budget: usize,
+    frame_size: usize,
+    read_ahead: u32,
+    limit_rate: Option<NonZeroU64>,
+    checkpoints: Arc<dyn CheckpointStore>,
+}
+
+impl Default for DriverBuilder {
+    fn default() -> Self {
+        Self {
+            byte_budget: 16 << 20,
+            frame_size: 256 << 10,
+            read_ahead: 4,
+            limit_rate: None,
+            checkpoints: Arc::new(MemoryStore::default()),
+        }
+    }
+}
+
+impl DriverBuilder {
+    /// How many bytes of sources may be in memory at once, for all uploads together. Default 16 MiB. It is rounded
+    /// down to whole frames.
+    #[must_use]
+    pub const fn byte_budget(mut self, bytes: usize) -> Self {
+        self.byte_budget = bytes;
+        self
+    }
+
+    /// In what pieces sources are read and sent, in bytes. Default 256 KiB.
+    #[must_use]
+    pub const fn frame_size(mut self, bytes: usize) -> Self {
+        self.frame_size = bytes;
+        self
+    }
+
+    /// How many frames one Append may hold at once, read ahead or in the write buffers of the HTTP stack. Default 4.
+    ///
+    /// A transport must let go of the frames it was given before it is given more than this.
+    #[must_use]
+    pub const fn read_ahead(mut self, frames: u32) -> Self {
+        self.read_ahead = frames;
+        self
+    }
+
+    /// The most bytes of sources sent in a second, for all uploads together. Default: no limit.
+    #[must_use]
+    pub const fn limit_rate(mut self, bytes_per_second: Option<NonZeroU64>) -> Self {
+        self.limit_rate = bytes_per_second;
+        self
+    }
+
+    /// Where checkpoints are kept. Default: in memory, for as long as the process runs.
+    #[must_use]
+    pub fn checkpoints(mut self, store: impl CheckpointStore) -> Self {
+        self.checkpoints = Arc::new(store);
+        self
+    }
+
+    /// The driver.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if no frame fits the byte budget, or none may be read.
+    pub fn build(self) -> Result<Driver, BuildError> {
+        let Self { byte_budget, frame_size, read_ahead, .. } = self;
+        if frame_size == 0 || frame_size > byte_budget {
+            return Err(BuildError::FrameSize { frame_size, byte_budget });
+        }
+        if read_ahead == 0 {
+            return Err(BuildError::ReadAhead);
+        }
+        Ok(self.assemble())
+    }
+
+    /// Of settings that hold together.
+    fn assemble(self) -> Driver {
+        let Self { byte_budget, frame_size, read_ahead, limit_rate, checkpoints } = self;
+        let frames = u32::try_from(byte_budget / frame_size).unwrap_or(u32::MAX);
+        let budget = ByteBudget::new(frames, frame_size);
+        let limit = limit_rate.map(|rate| Arc::new(RateLimit::new(rate)));
+        Driver::new(budget, read_ahead, limit, checkpoints)
+    }
+}
+
+impl Default for Driver {
+    /// With every default.
+    fn default() -> Self {
+        DriverBuilder::default().assemble()
+    }
+}

@@ -1,0 +1,75 @@
+//! What is to be uploaded or resumed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chunkwise_core::Policy;
+use chunkwise_transport::Transport;
+
+use crate::checkpoint::UploadId;
+use crate::source::Source;
+
+/// An upload to be started.
+#[derive(Clone)]
+pub struct UploadRequest {
+    /// Where the bytes come from.
+    pub source: Arc<dyn Source>,
+    /// Where they go.
+    pub transport: Arc<dyn Transport>,
+    /// What the caller wants. Default: [`Policy::default`].
+    pub policy: Policy,
+    /// The upload's name. Default: a new one.
+    pub id: Option<UploadId>,
+    /// The destination in words of the caller's, kept with the checkpoint for whoever resumes it: what is needed to
+    /// make the transport again. It must not hold a secret. Default: null.
+    pub destination: serde_json::Value,
+    /// The seed of the engine's jitter. Default: a random one.
+    pub seed: Option<u64>,
+}
+
+impl UploadRequest {
+    /// Of this source over this transport, with defaults.
+    pub fn new(source: impl Source, transport: Arc<dyn Transport>) -> Self {
+        let (policy, destination) = (Policy::default(), serde_json::Value::Null);
+        Self { source: Arc::new(source), transport, policy, id: None, destination, seed: None }
+    }
+}
+
+/// An upload to be resumed.
+#[derive(Clone)]
+pub struct ResumeRequest {
+    /// Its name.
+    pub id: UploadId,
+    /// Where the bytes come from. Without one, only what needs no bytes can go on: processing, or an abort that is
+    /// still owed.
+    pub source: Option<Arc<dyn Source>>,
+    /// Where they go.
+    pub transport: Arc<dyn Transport>,
+    /// What the caller wants now. Default: [`Policy::default`].
+    pub policy: Policy,
+    /// The seed of the engine's jitter. Default: a random one.
+    pub seed: Option<u64>,
+}
+
+impl ResumeRequest {
+    /// Of this upload from this source over this transport, with defaults.
+    pub fn new(id: UploadId, source: Option<Arc<dyn Source>>, transport: Arc<dyn Transport>) -> Self {
+        Self { id, source, transport, policy: Policy::default(), seed: None }
+    }
+}
+
+impl fmt::Debug for UploadRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadRequest")
+            .field("source", &self.source.name())
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ResumeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = self.source.as_ref().map(|source| source.name());
+        f.debug_struct("ResumeRequest").field("id", &self.id).field("source", &source).finish_non_exhaustive()
+    }
+}
