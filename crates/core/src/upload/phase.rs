@@ -342,10 +342,25 @@ impl Upload {
 
     /// Closed is absorbing.
     fn close(&mut self, result: Result<Completed, UploadError>) {
+        let settled = self.is_finalize_settled(&result);
         self.cancel_live();
-        let saved = self.saved();
+        let mut saved = self.saved();
+        if let Saved::Open(open) = &mut saved
+            && settled
+        {
+            open.stage = SavedStage::Transferring;
+        }
         self.state = State::Closed(Box::new(Ended { result, saved }));
         self.shared.notify(Event::Phase(Phase::Closed));
+    }
+
+    /// Whether it ends while finalizing and the server certainly holds no object: every Finalize was answered with a
+    /// no. Whoever resumes then need not find out, which for some media can't be done.
+    fn is_finalize_settled(&self, result: &Result<Completed, UploadError>) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        let Stage::Finalizing(finalizing) = &open.stage else { return false };
+        let unknown = |error: &UploadError| matches!(*error.kind, ErrorKind::FinalizeUnknown { .. });
+        !finalizing.may_have_been_sent() && !result.as_ref().is_err_and(unknown)
     }
 
     pub(super) fn cancel_keep(&mut self) {
