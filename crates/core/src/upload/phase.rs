@@ -396,19 +396,27 @@ impl Upload {
 
     /// Closed is absorbing.
     fn close(&mut self, result: Result<Completed, UploadError>) {
+        let settled = self.is_finalize_settled(&result);
         let mut saved = self.saved();
-        if let (State::Open(open), Saved::Open(saved)) = (&self.state, &mut saved)
-            && let Stage::Finalizing(finalizing) = &open.stage
-            && !finalizing.may_have_been_sent()
+        if let Saved::Open(open) = &mut saved
+            && settled
         {
-            // No Finalize without an answer: whoever resumes need not find out.
-            saved.stage = SavedStage::Transferring;
+            open.stage = SavedStage::Transferring;
         }
         self.processed = self.processed.max(self.progress().processed);
         self.shared.persist.changed();
         self.cancel_live();
         self.state = State::Closed(Box::new(Ended { result, saved }));
         self.shared.notify(Event::Phase(Phase::Closed));
+    }
+
+    /// Whether it ends while finalizing and the server certainly holds no object: every Finalize was answered with a
+    /// no. Whoever resumes then need not find out, which for some media can't be done.
+    fn is_finalize_settled(&self, result: &Result<Completed, UploadError>) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        let Stage::Finalizing(finalizing) = &open.stage else { return false };
+        let unknown = |error: &UploadError| matches!(*error.kind, ErrorKind::FinalizeUnknown { .. });
+        !finalizing.may_have_been_sent() && !result.as_ref().is_err_and(unknown)
     }
 
     pub(super) fn cancel_keep(&mut self) {
