@@ -97,7 +97,7 @@ impl Driver {
             return Err(StartError::Exists { id });
         }
         let ledger = Ledger::new(claim, id, now, binding, destination);
-        ledger.open(now, upload.checkpoint()).await?;
+        let ledger = ledger.open(now, upload.checkpoint()).await?;
         Ok(self.run(upload, Some(source), transport, ledger))
     }
 

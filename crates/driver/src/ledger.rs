@@ -49,9 +49,13 @@ impl Ledger {
         &self.id
     }
 
-    /// Writes the first checkpoint.
-    pub(crate) async fn open(&self, now: Timestamp, checkpoint: Checkpoint) -> Result<(), StoreError> {
-        self.claim.save(self.record(now, checkpoint)).await
+    /// Writes the first checkpoint. By value and back: a future that borrows a ledger could not be sent to another
+    /// thread.
+    pub(crate) async fn open(self, now: Timestamp, checkpoint: Checkpoint) -> Result<Self, StoreError> {
+        let record = self.record(now, checkpoint);
+        let claim = Arc::clone(&self.claim);
+        claim.save(record).await?;
+        Ok(self)
     }
 
     /// Begins to write a checkpoint. The engine asks for one at a time.

@@ -10,6 +10,16 @@ use futures::future::join_all;
 use crate::model::{Fault, Model};
 use crate::{KIB, driver, policy, request, video};
 
+/// An embedder may run all of it in a spawned task.
+#[tokio::test(start_paused = true)]
+async fn starting_and_waiting_can_be_spawned() {
+    let model = Model::healthy().arc();
+    let (source, driver) = (BytesSource::new(crate::content(3 * KIB, 1)), Driver::default());
+    let request = UploadRequest::new(source, model.transport());
+    let upload = tokio::spawn(async move { driver.start(request).await.unwrap().wait().await });
+    assert!(upload.await.unwrap().is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_file_goes_up_byte_for_byte() {
     let (file, content) = video(1000 * KIB + 77, 1);
