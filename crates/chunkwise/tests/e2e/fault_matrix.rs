@@ -166,7 +166,7 @@ impl Case {
 
 async fn check(ground: Arc<Ground>, case: Case) {
     let sandbox = Sandbox::builder().with(|settings| {
-        settings.listen.https = None;
+        settings.listen.https = chunkwise_sandbox::Https::Off;
         settings.faults = case.plan();
         let mut script = ProcessingScript::succeeds();
         script.steps.truncate(1);
