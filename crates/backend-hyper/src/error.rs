@@ -98,7 +98,9 @@ impl From<ExchangeError> for BackendError {
             | ExchangeError::Source(_)
             | ExchangeError::CutAnswer { .. }
             | ExchangeError::HastyAnswer { .. } => Cut::Reset,
-            ExchangeError::Garbled { .. } | ExchangeError::LongAnswer { .. } => Cut::Ambiguous,
+            ExchangeError::Garbled { .. } | ExchangeError::LongAnswer { .. } => {
+                Cut::Ambiguous { after: None }
+            }
         };
         Self::Unknown { cut, source: Box::new(error) }
     }

@@ -68,10 +68,10 @@ fn fate(error: &reqwest::Error) -> Fate {
         return Fate::Unknown(Cut::TimedOut);
     }
     match found::<hyper::Error>(error) {
-        Some(error) if error.is_parse() => Fate::Unknown(Cut::Ambiguous),
+        Some(error) if error.is_parse() => Fate::Unknown(Cut::Ambiguous { after: None }),
         Some(_) => Fate::Unknown(Cut::Reset),
         // An answer that the client made something of: followed it, or decompressed it.
-        None if error.is_redirect() || error.is_decode() => Fate::Unknown(Cut::Ambiguous),
+        None if error.is_redirect() || error.is_decode() => Fate::Unknown(Cut::Ambiguous { after: None }),
         None => Fate::Unknown(Cut::Reset),
     }
 }

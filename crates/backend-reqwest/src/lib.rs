@@ -118,7 +118,7 @@ impl Backend for ReqwestBackend {
                     if data.len() > room && !refused {
                         let source: Box<dyn StdError + Send + Sync> =
                             format!("the answer is longer than {MAX_RESPONSE} bytes").into();
-                        return Err(BackendError::Unknown { cut: Cut::Ambiguous, source });
+                        return Err(BackendError::Unknown { cut: Cut::Ambiguous { after: None }, source });
                     } else if data.len() > room {
                         break;
                     }

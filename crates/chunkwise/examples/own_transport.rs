@@ -93,9 +93,11 @@ impl Transport for Directory {
                 Failure::answered(ProblemKind::Busy, ServerError::message("the disk is full")).into()
             }
             // Something may have been written.
-            Err(error) => {
-                Failure::Unknown { cut: Cut::Ambiguous, detail: Detail::new(error.to_string()) }.into()
+            Err(error) => Failure::Unknown {
+                cut: Cut::Ambiguous { after: None },
+                detail: Detail::new(error.to_string()),
             }
+            .into(),
         }
     }
 }

@@ -43,7 +43,8 @@ impl Failure {
     pub const fn after(&self) -> Option<Delay> {
         match self {
             Self::Answered(problem) => problem.after,
-            Self::NotSent { .. } | Self::Unknown { .. } => None,
+            Self::Unknown { cut: Cut::Ambiguous { after }, .. } => *after,
+            Self::NotSent { .. } | Self::Unknown { cut: Cut::Reset | Cut::TimedOut, .. } => None,
         }
     }
 }
@@ -77,7 +78,10 @@ pub enum Cut {
     TimedOut,
     /// Something between us and the server answered in its place (502, 504), or the server broke down over it
     /// (500), or its answer could not be read.
-    Ambiguous,
+    Ambiguous {
+        /// How long it wants us to wait, if it said so.
+        after: Option<Delay>,
+    },
 }
 
 /// A bad answer: its kind, the wait it asked for, and what it said.

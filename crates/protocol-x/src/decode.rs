@@ -58,7 +58,7 @@ impl Exchange<'_> {
             Action::Append { .. } => self.stored(),
             Action::Finalize { session, .. } => {
                 let lost = |exchange: &Self| Failure::Unknown {
-                    cut: Cut::Ambiguous,
+                    cut: Cut::Ambiguous { after: None },
                     detail: Detail::new(format!("unreadable answer to FINALIZE: {}", exchange.said().server)),
                 };
                 Ok(match self.standing(session, Size::Counts, lost)? {
@@ -103,7 +103,7 @@ impl Exchange<'_> {
     fn stored(&self) -> Result<Reply, Failure> {
         if self.has_only_errors() {
             let detail = Detail::new(self.said().server.to_string());
-            return Err(Failure::Unknown { cut: Cut::Ambiguous, detail });
+            return Err(Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail });
         }
         let answer = self.json.as_ref().and_then(Answer::read);
         // An expiry that has passed contradicts the 2xx it comes with: a clock is wrong, and maybe ours.

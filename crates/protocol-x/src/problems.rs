@@ -214,7 +214,9 @@ pub(crate) fn failure(step: Step, response: &Response, said: Said, now: Timestam
         Refused(refusal) => ProblemKind::Refused(refusal),
         Broken => ProblemKind::Broken,
         Ambiguous => {
-            return Failure::Unknown { cut: Cut::Ambiguous, detail: Detail::new(said.server.to_string()) };
+            // A gateway that does not know what became of the request may still know when to come back.
+            let cut = Cut::Ambiguous { after };
+            return Failure::Unknown { cut, detail: Detail::new(said.server.to_string()) };
         }
     };
     Failure::Answered(Problem { kind, after, server: said.server })

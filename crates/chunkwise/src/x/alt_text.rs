@@ -21,7 +21,7 @@ pub(super) async fn set(
         |reason: String| Failure::NotSent { cause: NotSent::Misconfigured, detail: Detail::new(reason) };
     let protocol = destination.protocol().map_err(|error| unsayable(error.to_string()))?;
     let text = AltText::new(text).map_err(|error| unsayable(error.to_string()))?;
-    let mut result = Err(Failure::Unknown { cut: Cut::Ambiguous, detail: Detail::EMPTY });
+    let mut result = Err(Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail: Detail::EMPTY });
     for wait in WAITS {
         tokio::time::sleep(wait).await;
         let request =

@@ -62,7 +62,7 @@ pub(crate) fn judge(kind: OperationKind, failure: &Failure, profile: &Profile) -
 fn unknown(kind: OperationKind, cut: Cut, profile: &Profile) -> Verdict {
     let fate = match cut {
         Cut::Reset => Fate::UnknownAfterReset,
-        Cut::TimedOut | Cut::Ambiguous => Fate::Unknown,
+        Cut::TimedOut | Cut::Ambiguous { .. } => Fate::Unknown,
     };
     match kind {
         OperationKind::Append if must_probe(profile) => Verdict::FindOut,
@@ -137,7 +137,7 @@ fn answered(kind: OperationKind, problem: &Problem, profile: &Profile) -> Verdic
 
 /// An answer that makes no sense: the server may have done anything.
 fn misplaced(kind: OperationKind, profile: &Profile) -> Verdict {
-    unknown(kind, Cut::Ambiguous, profile)
+    unknown(kind, Cut::Ambiguous { after: None }, profile)
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
             ("misconfigured", Failure::NotSent { cause: NotSent::Misconfigured, detail: detail() }),
             ("reset", Failure::Unknown { cut: Cut::Reset, detail: detail() }),
             ("timed out", Failure::Unknown { cut: Cut::TimedOut, detail: detail() }),
-            ("ambiguous", Failure::Unknown { cut: Cut::Ambiguous, detail: detail() }),
+            ("ambiguous", Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail: detail() }),
         ]);
         for kind in [
             ProblemKind::Transient,

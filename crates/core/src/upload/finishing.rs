@@ -164,7 +164,7 @@ impl Verifying {
     /// After a crash: "finalize sent" is on disk, and nothing more is known.
     pub(super) fn resumed() -> Self {
         let detail = Detail::new("the upload was interrupted after Finalize may have been sent");
-        let failure = Failure::Unknown { cut: Cut::Ambiguous, detail };
+        let failure = Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail };
         Self::new(WhyVerify::Lost { failure, finalize: Tries::default(), due: Timestamp::EPOCH })
     }
 

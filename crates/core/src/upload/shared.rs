@@ -127,12 +127,18 @@ impl Shared {
         let id = OpId(self.next_op);
         self.next_op += 1;
         let operation = Operation { id, attempt, epoch: self.credentials.epoch(), action };
-        self.pacer.spend(self.now, operation.kind());
+        let kind = operation.kind();
+        self.pacer.spend(self.now, kind);
         self.stats.operations += 1;
         self.stats.retries += u64::from(attempt > 1);
         let len = operation.payload().map_or(0, |range| range.len());
         let live = LiveOp::new(id, operation.epoch, len);
         self.out.push_back(Output::Perform(operation));
+        // The last one that the server takes for now: whoever watches should know why nothing follows.
+        let until = self.pacer.ready_at(self.now, kind);
+        if until > self.now {
+            self.notify(Event::Held { kind, until });
+        }
         live
     }
 

@@ -172,7 +172,9 @@ fn compact(outcome: &Outcome) -> String {
         Ok(Reply::Verified(Verdict::NotCommitted)) => "not committed".to_owned(),
         Ok(Reply::Verified(Verdict::CannotTell)) => "cannot tell".to_owned(),
         Ok(other) => format!("{other:?}"),
-        Err(Failure::Unknown { cut: Cut::Ambiguous, detail }) => format!("unknown (ambiguous): {detail}"),
+        Err(Failure::Unknown { cut: Cut::Ambiguous { after }, detail }) => {
+            format!("unknown (ambiguous){}: {detail}", delay(*after, "after", "until"))
+        }
         Err(Failure::Answered(problem)) => {
             if let ProblemKind::TooLarge { ceiling } = problem.kind {
                 assert_eq!(ceiling, None, "X never says how large a segment may be");

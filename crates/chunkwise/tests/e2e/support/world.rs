@@ -90,7 +90,12 @@ pub(crate) struct World {
 impl World {
     /// The sandbox as the builder says, without HTTPS; API v2 over this backend.
     pub(crate) async fn new(sandbox: Builder, carrier: Carrier) -> Self {
-        Self::over(sandbox.with(|settings| settings.listen.https = chunkwise_sandbox::Https::Off), Api::V2, carrier.backend()).await
+        Self::over(
+            sandbox.with(|settings| settings.listen.https = chunkwise_sandbox::Https::Off),
+            Api::V2,
+            carrier.backend(),
+        )
+        .await
     }
 
     pub(crate) async fn over(sandbox: Builder, api: Api, backend: Arc<dyn Backend>) -> Self {

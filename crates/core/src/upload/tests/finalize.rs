@@ -27,7 +27,7 @@ fn ready() -> Verdict {
 fn it_goes_out_only_when_every_segment_is_stored_and_none_is_under_way() {
     let mut script = Script::opened(25, parts_profile(), policy());
     assert_eq!(script.answer_segment(2, stored()), NOTHING);
-    assert_eq!(script.answer_segment(0, lost(Cut::Ambiguous)), NOTHING);
+    assert_eq!(script.answer_segment(0, lost(Cut::Ambiguous { after: None })), NOTHING);
     assert_eq!(script.answer_segment(1, stored()), NOTHING);
     assert_eq!(script.wake(), ["append 0 [0, 10) try 2"]);
     assert_eq!(script.answer(APPEND, stored()), ["finalize"]);
@@ -117,8 +117,8 @@ fn when_nobody_can_tell_the_error_says_so_with_the_media_id() {
 fn where_verify_is_not_supported_it_is_unknown_at_once() {
     let profile = Profile { verify: Verify::Unsupported, ..parts_profile() };
     let mut script = Script::finalizing(profile, policy());
-    assert_eq!(script.answer(FINALIZE, lost(Cut::Ambiguous)), ["closed"]);
-    assert_eq!(*script.error(), ErrorKind::FinalizeUnknown { failure: lost(Cut::Ambiguous) });
+    assert_eq!(script.answer(FINALIZE, lost(Cut::Ambiguous { after: None })), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::FinalizeUnknown { failure: lost(Cut::Ambiguous { after: None }) });
     assert_eq!(script.kept(), Kept::Nothing, "there is nothing to find out either");
 }
 

@@ -217,7 +217,7 @@ fn resets_at_a_size_that_went_through_are_the_networks_doing() {
 
 #[test]
 fn other_lost_answers_are_no_sign_of_a_size_limit() {
-    for cut in [Cut::TimedOut, Cut::Ambiguous] {
+    for cut in [Cut::TimedOut, Cut::Ambiguous { after: None }] {
         let mut script = opened_with(40, chunks(20, 1));
         for _ in 0..3 {
             script.answer(APPEND, lost(cut));

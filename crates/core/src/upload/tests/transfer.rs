@@ -322,3 +322,29 @@ fn an_adaptive_window_grows_only_while_it_pays_and_keeps_its_bound() {
     assert_eq!((n, most), (200, 3));
     assert!(script.count(|e| matches!(e, Event::Window { .. })) >= 2);
 }
+
+#[test]
+fn the_wait_that_came_with_an_ambiguous_answer_is_kept() {
+    let mut script = Script::new(10);
+    script.open();
+    let after = Some(Delay::After(Duration::from_secs(50)));
+    script.answer(APPEND, lost(Cut::Ambiguous { after }));
+    assert_eq!(script.secs(49), NOTHING);
+    assert_eq!(script.secs(1), ["append 0 [0, 10) try 2"]);
+}
+
+#[test]
+fn whoever_watches_is_told_when_the_last_of_a_quota_goes_out() {
+    let mut script = opened_with(40, window(1));
+    let reset = script.now.after(Duration::from_secs(60));
+    let pace = Some(Pace { remaining: 1, reset });
+    let seen = script.answer(APPEND, Outcome::reply(stored()).with_pace(pace));
+    assert_eq!(seen, ["append 1 [10, 20)"]);
+    assert!(script.events.contains(&Event::Held { kind: APPEND, until: reset }));
+    let told = script.events.len();
+    script.input(Input::Hold { kind: APPEND, until: reset });
+    assert_eq!(script.events.len(), told, "a sibling that says the same is no news");
+    assert_eq!(script.answer(APPEND, stored()), NOTHING);
+    assert_eq!(script.idle, Some(reset));
+    assert_eq!(script.wake(), ["append 2 [20, 30)"]);
+}
