@@ -58,6 +58,7 @@ impl AccountPace {
             if at <= now {
                 return;
             }
+            self.tell(Hold { kind, until: at });
             tokio::time::sleep_until(clock.instant(at)).await;
         }
     }
@@ -72,13 +73,22 @@ impl AccountPace {
         ready
     }
 
-    /// Learns from an outcome and tells every upload of the account when there is a new hold.
+    /// Learns from an outcome, and tells every upload of the account if this kind is held back now, be it that the
+    /// server said no or that nothing is left until its count starts anew. Who knows already learns nothing new.
     pub(crate) fn observe(&self, now: Timestamp, kind: OperationKind, outcome: &Outcome) {
-        let hold = self.pacer().observe(now, kind, outcome);
-        if let Some(until) = hold {
-            // An error means that nobody listens.
-            let _ = self.holds.send(Hold { kind, until });
+        let until = {
+            let mut pacer = self.pacer();
+            pacer.observe(now, kind, outcome);
+            pacer.ready_at(now, kind)
+        };
+        if until > now {
+            self.tell(Hold { kind, until });
         }
+    }
+
+    fn tell(&self, hold: Hold) {
+        // An error means that nobody listens.
+        let _ = self.holds.send(hold);
     }
 
     pub(crate) fn holds(&self) -> broadcast::Receiver<Hold> {

@@ -90,7 +90,12 @@ async fn an_upload_heeds_what_earlier_ones_of_its_account_spent() {
     for i in 0..3 {
         let (file, _) = video(200 * KIB + i, i as u64 + 1);
         let upload = driver.start(request(&file, model.transport(), policy(21 * KIB, 2))).await.unwrap();
-        upload.wait().await.unwrap();
+        let events = upload.events().collect::<Vec<_>>();
+        let (result, events) = tokio::join!(upload.wait(), events);
+        result.unwrap();
+        let before = events.iter().take_while(|event| !matches!(event, Event::Stored(_)));
+        let held = before.filter(|event| matches!(event, Event::Held { .. })).count();
+        assert_eq!(held, usize::from(i > 0), "whoever waits hears why, once: {events:?}");
         assert!(begin.elapsed() >= period * i as u32 && begin.elapsed() < period * (i as u32 + 1));
     }
     assert_eq!(model.throttled(), 0);
