@@ -76,6 +76,9 @@ pub enum SessionEnd {
     Gone,
     /// It expired.
     Expired,
+    /// It holds segments that are not ours, or ours in another cut: a checkpoint from before a new cut, or a second
+    /// writer.
+    Foreign,
     /// Its segments can't be cut smaller behind what is stored (invariant 3).
     Unplannable,
     /// Finalize found a wrong size after an unknown Append was repeated (invariant 7).

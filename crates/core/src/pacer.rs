@@ -26,12 +26,15 @@ impl Pacer {
     pub fn observe(&mut self, now: Timestamp, kind: OperationKind, outcome: &Outcome) -> Option<Timestamp> {
         let bucket = self.bucket(kind);
         if let Some(pace) = outcome.pace {
-            // Answers overtake each other: within one period the smaller number is the newer one.
-            let remaining = match bucket.pace {
-                Some(known) if known.reset == pace.reset => known.remaining.min(pace.remaining),
-                _ => pace.remaining,
-            };
-            bucket.pace = Some(Pace { remaining, reset: pace.reset });
+            // Answers overtake each other: within one period the smaller number is the newer one, and of two periods
+            // the later one.
+            bucket.pace = Some(match bucket.pace {
+                Some(known) if known.reset == pace.reset => {
+                    Pace { remaining: known.remaining.min(pace.remaining), ..pace }
+                }
+                Some(known) if known.reset > pace.reset && known.reset > now => known,
+                Some(_) | None => pace,
+            });
         }
         let Err(Failure::Answered(problem)) = &outcome.result else { return None };
         if problem.kind != ProblemKind::Throttled {
@@ -122,6 +125,8 @@ mod tests {
         pacer.observe(at(10), KIND, &paced(0, 100));
         pacer.observe(at(11), KIND, &paced(3, 100));
         assert_eq!(pacer.ready_at(at(11), KIND), at(100));
+        pacer.observe(at(12), KIND, &paced(3, 50));
+        assert_eq!(pacer.ready_at(at(12), KIND), at(100), "of an earlier period");
         pacer.observe(at(100), KIND, &paced(3, 200));
         assert!(pacer.ready_at(at(100), KIND) <= at(100));
     }

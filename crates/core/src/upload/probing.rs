@@ -67,7 +67,14 @@ impl Probing {
     ) -> Transition {
         match outcome.result {
             Ok(Reply::Probed(page)) => self.take_in(shared, transfer, page).unwrap_or_else(|violation| {
-                Transition::Fail(ErrorKind::Protocol { operation: KIND, violation })
+                let foreign = matches!(violation, Violation::ForeignSegment(_));
+                let error = ErrorKind::Protocol { operation: KIND, violation };
+                // Never finalized over; a session of our own gives the same object.
+                if foreign {
+                    Transition::Restart(SessionEnd::Foreign, Some(error))
+                } else {
+                    Transition::Fail(error)
+                }
             }),
             // Where the last Append finalizes, its answer may have been lost.
             Ok(Reply::Completed(result)) if shared.profile.finalize == Finalize::Implicit => {

@@ -38,6 +38,8 @@ pub(super) struct Transfer {
     pub(super) doubt: Doubt,
     /// The first index that has not been considered yet.
     cursor: u32,
+    /// No fresh segment goes before then: the waits of segments that were cut anew hold for what they were cut into.
+    fresh_at: Timestamp,
     /// Whether the one segment of an empty source is stored, if it has one.
     blank: Blank,
     /// One more than the highest index that may be stored: everything before it is frozen (invariant 3).
@@ -104,6 +106,7 @@ impl Transfer {
             sent_to: 0,
             doubt: Doubt::None,
             cursor: 0,
+            fresh_at: Timestamp::EPOCH,
             blank: Blank::Missing,
             frozen_to: 0,
             live: Vec::new(),
@@ -249,7 +252,7 @@ impl Transfer {
             let Troubled { index, past, .. } = self.troubled.swap_remove(i);
             return Some((shared.plan.segment(index)?, past));
         }
-        if self.troubled.len() >= shared.window.size() as usize {
+        if self.troubled.len() >= shared.window.size() as usize || self.fresh_at > shared.now {
             return None;
         }
         let segment = self.next_fresh(shared)?;
@@ -262,7 +265,8 @@ impl Transfer {
         Some((segment, Past { sent, ..Past::default() }))
     }
 
-    /// The first segment from the cursor on that is neither stored nor in trouble.
+    /// The first segment from the cursor on that is neither stored nor under way nor in trouble. The cursor may have
+    /// been set back behind some of them.
     fn next_fresh(&self, shared: &Shared) -> Option<Segment> {
         let mut index = self.cursor;
         loop {
@@ -271,7 +275,10 @@ impl Transfer {
                 self.stored.covering(segment.range.start()).filter(|_| !segment.range.is_empty())
             {
                 index = shared.plan.index_at(held.end())?.get();
-            } else if self.troubled.iter().any(|t| t.index == segment.index) || self.is_stored(segment) {
+            } else if self.troubled.iter().any(|t| t.index == segment.index)
+                || self.live.iter().any(|live| live.segment.index == segment.index)
+                || self.is_stored(segment)
+            {
                 index += 1;
             } else {
                 return Some(segment);
@@ -493,6 +500,8 @@ impl Transfer {
             Ok(plan) => {
                 let chunk_size = plan.chunk_size();
                 shared.plan = plan;
+                let cut = self.troubled.iter().filter(|t| t.index.get() >= keep).map(|t| t.due).max();
+                self.fresh_at = self.fresh_at.max(cut.unwrap_or_default());
                 self.troubled.retain(|t| t.index.get() < keep);
                 self.cursor = self.cursor.min(keep);
                 self.sent_to = self.sent_to.min(keep);
@@ -541,7 +550,7 @@ impl Transfer {
                 .next_fresh(shared)
                 .filter(|s| s.range.end() <= shared.available)
                 .filter(|_| self.troubled.len() < shared.window.size() as usize)
-                .map(|_| shared.now);
+                .map(|_| shared.now.max(self.fresh_at));
             troubled.into_iter().chain(fresh).min().and_then(|due| shared.ready_at(KIND, due))
         } else {
             None

@@ -46,6 +46,16 @@ fn what_the_list_lacks_is_sent_after_its_backoff() {
 }
 
 #[test]
+fn what_the_list_lacks_has_one_attempt_at_a_time() {
+    let mut script = opened_with(40, 2);
+    script.answer_segment(0, lost(Cut::TimedOut));
+    script.answer_segment(1, receipt("b"));
+    script.secs(60);
+    let seen = script.answer(PROBE, listing(&[(1, 10)]));
+    assert_eq!(seen, ["append 0 [0, 10) try 2", "append 2 [20, 30)"]);
+}
+
+#[test]
 fn pages_are_kept_when_one_fails_and_nothing_is_believed_before_the_last() {
     let mut script = opened_with(40, 1).crash();
     assert_eq!(script.first, ["probe"]);
@@ -65,20 +75,26 @@ fn pages_are_kept_when_one_fails_and_nothing_is_believed_before_the_last() {
 }
 
 #[test]
-fn a_segment_that_we_did_not_plan_so_is_foreign() {
-    let bad = [listing(&[(9, 10)]), listing(&[(1, 9)]), listing(&[(3, 10)])];
-    for (reply, index) in bad.into_iter().zip([9, 1, 3]) {
+fn a_session_with_a_segment_that_we_did_not_plan_so_is_left_for_a_new_one() {
+    let ranged =
+        Part { index: SegmentIndex::ZERO, len: 10, receipt: None, range: Some(ByteRange::at(1, 10)) };
+    let bad = [
+        (9, listing(&[(9, 10)])),
+        (1, listing(&[(1, 9)])),
+        (3, listing(&[(3, 10)])),
+        (0, Reply::Probed(Page { parts: Vec::from([ranged]), next: None })),
+    ];
+    for (index, reply) in bad {
         let mut script = opened_with(35, 1).crash();
-        script.answer(PROBE, reply);
+        assert_eq!(script.answer(PROBE, reply.clone()), ["init"]);
+        assert_eq!(script.restarts(), [SessionEnd::Foreign]);
+        // And if that is foreign as well, it is the server's fault.
+        script.open();
+        let mut again = script.crash();
+        again.answer(PROBE, reply);
         let violation = Violation::ForeignSegment(index);
-        assert_eq!(aborted_with(&mut script), ErrorKind::Protocol { operation: PROBE, violation });
+        assert_eq!(*again.error(), ErrorKind::Protocol { operation: PROBE, violation });
     }
-    let mut script = opened_with(35, 1).crash();
-    let part =
-        Part { index: SegmentIndex::new(0), len: 10, receipt: None, range: Some(ByteRange::at(1, 10)) };
-    script.answer(PROBE, Reply::Probed(Page { parts: Vec::from([part]), next: None }));
-    let violation = Violation::ForeignSegment(0);
-    assert_eq!(aborted_with(&mut script), ErrorKind::Protocol { operation: PROBE, violation });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Scripted tests of the engine: exact outputs, one behaviour each.
 
 mod by_hand;
+mod chaos;
 mod control;
 mod credentials;
 mod finalize;

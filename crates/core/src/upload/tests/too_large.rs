@@ -53,6 +53,16 @@ fn it_is_never_again_planned_at_or_above_the_refused_size() {
 }
 
 #[test]
+fn the_wait_of_a_segment_holds_for_what_it_is_cut_into() {
+    let mut script = opened_with(40, chunks(20, 2));
+    script.answer_segment(0, problem_after(ProblemKind::Transient, after(9)));
+    assert_eq!(script.answer_segment(1, too_large(None)), NOTHING);
+    assert_eq!(script.upload.plan().chunk_size(), 10);
+    assert_eq!(script.wakes_in(), Some(secs(9)));
+    assert_eq!(script.wake(), ["append 0 [0, 10)"]);
+}
+
+#[test]
 fn a_ceiling_that_the_server_names_is_kept() {
     let mut script = opened_with(100, chunks(50, 1));
     assert_eq!(script.answer(APPEND, too_large(Some(7))), ["append 0 [0, 7)"]);
