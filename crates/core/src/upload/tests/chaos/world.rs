@@ -402,7 +402,7 @@ impl World {
                 3 => arrives(Back::Reset),
                 4 => arrives(Back::Silence),
                 5 => arrives(Back::Garbled),
-                6 => answer(lost(Cut::Ambiguous)),
+                6 => answer(lost(Cut::Ambiguous { after: None })),
                 7 | 8 => arrives(Back::Twice),
                 9 => answer(problem(ProblemKind::Transient)),
                 10 => answer(problem_after(ProblemKind::Transient, asked)),
@@ -444,7 +444,7 @@ impl World {
         let outcome = match back {
             Back::Silence => return,
             Back::Reset => lost(Cut::Reset).into(),
-            Back::Garbled => lost(Cut::Ambiguous).into(),
+            Back::Garbled => lost(Cut::Ambiguous { after: None }).into(),
             Back::Arrives | Back::Twice => answered,
         };
         if back == Back::Twice {
