@@ -18,6 +18,8 @@ pub struct Pacer {
 struct Bucket {
     pace: Option<Pace>,
     held_until: Timestamp,
+    /// Sent in the present period and not answered yet. What never gets an answer counts until the period is over.
+    unanswered: u64,
 }
 
 impl Pacer {
@@ -25,6 +27,7 @@ impl Pacer {
     /// held if that is news.
     pub fn observe(&mut self, now: Timestamp, kind: OperationKind, outcome: &Outcome) -> Option<Timestamp> {
         let bucket = self.bucket(kind);
+        bucket.unanswered = bucket.unanswered.saturating_sub(1);
         if let Some(pace) = outcome.pace {
             // Answers overtake each other: within one period the smaller number is the newer one, and of two periods
             // the later one.
@@ -33,7 +36,10 @@ impl Pacer {
                     Pace { remaining: known.remaining.min(pace.remaining), ..pace }
                 }
                 Some(known) if known.reset > pace.reset && known.reset > now => known,
-                Some(_) | None => pace,
+                // What is under way went out without knowing of this period, and may not be counted in it yet.
+                Some(_) | None => {
+                    Pace { remaining: pace.remaining.saturating_sub(bucket.unanswered), ..pace }
+                }
             });
         }
         let Err(Failure::Answered(problem)) = &outcome.result else { return None };
@@ -70,8 +76,13 @@ impl Pacer {
                 Some(Pace { remaining: remaining.saturating_sub(1), reset })
             }
             // The period is over; how many there are now, only the server knows.
-            _ => None,
+            Some(_) => {
+                bucket.unanswered = 0;
+                None
+            }
+            None => None,
         };
+        bucket.unanswered = bucket.unanswered.saturating_add(1);
     }
 
     fn bucket(&mut self, kind: OperationKind) -> &mut Bucket {
@@ -129,6 +140,27 @@ mod tests {
         assert_eq!(pacer.ready_at(at(12), KIND), at(100), "of an earlier period");
         pacer.observe(at(100), KIND, &paced(3, 200));
         assert!(pacer.ready_at(at(100), KIND) <= at(100));
+    }
+
+    #[test]
+    fn what_went_out_before_the_first_answer_is_not_left_any_more() {
+        let mut pacer = Pacer::default();
+        for period in [100, 200] {
+            let now = at(period - 50);
+            for _ in 0..4 {
+                assert!(pacer.ready_at(now, KIND) <= now);
+                pacer.spend(now, KIND);
+            }
+            // Of six, the server has counted the first one.
+            pacer.observe(now, KIND, &paced(5, period));
+            for _ in 0..2 {
+                assert!(pacer.ready_at(now, KIND) <= now);
+                pacer.spend(now, KIND);
+            }
+            assert_eq!(pacer.ready_at(now, KIND), at(period), "six are out");
+            pacer.observe(now, KIND, &paced(4, period));
+            assert_eq!(pacer.ready_at(now, KIND), at(period));
+        }
     }
 
     #[test]
