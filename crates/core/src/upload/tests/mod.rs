@@ -5,6 +5,7 @@ mod chaos;
 mod control;
 mod credentials;
 mod finalize;
+mod fuzz;
 mod listed;
 mod matrix;
 mod opening;

@@ -188,14 +188,14 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// Cases from a fixed generator, or from another one by `CHUNKWISE_SEED`.
-pub(super) fn runner(cases: u32) -> TestRunner {
+pub(in super::super) fn runner(cases: u32) -> TestRunner {
     let config = Runs { cases, failure_persistence: None, max_shrink_iters: 3_000, ..Runs::default() };
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&setting("CHUNKWISE_SEED").unwrap_or(1).to_le_bytes());
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
 }
 
-pub(super) fn runs(normally: u32) -> u32 {
+pub(in super::super) fn runs(normally: u32) -> u32 {
     setting("CHUNKWISE_CASES").and_then(|cases| cases.try_into().ok()).unwrap_or(normally)
 }
 
