@@ -118,7 +118,7 @@ fn failures() -> impl Strategy<Value = Failure> {
     prop_oneof![
         5 => answered,
         1 => Just(unreachable()),
-        1 => prop_oneof![Just(Cut::Reset), Just(Cut::TimedOut), Just(Cut::Ambiguous)].prop_map(lost),
+        1 => prop_oneof![Just(Cut::Reset), Just(Cut::TimedOut), Just(Cut::Ambiguous { after: None })].prop_map(lost),
     ]
 }
 
