@@ -1,2 +1,130 @@
-//! The command line of chunkwise.
-fn main() {}
+//! `chunkwise`: the command line.
+
+mod args;
+mod context;
+mod credentials;
+mod demo;
+mod engine;
+mod exit;
+mod failed;
+mod flags;
+mod interrupt;
+mod plan;
+mod render;
+mod resume;
+mod sandbox;
+mod settings;
+mod upload;
+mod uploads;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+use indicatif::MultiProgress;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Cli, Command, CompletionsArgs, OutputOptions};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failed::Failed;
+use crate::flags::Flags;
+use crate::render::AboveBars;
+use crate::settings::Layers;
+
+fn main() -> ExitCode {
+    if let Some(flag) = credentials::secret_flag(std::env::args_os().skip(1)) {
+        render::say(&format!("error: {}", credentials::secret_flag_refusal(flag)));
+        return Exit::Usage.into();
+    }
+    let cli = match command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout, mistakes to stderr.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
+        }
+    };
+    let Cli { output, command } = cli;
+    let json = output.json;
+    let exit = run(output, command).unwrap_or_else(|failed| {
+        if json {
+            render::json_line(&render::failed_fields(None, &Flags::default(), &failed));
+        } else {
+            render::say(&render::failure("", &Flags::default(), &failed));
+        }
+        failed.exit
+    });
+    exit.into()
+}
+
+fn run(output: OutputOptions, command: Command) -> Result<Exit, Failed> {
+    if let Command::Completions(CompletionsArgs { shell }) = command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut self::command(), "chunkwise", &mut script);
+        render::result(String::from_utf8_lossy(&script).trim_end());
+        return Ok(Exit::Ok);
+    }
+    let terminal = MultiProgress::new();
+    log(output.verbose, terminal.clone());
+    let layers = Layers::read(output.config.clone(), |name| std::env::var_os(name))?;
+    let context = Context { output, layers, terminal };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failed::new(Exit::Io, format!("no threads can be started: {error}")))?;
+    let result = runtime.block_on(async {
+        match command {
+            Command::Upload(args) => upload::run(context, args).await,
+            Command::Resume(args) => resume::run(context, args).await,
+            Command::Uploads(args) => uploads::run(context, args).await,
+            Command::Plan(args) => plan::run(context, args).await,
+            Command::Sandbox(args) => sandbox::run(context, args).await,
+            Command::Demo(args) => demo::run(context, args).await,
+            Command::Completions(_) => Ok(Exit::Ok),
+        }
+    });
+    // What is still under way has nobody left to wait for it.
+    runtime.shutdown_background();
+    result
+}
+
+/// The command line with what its words don't say: defaults, and the names in the environment.
+fn command() -> clap::Command {
+    fn completed(command: clap::Command, settings: &[String]) -> clap::Command {
+        let defaults = engine::defaults();
+        let command = command.mut_args(|arg| {
+            let Some(name) = arg.get_long().map(str::to_owned) else { return arg };
+            if !settings.contains(&name) {
+                return arg;
+            }
+            let mut help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            if let Some((_, default)) = defaults.iter().find(|(option, _)| *option == name) {
+                help.push_str(&format!(" [default: {default}]"));
+            }
+            help.push_str(&format!(" [env: {}]", settings::variable(&name)));
+            arg.help(help)
+        });
+        // The sandbox's flags are its own, though some have the names of settings.
+        command.mut_subcommands(|command| match command.get_name() {
+            "sandbox" => command,
+            _ => completed(command, settings),
+        })
+    }
+    completed(Cli::command(), &settings::known_names())
+}
+
+/// Logs of chunkwise's own crates on stderr, above the bars.
+fn log(verbose: u8, terminal: MultiProgress) {
+    let level = match verbose {
+        0 => return,
+        1 => "debug",
+        2.. => "trace",
+    };
+    let filter = EnvFilter::new(format!("chunkwise={level}"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(move || AboveBars(terminal.clone()))
+        .init();
+}

@@ -1,0 +1,117 @@
+//! The sandbox as a process of its own, and what it says about itself.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use bytes::Bytes;
+use chunkwise::hyper::HyperBackend;
+use chunkwise::transport::Payload;
+use chunkwise::transport::http::{Backend as _, Body, RequestBody};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+
+use crate::exit::Exit;
+use crate::failed::Failed;
+
+/// A running sandbox. It stops when this is dropped, or when this process ends, however it ends.
+pub(super) struct ChildSandbox {
+    pub(super) address: Address,
+    child: Child,
+    /// The sandbox runs until this is closed.
+    stdin: ChildStdin,
+    control: HyperBackend,
+}
+
+/// What the sandbox says when it starts.
+#[derive(Debug, Deserialize)]
+pub(super) struct Address {
+    pub(super) base_url: String,
+    pub(super) https_url: Option<String>,
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) token: String,
+}
+
+/// What the sandbox holds of a media.
+#[derive(Debug, Deserialize)]
+pub(super) struct Held {
+    pub(super) size: u64,
+    pub(super) sha256: String,
+}
+
+/// What it received.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Received {
+    pub(super) requests: u64,
+    pub(super) media_bytes: u64,
+    pub(super) faults: u64,
+}
+
+fn bug(what: impl std::fmt::Display) -> Failed {
+    Failed::new(Exit::Bug, format!("the demo's sandbox does not work: {what}"))
+}
+
+impl ChildSandbox {
+    pub(super) async fn start(directory: &Path, settings: &Value) -> Result<Self, Failed> {
+        let file = directory.join("sandbox.json");
+        std::fs::write(&file, settings.to_string()).map_err(bug)?;
+        let program = std::env::current_exe().map_err(bug)?;
+        let mut command = Command::new(program);
+        command.args(["--json", "sandbox", "--until-stdin-ends", "--settings"]).arg(&file);
+        command.arg("--directory").arg(directory);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C is for us: we stop the sandbox when we are done.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command.spawn().map_err(bug)?;
+        let (stdin, stdout) =
+            child.stdin.take().zip(child.stdout.take()).ok_or_else(|| bug("it has no pipes"))?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).await.map_err(bug)?;
+        let address = serde_json::from_str(&line).map_err(|_| bug("it did not say where it is"))?;
+        Ok(Self { address, child, stdin, control: HyperBackend::new() })
+    }
+
+    pub(super) async fn media(&self, media_id: &str) -> Result<Held, Failed> {
+        self.get(&format!("media/{media_id}")).await
+    }
+
+    /// Adds up its log, page by page: an answer may have a megabyte.
+    pub(super) async fn received(&self) -> Result<Received, Failed> {
+        #[derive(Deserialize)]
+        struct Logged {
+            operation: Option<String>,
+            media_bytes: u64,
+            faults: Vec<String>,
+        }
+        let log: Vec<Logged> = self.get("log").await?;
+        let mut received = Received::default();
+        for request in log.iter().filter(|request| request.operation.is_some()) {
+            received.requests += 1;
+            received.media_bytes += request.media_bytes;
+            received.faults += request.faults.len() as u64;
+        }
+        Ok(received)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
+        let request = http::Request::get(format!("{}/_sandbox/{path}", self.address.base_url))
+            .body(Body::new(RequestBody::Empty, Payload::empty()))
+            .map_err(bug)?;
+        let response: http::Response<Bytes> = self.control.exchange(request).await.map_err(bug)?;
+        if !response.status().is_success() {
+            return Err(bug(format_args!("GET {path} is answered by {}", response.status())));
+        }
+        serde_json::from_slice(response.body()).map_err(bug)
+    }
+
+    /// Stops it, and waits until it has removed what it held.
+    pub(super) async fn stop(self) -> Result<(), Failed> {
+        let Self { mut child, stdin, .. } = self;
+        drop(stdin);
+        let status = child.wait().await.map_err(bug)?;
+        if status.success() { Ok(()) } else { Err(bug(format_args!("it ended with {status}"))) }
+    }
+}

@@ -1,0 +1,159 @@
+//! From settings to an uploader.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use chunkwise::driver::{DirectoryStore, Driver};
+use chunkwise::hyper::{HyperBackend, Proxies, ProxyUrl};
+use chunkwise::media::Limits;
+use chunkwise::transport::http::{Authorizer, Bearer};
+use chunkwise::x::{Api, BaseUrl, XUploader};
+use chunkwise::{ChunkSize, Policy, ProcessingPolicy, WindowPolicy};
+
+use crate::args::{ConnectionOptions, DestinationOptions, TransferOptions, Untold};
+use crate::exit::Exit;
+use crate::failed::Failed;
+use crate::upload::FILES_AT_ONCE;
+use crate::values::{LimitSet, Size, Span, Window};
+
+/// The most bytes of files in memory unless set: 16 MiB.
+const BYTE_BUDGET: Size = Size::of(16 << 20);
+/// In what pieces files are read and sent, if the byte budget has room for several of them.
+const FRAME: usize = 256 << 10;
+
+/// What `--help` says of defaults, by option: from where the defaults are, not by heart.
+pub(crate) fn defaults() -> [(&'static str, String); 9] {
+    let policy = Policy::default();
+    let window = match policy.window {
+        WindowPolicy::Fixed(n) => Window::Fixed(n),
+        WindowPolicy::Adaptive { max } => Window::Adaptive(max),
+    };
+    [
+        ("api", Api::default().to_string()),
+        ("base-url", "X itself".to_owned()),
+        ("use", chunkwise::media::Use::default().to_string()),
+        ("limits", LimitSet::default().to_string()),
+        ("chunk-size", Size::of(policy.chunk_size.bytes()).to_string()),
+        ("window", window.to_string()),
+        ("deadline", Span::of(policy.deadline).to_string()),
+        ("processing-deadline", Span::of(policy.processing.deadline).to_string()),
+        ("byte-budget", BYTE_BUDGET.to_string()),
+    ]
+}
+
+/// Everything that an uploader is made of, but for the credentials.
+#[derive(Debug, Default)]
+pub(crate) struct EngineOptions {
+    pub(crate) destination: DestinationOptions,
+    pub(crate) connection: ConnectionOptions,
+    pub(crate) transfer: TransferOptions,
+    pub(crate) limits: LimitSet,
+    /// Where checkpoints are; none are written without it.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+impl EngineOptions {
+    /// The uploader, with these credentials.
+    pub(crate) fn uploader(self, authorizer: impl Authorizer + 'static) -> Result<XUploader, Failed> {
+        let Self { destination, connection, transfer, limits, directory } = self;
+        let api = api(destination.api.as_deref())?;
+        let backend = backend(&connection, transfer.window)?;
+        let driver = driver(&transfer, directory)?;
+        let mut builder = XUploader::builder(authorizer, backend)
+            .api(api)
+            .driver(driver)
+            .policy(policy(&transfer)?)
+            .limits(limit_values(limits));
+        if let Some(base_url) = &destination.base_url {
+            builder = builder.base_url(base_url_of(base_url)?);
+        }
+        builder.build().map_err(|error| Failed::new(Exit::Config, error.to_string()))
+    }
+
+    /// The uploader for what sends nothing.
+    pub(crate) fn silent(self) -> Result<XUploader, Failed> {
+        self.uploader(Bearer::new(String::new()))
+    }
+}
+
+fn api(name: Option<&str>) -> Result<Api, Failed> {
+    match name {
+        None => Ok(Api::default()),
+        Some(name) => {
+            name.parse().map_err(|error| Failed::new(Exit::Usage, format!("--api {name:?}: {error}")))
+        }
+    }
+}
+
+fn base_url_of(url: &Untold) -> Result<BaseUrl, Failed> {
+    BaseUrl::new(url.expose()).map_err(|error| Failed::new(Exit::Usage, error.to_string()))
+}
+
+pub(crate) const fn limit_values(limits: LimitSet) -> Limits {
+    match limits {
+        LimitSet::Standard => Limits::standard(),
+        LimitSet::LongVideo => Limits::long_video(),
+        LimitSet::Premium => Limits::premium(),
+        LimitSet::None => Limits::none(),
+    }
+}
+
+fn policy(transfer: &TransferOptions) -> Result<Policy, Failed> {
+    let default = Policy::default();
+    let chunk_size = match transfer.chunk_size {
+        None => default.chunk_size,
+        Some(size) => ChunkSize::new(size.bytes()).ok_or_else(|| {
+            Failed::new(Exit::Config, "a chunk size of zero bytes sends nothing: give more")
+        })?,
+    };
+    let window = match transfer.window {
+        None => default.window,
+        Some(Window::Fixed(n)) => WindowPolicy::Fixed(n),
+        Some(Window::Adaptive(max)) => WindowPolicy::Adaptive { max },
+    };
+    let processing = ProcessingPolicy {
+        deadline: transfer.processing_deadline.map_or(default.processing.deadline, Span::duration),
+        ..default.processing
+    };
+    let deadline = transfer.deadline.map_or(default.deadline, Span::duration);
+    Ok(Policy { chunk_size, window, deadline, processing, ..default })
+}
+
+fn driver(transfer: &TransferOptions, directory: Option<PathBuf>) -> Result<Driver, Failed> {
+    let budget = transfer.byte_budget.unwrap_or(BYTE_BUDGET).bytes();
+    let budget = usize::try_from(budget).unwrap_or(usize::MAX);
+    let rate = transfer.limit_rate.and_then(|rate| NonZeroU64::new(rate.bytes_per_second()));
+    let mut builder = Driver::builder().byte_budget(budget).frame_size(FRAME.min(budget)).limit_rate(rate);
+    if let Some(directory) = directory {
+        builder = builder.checkpoints(DirectoryStore::new(directory));
+    }
+    builder.build().map_err(|error| Failed::new(Exit::Config, error.to_string()))
+}
+
+fn backend(connection: &ConnectionOptions, window: Option<Window>) -> Result<HyperBackend, Failed> {
+    let config = |what: String| Failed::new(Exit::Config, what);
+    let proxies = match (&connection.proxy, connection.no_proxy_env) {
+        (Some(proxy), _) => {
+            let proxy: ProxyUrl =
+                proxy.expose().parse().map_err(|error| config(format!("--proxy can't be used: {error}")))?;
+            Proxies::all(proxy)
+        }
+        (None, Some(true)) => Proxies::none(),
+        (None, Some(false) | None) => {
+            let variable = |name: &str| std::env::var(name).ok();
+            Proxies::from_env(variable)
+                .map_err(|error| config(format!("{error}; set it right, unset it, or give --no-proxy-env")))?
+        }
+    };
+    let lanes = match window {
+        Some(Window::Fixed(n) | Window::Adaptive(n)) => n.get() as usize,
+        None => Policy::default().window.max() as usize,
+    };
+    // A connection for every segment that may be on its way, within reason.
+    let lanes = lanes.saturating_mul(FILES_AT_ONCE).min(64);
+    let mut builder = HyperBackend::builder().proxies(proxies).max_idle(lanes);
+    if let Some(ca_file) = &connection.ca_file {
+        builder = builder.ca_file(ca_file);
+    }
+    builder.build().map_err(|error| config(format!("--ca-file: {error}")))
+}

@@ -1,0 +1,272 @@
+//! What is said when something does not work: what happened, what is kept, how to go on, how to give it up.
+
+use chunkwise::core::{ErrorKind, Failure, ProblemKind, Refusal};
+use chunkwise::driver::{DriverError, Left, StartError, StoreError, UploadId};
+use chunkwise::media::{FileError, FileProblem};
+use chunkwise::x::XError;
+
+use crate::credentials::CredentialsError;
+use crate::exit::{Exit, Exits};
+use crate::settings::SettingsError;
+
+/// A failure, ready to be told.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    pub(crate) exit: Exit,
+    /// One sentence: what happened, and what to do about it.
+    pub(crate) what: String,
+    pub(crate) kept: Kept,
+    /// The media id, if X has given one that may still be of use.
+    pub(crate) media_id: Option<String>,
+}
+
+/// What is left on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Nothing was begun.
+    NothingBegun,
+    /// Something was begun, and nothing is left of it.
+    Nothing,
+    /// A checkpoint, up to date.
+    Checkpoint(UploadId),
+    /// A checkpoint that was there before and has not been touched.
+    Untouched(UploadId),
+    /// A checkpoint that was there before, has not been touched, and can't be gone on from as things are.
+    Unusable(UploadId),
+    /// A checkpoint that may lag behind what was sent.
+    Earlier(UploadId),
+}
+
+impl Failed {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), kept: Kept::NothingBegun, media_id: None }
+    }
+
+    /// The failure of an upload that was to be resumed: its checkpoint is still there unless the error says more.
+    pub(crate) fn resuming(self, id: &UploadId) -> Self {
+        match self.kept {
+            Kept::NothingBegun => Self { kept: Kept::Untouched(id.clone()), ..self },
+            Kept::Nothing
+            | Kept::Checkpoint(_)
+            | Kept::Untouched(_)
+            | Kept::Unusable(_)
+            | Kept::Earlier(_) => self,
+        }
+    }
+
+    /// The failure of a running upload. One whose task broke down says nothing of its checkpoint: it is still there.
+    pub(crate) fn running(self, id: &UploadId) -> Self {
+        match self.kept {
+            Kept::NothingBegun => Self { kept: Kept::Earlier(id.clone()), ..self },
+            Kept::Nothing
+            | Kept::Checkpoint(_)
+            | Kept::Untouched(_)
+            | Kept::Unusable(_)
+            | Kept::Earlier(_) => self,
+        }
+    }
+
+    /// The same, with the name of what it is about, unless that is told already.
+    pub(crate) fn about(self, what: &str) -> Self {
+        if self.what.contains(what) { self } else { Self { what: format!("{what}: {}", self.what), ..self } }
+    }
+
+    /// Why an upload could not be resumed.
+    pub(crate) fn resumed(error: XError, id: &UploadId) -> Self {
+        match error {
+            XError::Store(error) | XError::Start(StartError::Store(error)) => {
+                let kept = match &error {
+                    // There is nothing to go on with, or somebody else is at it.
+                    StoreError::NotFound { .. } | StoreError::Locked { .. } => Kept::NothingBegun,
+                    StoreError::Damaged { .. } | StoreError::Newer { .. } => Kept::Unusable(id.clone()),
+                    StoreError::Unreadable { .. } | StoreError::Unwritable { .. } => {
+                        Kept::Untouched(id.clone())
+                    }
+                };
+                Self { kept, ..Self::from(error) }
+            }
+            XError::Start(error @ StartError::Resume { .. }) => {
+                Self { kept: Kept::Unusable(id.clone()), ..Self::new(error.exit(), error.to_string()) }
+            }
+            error => Self::from(error).resuming(id),
+        }
+    }
+}
+
+impl Kept {
+    /// Its name in JSON.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::NothingBegun | Self::Nothing => "nothing",
+            Self::Checkpoint(_) | Self::Untouched(_) => "checkpoint",
+            Self::Unusable(_) => "unusable_checkpoint",
+            Self::Earlier(_) => "earlier_checkpoint",
+        }
+    }
+
+    /// The upload that something is kept of.
+    pub(crate) const fn upload(&self) -> Option<&UploadId> {
+        match self {
+            Self::NothingBegun | Self::Nothing => None,
+            Self::Checkpoint(id) | Self::Untouched(id) | Self::Unusable(id) | Self::Earlier(id) => Some(id),
+        }
+    }
+
+    /// The upload that can be gone on with.
+    pub(crate) const fn resumable(&self) -> Option<&UploadId> {
+        match self {
+            Self::NothingBegun | Self::Nothing | Self::Unusable(_) => None,
+            Self::Checkpoint(id) | Self::Untouched(id) | Self::Earlier(id) => Some(id),
+        }
+    }
+
+    /// What is kept, for people; nothing if nothing was begun.
+    pub(crate) fn sentence(&self) -> Option<String> {
+        match self {
+            Self::NothingBegun => None,
+            Self::Nothing => Some("nothing".to_owned()),
+            Self::Checkpoint(id) => Some(format!("what X has of it, as upload {id}")),
+            Self::Untouched(id) => Some(format!("upload {id}, as it was")),
+            Self::Unusable(id) => Some(format!("the checkpoint of upload {id}, as it was")),
+            Self::Earlier(id) => Some(format!("upload {id}, as of an earlier checkpoint")),
+        }
+    }
+}
+
+impl From<SettingsError> for Failed {
+    fn from(error: SettingsError) -> Self {
+        Self::new(Exit::Config, error.to_string())
+    }
+}
+
+impl From<CredentialsError> for Failed {
+    fn from(error: CredentialsError) -> Self {
+        let exit = match &error {
+            CredentialsError::Settings(_) => Exit::Config,
+            CredentialsError::Missing
+            | CredentialsError::Both
+            | CredentialsError::BothInEnvironment
+            | CredentialsError::Incomplete { .. }
+            | CredentialsError::Unreadable { .. }
+            | CredentialsError::Empty { .. }
+            | CredentialsError::NotText { .. }
+            | CredentialsError::NotAToken { .. }
+            | CredentialsError::NotCredentials { .. } => Exit::Auth,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::new(error.exit(), error.to_string())
+    }
+}
+
+impl From<&FileError> for Failed {
+    fn from(error: &FileError) -> Self {
+        let mut what = error.to_string();
+        // How to raise the limit is ours to say.
+        if matches!(&error.problem, FileProblem::Media(chunkwise::media::MediaError::TooLarge(_))) {
+            what.push_str(" (--limits long-video, premium or none)");
+        }
+        Self::new(error.kind().exit(), what)
+    }
+}
+
+impl From<XError> for Failed {
+    fn from(error: XError) -> Self {
+        let what = error.to_string();
+        match error {
+            XError::Media(error) => Self::from(&*error),
+            XError::Source(error) => Self::new(error.exit(), what),
+            XError::Start(error) => started(&error, what),
+            XError::Store(error) => Self::new(error.exit(), what),
+            XError::Upload(error) => ended(&error),
+            XError::NoMedia => Self { kept: Kept::Nothing, ..Self::new(Exit::Protocol, what) },
+            XError::AltText { media_id, .. } => Self {
+                kept: Kept::Nothing,
+                media_id: Some(media_id.to_string()),
+                ..Self::new(Exit::Temporary, format!("{what}; set it in X's own editor, or upload again"))
+            },
+            XError::BadAltText(_) => Self::new(Exit::Usage, what),
+            XError::NotToX(_) | XError::OtherAddress { .. } => Self::new(Exit::Config, what),
+            XError::NoPath { .. } | XError::FileGone { .. } => Self::new(Exit::NoInput, what),
+            // The list may grow within a version of the library; here that can only be a bug.
+            _ => Self::new(Exit::Bug, what),
+        }
+    }
+}
+
+fn started(error: &StartError, what: String) -> Failed {
+    let kept = match error {
+        StartError::SourceChanged { id, .. } | StartError::Resume { id, .. } => Kept::Untouched(id.clone()),
+        _ => Kept::NothingBegun,
+    };
+    Failed { kept, ..Failed::new(error.exit(), what) }
+}
+
+fn ended(error: &DriverError) -> Failed {
+    let (exit, what) = (error.exit(), error.to_string());
+    match error {
+        DriverError::Upload { error, left, .. } => {
+            let advice = advice(&error.kind);
+            let (kept, what) = match left {
+                Left::Checkpoint(id) => (Kept::Checkpoint(id.clone()), format!("{what}. {advice}")),
+                Left::EarlierCheckpoint(id, error) => (
+                    Kept::Earlier(id.clone()),
+                    format!("{what}. {advice} The last checkpoint is missing: {error}."),
+                ),
+                // The engine's advice is for whoever has a checkpoint.
+                Left::Nothing => {
+                    let advice = advice.replace("resume", "upload again").replace("Resume", "Upload again");
+                    (Kept::Nothing, format!("{what}. {advice}"))
+                }
+            };
+            let media_id = error.session.as_ref().filter(|_| names_media(&error.kind));
+            Failed { kept, media_id: media_id.map(ToString::to_string), ..Failed::new(exit, what) }
+        }
+        DriverError::Panicked(_) => {
+            let what = format!("{what}. This is a bug in chunkwise, please report it.");
+            Failed::new(exit, what)
+        }
+    }
+}
+
+/// What to do next. The engine does not know what X's tokens need.
+fn advice(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Refused { failure: Failure::Answered(problem), .. }
+            if problem.kind == ProblemKind::Refused(Refusal::Forbidden) =>
+        {
+            "Get a user token with the scope media.write (OAuth 1.0a: read and write), then upload again."
+        }
+        kind => kind.advice(),
+    }
+}
+
+/// Whether the media id may be of use to whoever uploaded, although the upload did not end well.
+const fn names_media(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::FinalizeUnknown { .. }
+        | ErrorKind::ProcessingFailed { .. }
+        | ErrorKind::StillProcessing { .. }
+        | ErrorKind::StatusLost { .. }
+        | ErrorKind::Integrity { .. } => true,
+        ErrorKind::Refused { .. }
+        | ErrorKind::Misconfigured { .. }
+        | ErrorKind::Credentials { .. }
+        | ErrorKind::Exhausted { .. }
+        | ErrorKind::Throttled { .. }
+        | ErrorKind::Deadline { .. }
+        | ErrorKind::TooLarge { .. }
+        | ErrorKind::SessionLost { .. }
+        | ErrorKind::SourceChanged
+        | ErrorKind::SourceUnreadable { .. }
+        | ErrorKind::SizeMismatch { .. }
+        | ErrorKind::Protocol { .. }
+        | ErrorKind::Persist
+        | ErrorKind::Cancelled
+        | ErrorKind::Discarded(_) => false,
+    }
+}

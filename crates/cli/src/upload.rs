@@ -1,0 +1,203 @@
+//! `chunkwise upload`: files go up, media ids come out.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use chunkwise::media::{MediaCategory, MediaType, Use};
+use chunkwise::x::{Uploaded, XError, XHandle, XUpload};
+use chunkwise::{Disposition, Event, Phase};
+use futures::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{MediaOptions, UploadArgs};
+use crate::context::Context;
+use crate::credentials::Credentials;
+use crate::engine::EngineOptions;
+use crate::exit::Exit;
+use crate::failed::Failed;
+use crate::flags::Flags;
+use crate::render::{Done, Ending, Render, Slot, Start, Started};
+
+/// How many files go up at once; the others wait for their turn.
+pub(crate) const FILES_AT_ONCE: usize = 4;
+
+pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Failed> {
+    let UploadArgs { files, media, destination, credentials, connection, transfer, store } = args;
+    let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
+    let layers = &context.layers;
+    let media = Wanted::of(layers.complete(media)?)?;
+    let engine = EngineOptions {
+        destination: layers.complete(destination)?,
+        connection: layers.complete(connection)?,
+        transfer: layers.complete(transfer)?,
+        limits: media.limits,
+        directory: Some(layers.complete(store)?.directory()?),
+    };
+    let credentials = Credentials::find(credentials, layers, |name| std::env::var_os(name))?;
+    let uploader = engine.uploader(credentials)?;
+    let (render, stop) = context.watch(files.len())?;
+    let exits = futures::stream::iter(files.into_iter().enumerate())
+        .map(|(slot, file)| {
+            let upload = media.apply(uploader.upload(&file));
+            one(&*render, &stop, slot, file, upload, &flags)
+        })
+        .buffer_unordered(FILES_AT_ONCE)
+        .collect::<Vec<_>>()
+        .await;
+    Ok(Exit::worst(exits))
+}
+
+/// One file, from its inspection to its end.
+async fn one(
+    render: &dyn Render,
+    stop: &CancellationToken,
+    slot: Slot,
+    file: PathBuf,
+    upload: XUpload,
+    flags: &Flags,
+) -> Exit {
+    let ending = match begin(stop, upload, &file).await {
+        Ok((handle, started)) => follow(render, stop, slot, handle, started).await,
+        Err(failed) => Err(failed),
+    };
+    end(render, slot, &file.display().to_string(), flags, ending)
+}
+
+async fn begin(stop: &CancellationToken, upload: XUpload, file: &Path) -> Result<(XHandle, Started), Failed> {
+    if stop.is_cancelled() {
+        return Err(Failed::new(Exit::Interrupted, "not started: interrupted before its turn"));
+    }
+    let handle = upload.start().await?;
+    let destination = handle.destination();
+    let started = Started {
+        id: handle.id().clone(),
+        file: Some(file.to_owned()),
+        media_type: destination.media_type.clone(),
+        category: destination.category.clone(),
+        total: handle.progress().borrow().total.unwrap_or(0),
+        start: Start::Anew,
+    };
+    Ok((handle, started))
+}
+
+/// Tells how an upload ended, and says by which code.
+pub(crate) fn end(
+    render: &dyn Render,
+    slot: Slot,
+    what: &str,
+    flags: &Flags,
+    ending: Result<Done, Failed>,
+) -> Exit {
+    let (exit, ending) = match ending {
+        Ok(done) => (Exit::Ok, Ending::Done(done)),
+        Err(failed) => {
+            let exit = failed.exit;
+            (exit, Ending::Failed { what: what.to_owned(), flags: flags.clone(), failed })
+        }
+    };
+    render.ended(slot, &ending);
+    exit
+}
+
+/// Watches an upload to its end; an interruption stops it and keeps its checkpoint.
+pub(crate) async fn follow(
+    render: &dyn Render,
+    stop: &CancellationToken,
+    slot: Slot,
+    handle: XHandle,
+    started: Started,
+) -> Result<Done, Failed> {
+    render.started(slot, &started);
+    let began = Instant::now();
+    let control = handle.control();
+    let mut events = handle.events();
+    let mut progress = handle.progress();
+    let before = progress.borrow().sent;
+    let wait = handle.wait();
+    tokio::pin!(wait);
+    let (mut interrupted, mut transfer) = (false, None);
+    let mut more = (true, true);
+    let ended: Result<Uploaded, XError> = loop {
+        tokio::select! {
+            biased;
+            event = events.next(), if more.0 => match event {
+                Some(event) => {
+                    if event == Event::Phase(Phase::Processing) {
+                        transfer = Some(began.elapsed());
+                    }
+                    render.event(slot, &event);
+                }
+                None => more.0 = false,
+            },
+            changed = progress.changed(), if more.1 => match changed {
+                Ok(()) => {
+                    let now = *progress.borrow_and_update();
+                    render.progress(slot, now);
+                }
+                Err(_) => more.1 = false,
+            },
+            () = stop.cancelled(), if !interrupted => {
+                interrupted = true;
+                control.cancel(Disposition::Keep);
+            }
+            ended = &mut wait => break ended,
+        }
+    };
+    let last = *progress.borrow();
+    let Uploaded { id, media, completed, .. } =
+        ended.map_err(|error| Failed::from(error).running(&started.id))?;
+    Ok(Done {
+        id,
+        file: started.file,
+        media_id: media.media_id.to_string(),
+        media_key: media.media_key,
+        size: completed.result.size.or(media.size).unwrap_or(started.total),
+        expires_after: media.expires_after,
+        sent: last.sent.saturating_sub(before),
+        transfer: transfer.unwrap_or_else(|| began.elapsed()),
+        took: began.elapsed(),
+    })
+}
+
+/// What the caller wants said of the media.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    media_type: Option<MediaType>,
+    category: Option<MediaCategory>,
+    destined_for: Use,
+    alt_text: Option<String>,
+    pub(crate) limits: crate::values::LimitSet,
+}
+
+impl Wanted {
+    pub(crate) fn of(options: MediaOptions) -> Result<Self, Failed> {
+        let usage = |error: &dyn std::fmt::Display| Failed::new(Exit::Usage, error.to_string());
+        let MediaOptions { media_type, category, destined_for, alt_text, limits } = options;
+        let media_type = media_type.map(|text| text.parse()).transpose();
+        let category = category.map(|text| text.parse()).transpose();
+        let destined_for = destined_for.map(|text| text.parse()).transpose();
+        Ok(Self {
+            media_type: media_type.map_err(|error: chunkwise::media::UnknownMediaType| usage(&error))?,
+            category: category.map_err(|error: chunkwise::media::UnknownMediaCategory| usage(&error))?,
+            destined_for: destined_for
+                .map_err(|error: chunkwise::media::UnknownUse| usage(&error))?
+                .unwrap_or_default(),
+            alt_text,
+            limits: limits.unwrap_or_default(),
+        })
+    }
+
+    pub(crate) fn apply(&self, mut upload: XUpload) -> XUpload {
+        upload = upload.destined_for(self.destined_for);
+        if let Some(media_type) = self.media_type {
+            upload = upload.media_type(media_type);
+        }
+        if let Some(category) = self.category {
+            upload = upload.category(category);
+        }
+        if let Some(alt_text) = &self.alt_text {
+            upload = upload.alt_text(alt_text.as_str());
+        }
+        upload
+    }
+}

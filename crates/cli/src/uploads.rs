@@ -1,0 +1,189 @@
+//! `chunkwise uploads`: what is unfinished, and how to be rid of it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chunkwise::core::Timestamp;
+use chunkwise::driver::{Driven, Listed, Record};
+use chunkwise::x::XUploader;
+use serde_json::{Value, json};
+
+use crate::args::{DiscardArgs, StoreOptions, SweepArgs, UploadsAction, UploadsArgs};
+use crate::context::Context;
+use crate::engine::EngineOptions;
+use crate::exit::{Exit, Exits as _};
+use crate::failed::Failed;
+use crate::flags::Flags;
+use crate::render::{self, bytes, document, failed_fields, failure, json_line, say};
+use crate::resume::parse;
+use crate::values::Span;
+
+pub(crate) async fn run(context: Context, args: UploadsArgs) -> Result<Exit, Failed> {
+    match args.action {
+        None => list(&context, args.store).await,
+        Some(UploadsAction::Discard(DiscardArgs { ids, store })) => discard(&context, &ids, store).await,
+        Some(UploadsAction::Sweep(SweepArgs { store })) => sweep(&context, store).await,
+    }
+}
+
+fn uploader(context: &Context, store: StoreOptions) -> Result<XUploader, Failed> {
+    let directory = Some(context.layers.complete(store)?.directory()?);
+    EngineOptions { directory, ..EngineOptions::default() }.silent()
+}
+
+async fn list(context: &Context, store: StoreOptions) -> Result<Exit, Failed> {
+    let listed = uploader(context, store)?.unfinished().await?;
+    let now = now();
+    if context.output.json {
+        listed.iter().for_each(|listed| json_line(&document("unfinished", fields(listed, now))));
+    } else if listed.is_empty() {
+        say("no upload is unfinished");
+    } else {
+        let rows = listed.iter().map(|listed| row(listed, now));
+        let header = ["UPLOAD", "STORED", "OF", "STATE", "AGE", "FILE"].map(str::to_owned);
+        table(std::iter::once(header).chain(rows).collect());
+    }
+    let damaged = listed.iter().filter_map(|listed| listed.record.as_ref().err()).map(|error| {
+        if !context.output.json {
+            say(&format!("error: {error}"));
+        }
+        error.exit()
+    });
+    Ok(Exit::worst(damaged))
+}
+
+/// What can be done with an upload.
+fn state(listed: &Listed, record: &Record, now: Timestamp) -> &'static str {
+    match listed.driven {
+        Driven::Running => "running",
+        Driven::Idle if record.checkpoint.abort_owed() => "abort owed",
+        Driven::Idle if record.has_expired(now) => "expired",
+        Driven::Idle if record.checkpoint.needs_source() => "unfinished",
+        Driven::Idle => "processing",
+    }
+}
+
+fn row(listed: &Listed, now: Timestamp) -> [String; 6] {
+    let id = listed.id.to_string();
+    match &listed.record {
+        Ok(record) => {
+            let checkpoint = &record.checkpoint;
+            let file = record.source.path().map_or_else(String::new, |path| path.display().to_string());
+            let age = Duration::from_secs(now.since(record.updated_at).as_secs());
+            let age = if age.is_zero() { "now".to_owned() } else { Span::of(coarse(age)).to_string() };
+            let (stored, total) = (bytes(checkpoint.stored()), bytes(checkpoint.total()));
+            [id, stored, total, state(listed, record, now).to_owned(), age, file]
+        }
+        Err(_) => [id, "?".into(), "?".into(), "unreadable".into(), "?".into(), String::new()],
+    }
+}
+
+/// To the unit that matters.
+fn coarse(age: Duration) -> Duration {
+    let secs = age.as_secs();
+    let unit =
+        [86_400 * 2, 3_600 * 2, 60 * 2].into_iter().find(|unit| secs >= *unit).map_or(1, |unit| unit / 2);
+    Duration::from_secs(secs - secs % unit)
+}
+
+fn fields(listed: &Listed, now: Timestamp) -> Value {
+    let id = listed.id.as_str();
+    match &listed.record {
+        Ok(record) => json!({
+            "upload": id,
+            "state": state(listed, record, now).replace(' ', "_"),
+            "file": record.source.path(),
+            "total": record.checkpoint.total(),
+            "stored": record.checkpoint.stored(),
+            "media_id": record.checkpoint.session().map(|session| session.as_str()),
+            "destination": record.destination,
+            "created_at_ms": record.created_at.as_micros() / 1000,
+            "updated_at_ms": record.updated_at.as_micros() / 1000,
+            "expires_at_ms": record.expires_at.map(|at| at.as_micros() / 1000),
+        }),
+        Err(error) => json!({
+            "upload": id, "state": "unreadable", "message": error.to_string(), "exit_code": error.exit().code(),
+        }),
+    }
+}
+
+/// Columns as wide as what is in them.
+pub(crate) fn table<const N: usize>(rows: Vec<[String; N]>) {
+    let mut widths = [0; N];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for row in rows {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        render::result(cells.join("  ").trim_end());
+    }
+}
+
+async fn discard(context: &Context, ids: &[String], store: StoreOptions) -> Result<Exit, Failed> {
+    let ids = ids.iter().map(|id| parse(id)).collect::<Result<Vec<_>, _>>()?;
+    let uploader = uploader(context, store)?;
+    let mut exits = Vec::new();
+    for id in &ids {
+        match uploader.discard(id).await {
+            Ok(()) if context.output.json => {
+                json_line(&document("discarded", json!({ "upload": id.as_str() })))
+            }
+            Ok(()) if context.output.quiet => {}
+            Ok(()) => {
+                say(&format!("upload {id} is discarded; X forgets what it has of it by itself, within a day"))
+            }
+            Err(error) => {
+                let failed = Failed::from(error);
+                exits.push(failed.exit);
+                let (what, flags) = (format!("upload {id}"), Flags::default());
+                if context.output.json {
+                    json_line(&failed_fields(Some(&what), &flags, &failed));
+                } else {
+                    say(&failure(&what, &flags, &failed));
+                }
+            }
+        }
+    }
+    Ok(Exit::worst(exits))
+}
+
+async fn sweep(context: &Context, store: StoreOptions) -> Result<Exit, Failed> {
+    let uploader = uploader(context, store)?;
+    let mut swept = Vec::new();
+    for listed in uploader.unfinished().await? {
+        let owed = listed.record.as_ref().is_ok_and(|record| record.checkpoint.abort_owed());
+        if owed && listed.driven == Driven::Idle {
+            uploader.discard(&listed.id).await?;
+            swept.push((listed.id, "an abort was owed"));
+        }
+    }
+    let expired = uploader.driver().forget_expired(Duration::ZERO).await?;
+    swept.extend(expired.into_iter().map(|id| (id, "its session had expired")));
+    for (id, why) in &swept {
+        if context.output.json {
+            json_line(&document("swept", json!({ "upload": id.as_str(), "message": why })));
+        } else if !context.output.quiet {
+            say(&format!("upload {id} is swept away: {why}"));
+        }
+    }
+    if swept.is_empty() && !context.output.json && !context.output.quiet {
+        say("nothing to sweep: no abort is owed and no session has expired");
+    }
+    Ok(Exit::Ok)
+}
+
+fn now() -> Timestamp {
+    Timestamp::EPOCH.after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_as_coarse_as_they_are_long() {
+        let shown = |secs| Span::of(coarse(Duration::from_secs(secs))).to_string();
+        assert_eq!([59, 119, 125, 7_300, 200_000].map(shown), ["59s", "119s", "2m", "2h", "2d"]);
+    }
+}

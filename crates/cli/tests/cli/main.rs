@@ -1,0 +1,11 @@
+//! The command line as its users have it: the real binary, real sockets, a sandbox in between.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod big;
+mod commands;
+mod interruptions;
+mod sandbox;
+mod secrets;
+mod support;
+mod uploads;
