@@ -33,7 +33,7 @@
 //! # What is kept when things go wrong
 //!
 //! Every error says who is at fault, what happened, what is kept and what to do next
-//! ([`UploadError`], [`ErrorKind::advice`]). With a [`driver::DirectoryStore`] an upload outlives its process: it goes
+//! ([`UploadError`], [`UploadError::advice`]). With a [`driver::DirectoryStore`] an upload outlives its process: it goes
 //! on from its checkpoint and sends no segment again that the server had acknowledged.
 
 #[cfg(feature = "x")]

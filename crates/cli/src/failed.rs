@@ -1,6 +1,6 @@
 //! What is said when something does not work: what happened, what is kept, how to go on, how to give it up.
 
-use chunkwise::core::{ErrorKind, Failure, ProblemKind, Refusal};
+use chunkwise::core::{ErrorKind, Failure, ProblemKind, Refusal, UploadError};
 use chunkwise::driver::{DriverError, Left, StartError, StoreError, UploadId};
 use chunkwise::media::{FileError, FileProblem};
 use chunkwise::x::XError;
@@ -210,18 +210,14 @@ fn ended(error: &DriverError) -> Failed {
     let (exit, what) = (error.exit(), error.to_string());
     match error {
         DriverError::Upload { error, left, .. } => {
-            let advice = advice(&error.kind);
+            let advice = advice(error);
             let (kept, what) = match left {
                 Left::Checkpoint(id) => (Kept::Checkpoint(id.clone()), format!("{what}. {advice}")),
                 Left::EarlierCheckpoint(id, error) => (
                     Kept::Earlier(id.clone()),
                     format!("{what}. {advice} The last checkpoint is missing: {error}."),
                 ),
-                // The engine's advice is for whoever has a checkpoint.
-                Left::Nothing => {
-                    let advice = advice.replace("resume", "upload again").replace("Resume", "Upload again");
-                    (Kept::Nothing, format!("{what}. {advice}"))
-                }
+                Left::Nothing => (Kept::Nothing, format!("{what}. {advice}")),
             };
             let media_id = error.session.as_ref().filter(|_| names_media(&error.kind));
             Failed { kept, media_id: media_id.map(ToString::to_string), ..Failed::new(exit, what) }
@@ -234,14 +230,15 @@ fn ended(error: &DriverError) -> Failed {
 }
 
 /// What to do next. The engine does not know what X's tokens need.
-fn advice(kind: &ErrorKind) -> &'static str {
-    match kind {
+fn advice(error: &UploadError) -> String {
+    match &*error.kind {
         ErrorKind::Refused { failure: Failure::Answered(problem), .. }
             if problem.kind == ProblemKind::Refused(Refusal::Forbidden) =>
         {
             "Get a user token with the scope media.write (OAuth 1.0a: read and write), then upload again."
+                .to_owned()
         }
-        kind => kind.advice(),
+        _ => error.advice(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use etcetera::BaseStrategy as _;
 use serde::de::DeserializeOwned;
 
 use crate::args::{
@@ -103,9 +104,9 @@ impl Layers {
                 let file = table(&path, &text)?;
                 (path, file)
             }
-            None => match directories::ProjectDirs::from("", "", "chunkwise") {
-                Some(directories) => {
-                    let path = directories.config_dir().join("config.toml");
+            None => match etcetera::choose_base_strategy() {
+                Ok(directories) => {
+                    let path = directories.config_dir().join("chunkwise").join("config.toml");
                     let file = match std::fs::read_to_string(&path) {
                         Ok(text) => table(&path, &text)?,
                         Err(error) if is_absent(&error) => toml::Table::new(),
@@ -113,7 +114,7 @@ impl Layers {
                     };
                     (path, file)
                 }
-                None => (PathBuf::new(), toml::Table::new()),
+                Err(_) => (PathBuf::new(), toml::Table::new()),
             },
         };
         Ok(Self { environment, file, path })
@@ -183,10 +184,9 @@ impl StoreOptions {
         if let Some(directory) = self.state_dir {
             return Ok(directory);
         }
-        let directories =
-            directories::ProjectDirs::from("", "", "chunkwise").ok_or(SettingsError::NoStateDirectory)?;
-        let directory = directories.state_dir().unwrap_or_else(|| directories.data_local_dir());
-        Ok(directory.join("uploads"))
+        let directories = etcetera::choose_base_strategy().map_err(|_| SettingsError::NoStateDirectory)?;
+        let directory = directories.state_dir().unwrap_or_else(|| directories.data_dir());
+        Ok(directory.join("chunkwise").join("uploads"))
     }
 }
 

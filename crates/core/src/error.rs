@@ -1,6 +1,8 @@
 //! Errors: who is at fault, what happened, what is kept, what to do next.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
@@ -231,32 +233,74 @@ impl ErrorKind {
         }
     }
 
-    /// What to do next, as a sentence.
-    pub const fn advice(&self) -> &'static str {
+    /// What to do about it, before trying again or instead of it.
+    const fn remedy(&self) -> Remedy {
         match self {
-            Self::Refused { .. } => "Change what the server objects to, then start again.",
-            Self::Misconfigured { .. } => "Check the address, the proxy and the certificates.",
-            Self::Credentials { .. } => "Get new credentials with the right scope, then resume.",
-            Self::Exhausted { .. } | Self::Deadline { .. } => "Resume when the server can be reached again.",
-            Self::Throttled { .. } => "Resume after the time that the server named.",
-            Self::TooLarge { .. } => "Ask whoever runs the server or the proxy before it for a higher limit.",
-            Self::SessionLost { .. } => "Start the upload anew.",
-            Self::SourceChanged => "Start the upload anew, with a source that does not change meanwhile.",
-            Self::SourceUnreadable { .. } => "Make the source readable, then resume.",
-            Self::Integrity { .. } => "Do not use the object; start the upload anew.",
-            Self::SizeMismatch { .. } => "Check that the source does not change meanwhile, then start anew.",
-            Self::FinalizeUnknown { .. } => {
-                "Try to use the media id; if the server does not know it, start the upload anew."
+            Self::Refused { .. } => Remedy::First("Change what the server objects to"),
+            Self::Misconfigured { .. } => Remedy::First("Check the address, the proxy and the certificates"),
+            Self::Credentials { .. } => Remedy::First("Get new credentials with the right scope"),
+            Self::Exhausted { .. } | Self::Deadline { .. } => {
+                Remedy::Again("when the server can be reached again")
             }
-            Self::ProcessingFailed { .. } => "Check the media against the server's rules.",
+            Self::Throttled { .. } => Remedy::Again("after the time that the server named"),
+            Self::TooLarge { .. } => {
+                Remedy::Instead("Ask whoever runs the server or the proxy before it for a higher limit.")
+            }
+            Self::SessionLost { .. } => Remedy::Instead("Start the upload anew."),
+            Self::SourceChanged => {
+                Remedy::Instead("Start the upload anew, with a source that does not change meanwhile.")
+            }
+            Self::SourceUnreadable { .. } => Remedy::First("Make the source readable"),
+            Self::Integrity { .. } => Remedy::Instead("Do not use the object; start the upload anew."),
+            Self::SizeMismatch { .. } => {
+                Remedy::Instead("Check that the source does not change meanwhile, then start anew.")
+            }
+            Self::FinalizeUnknown { .. } => Remedy::Instead(
+                "Try to use the media id; if the server does not know it, start the upload anew.",
+            ),
+            Self::ProcessingFailed { .. } => Remedy::Instead("Check the media against the server's rules."),
             Self::StillProcessing { .. } | Self::StatusLost { .. } => {
-                "The media id is valid; resume to go on waiting for it to become usable."
+                Remedy::Instead("The media id is valid; resume to go on waiting for it to become usable.")
             }
-            Self::Protocol { .. } => "Check that the address is that of the right server, then resume.",
-            Self::Persist => "Make room or permissions for the checkpoints, then resume.",
-            Self::Cancelled => "Resume to go on.",
-            Self::Discarded(Discard::Unconfirmed { .. }) => "Sweep later to give the session up for good.",
-            Self::Discarded(_) => "There is nothing left to do.",
+            Self::Protocol { .. } => Remedy::First("Check that the address is that of the right server"),
+            Self::Persist => Remedy::First("Make room or permissions for the checkpoints"),
+            Self::Cancelled => Remedy::Again("to go on"),
+            Self::Discarded(Discard::Unconfirmed { .. }) => {
+                Remedy::Instead("Sweep later to give the session up for good.")
+            }
+            Self::Discarded(
+                Discard::NothingToDo
+                | Discard::Confirmed
+                | Discard::ExpiresByItself
+                | Discard::AlreadyCommitted(_)
+                | Discard::Unknown,
+            ) => Remedy::Instead("There is nothing left to do."),
+        }
+    }
+}
+
+/// What to do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remedy {
+    /// This, and then resume, or start anew where nothing is kept.
+    First(&'static str),
+    /// Resume then, or start anew.
+    Again(&'static str),
+    /// This; there is nothing to be resumed.
+    Instead(&'static str),
+}
+
+impl UploadError {
+    /// What to do next, as a sentence: it knows whether there is anything to resume.
+    pub fn advice(&self) -> String {
+        let (again, at_the_start) = match self.kept {
+            Kept::Checkpoint => ("resume", "Resume"),
+            Kept::AbortOwed | Kept::Nothing => ("upload again", "Upload again"),
+        };
+        match self.kind.remedy() {
+            Remedy::First(first) => format!("{first}, then {again}."),
+            Remedy::Again(when) => format!("{at_the_start} {when}."),
+            Remedy::Instead(instead) => instead.into(),
         }
     }
 }
@@ -342,5 +386,25 @@ impl fmt::Display for Discard {
             Self::AlreadyCommitted(_) => "it was too late, the object had been committed",
             Self::Unknown => "it may have been too late, nobody can tell whether the object was committed",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_resume_what_is_not_kept() {
+        let failure = Failure::answered(crate::ProblemKind::CredentialsExpired, ServerError::message("no"));
+        let mut error = UploadError {
+            kind: Box::new(ErrorKind::Credentials { failure }),
+            session: None,
+            kept: Kept::Checkpoint,
+        };
+        assert_eq!(error.advice(), "Get new credentials with the right scope, then resume.");
+        error.kept = Kept::Nothing;
+        assert_eq!(error.advice(), "Get new credentials with the right scope, then upload again.");
+        *error.kind = ErrorKind::Deadline { deadline: Duration::from_secs(1) };
+        assert_eq!(error.advice(), "Upload again when the server can be reached again.");
     }
 }

@@ -104,9 +104,9 @@ impl From<DriverError> for XError {
     }
 }
 
-fn advice(error: &DriverError) -> &'static str {
+fn advice(error: &DriverError) -> String {
     match error {
-        DriverError::Upload { error, .. } => error.kind.advice(),
-        DriverError::Panicked(_) => "Resume, and report this as a bug.",
+        DriverError::Upload { error, .. } => error.advice(),
+        DriverError::Panicked(_) => "Resume, and report this as a bug.".to_owned(),
     }
 }
