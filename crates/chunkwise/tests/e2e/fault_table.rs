@@ -58,7 +58,7 @@ pub(crate) struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Setting {
     Plain,
-    /// Timeouts of half a second.
+    /// Timeouts of two seconds.
     Impatient,
     /// A bearer token with a refresh hook. Not for OAuth 1.0a.
     Refresh,

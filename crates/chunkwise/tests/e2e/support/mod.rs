@@ -5,7 +5,7 @@ mod ends;
 mod files;
 mod world;
 
-pub(crate) use carriers::Carrier;
+pub(crate) use carriers::{Carrier, trusting, trusting_through};
 pub(crate) use ends::{Ended, Failed, Kind};
-pub(crate) use files::{CHUNK, File, SEGMENTS, picture, video};
-pub(crate) use world::{Credentials, Renewal, World, checkpoints};
+pub(crate) use files::{CHUNK, File, SEGMENTS, picture, video, video_of};
+pub(crate) use world::{Credentials, PATIENCE, Renewal, World, checkpoints, stored_in};

@@ -14,10 +14,17 @@ use chunkwise::{
     Bearer, ChunkSize, DirectoryStore, Driver, Policy, ProcessingPolicy, RetryPolicy, Secret, Timeouts,
     UploadId, WindowPolicy,
 };
-use chunkwise_sandbox::{Builder, LoggedRequest, MediaInfo, MediaState, Operation, Sandbox, credentials};
+use chunkwise_sandbox::{
+    Builder, Https, LoggedRequest, MediaInfo, MediaState, Operation, Sandbox, credentials,
+};
 use tempfile::TempDir;
 
 use super::{CHUNK, Carrier, File};
+
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
+/// The longest that anything is waited for, with a wide margin for a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who uploads.
 pub(crate) enum Credentials {
@@ -90,12 +97,8 @@ pub(crate) struct World {
 impl World {
     /// The sandbox as the builder says, without HTTPS; API v2 over this backend.
     pub(crate) async fn new(sandbox: Builder, carrier: Carrier) -> Self {
-        Self::over(
-            sandbox.with(|settings| settings.listen.https = chunkwise_sandbox::Https::Off),
-            Api::V2,
-            carrier.backend(),
-        )
-        .await
+        Self::over(sandbox.with(|settings| settings.listen.https = Https::Off), Api::V2, carrier.backend())
+            .await
     }
 
     pub(crate) async fn over(sandbox: Builder, api: Api, backend: Arc<dyn Backend>) -> Self {
@@ -117,6 +120,18 @@ impl World {
             Api::V1_1 => Credentials::OAuth1,
         };
         self.uploader_as(credentials, self.driver().build().unwrap())
+    }
+
+    /// The same in v2, with the account named, so that its uploads are paced together.
+    pub(crate) fn uploader_of_an_account(&self) -> XUploader {
+        let renewal = Renewal::with(credentials::USER_TOKEN);
+        let credentials = Credentials::Refreshing(credentials::USER_TOKEN, renewal);
+        self.uploader_as(credentials, self.driver().build().unwrap())
+    }
+
+    /// The user of the sandbox in v2, with this driver.
+    pub(crate) fn uploader_of_driver(&self, driver: Driver) -> XUploader {
+        self.uploader_as(Credentials::Token(credentials::USER_TOKEN), driver)
     }
 
     /// A new process, as far as the engine is concerned: a driver of its own over the same checkpoints.
@@ -167,18 +182,24 @@ impl World {
         assert_eq!((media.size, &media.sha256), (file.len(), &file.sha256()));
     }
 
-    /// Waits until something can be seen at the sandbox.
+    /// Waits until something can be seen at the sandbox, which has no way to tell by itself.
     pub(crate) async fn until(&self, seen: impl Fn(&Self) -> bool) {
-        while !seen(self) {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let waiting = async {
+            while !seen(self) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("it never came to that");
     }
 
     /// Waits until a media is finalized.
     pub(crate) async fn until_finalized(&self) {
-        while self.finalized().await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let waiting = async {
+            while self.finalized().await.is_empty() {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("nothing was finalized");
     }
 
     /// Resumes an upload whose handle was dropped a moment ago: its checkpoint is still being written until then.
@@ -187,7 +208,7 @@ impl World {
             match uploader.resume(id).await {
                 Ok(handle) => return handle,
                 Err(XError::Start(StartError::Store(StoreError::Locked { .. }))) => {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    tokio::time::sleep(LOOK_AGAIN).await;
                 }
                 Err(error) => panic!("{error}"),
             }
@@ -210,4 +231,14 @@ pub(crate) async fn checkpoints(uploader: &XUploader) -> Vec<Listed> {
     let listed = uploader.unfinished().await.unwrap();
     assert!(listed.iter().all(|listed| listed.record.is_ok()), "{listed:?}");
     listed
+}
+
+/// The segments that a checkpoint holds as stored.
+pub(crate) async fn stored_in(uploader: &XUploader, id: &UploadId) -> Vec<u64> {
+    let listed = checkpoints(uploader).await;
+    let record = listed.into_iter().find(|listed| listed.id == *id).unwrap().record.unwrap();
+    let checkpoint = &record.checkpoint;
+    let is_stored = |range| checkpoint.stored_ranges().is_some_and(|stored| stored.contains(range));
+    let segments = checkpoint.plan().segments().filter(|segment| is_stored(segment.range));
+    segments.map(|segment| segment.index.get().into()).collect()
 }
