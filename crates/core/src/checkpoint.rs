@@ -170,6 +170,9 @@ impl Checkpoint {
         if !self.plan.is_sound(&profile.sizing) {
             return Err(ResumeError::Damaged("the plan does not hold together"));
         }
+        if self.seq.0 > u64::MAX / 2 {
+            return Err(ResumeError::Damaged("nobody writes so many checkpoints"));
+        }
         if self.sessions == 0 {
             return Err(ResumeError::Damaged("no session was ever used"));
         }

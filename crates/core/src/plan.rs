@@ -115,7 +115,9 @@ impl Plan {
             [only] => only,
             runs => runs.get(runs.partition_point(|run| run.first <= i).checked_sub(1)?)?,
         };
-        let start = run.start.saturating_add(u64::from(i - run.first).saturating_mul(run.size));
+        // Of a plan from outside that was not checked yet, anything may be asked.
+        let steps = u64::from(i.checked_sub(run.first)?);
+        let start = run.start.saturating_add(steps.saturating_mul(run.size));
         let end = start.saturating_add(run.size).min(self.total);
         ByteRange::new(start, end).map(|range| Segment { index, range })
     }
@@ -126,7 +128,7 @@ impl Plan {
             return None;
         }
         let run = self.runs.get(self.runs.partition_point(|run| run.start <= offset).checked_sub(1)?)?;
-        let steps = u32::try_from((offset - run.start) / run.size).ok()?;
+        let steps = u32::try_from(offset.checked_sub(run.start)?.checked_div(run.size)?).ok()?;
         Some(SegmentIndex::new(run.first.checked_add(steps)?))
     }
 

@@ -146,7 +146,7 @@ mod tests {
     proptest! {
         /// Against a set of single bytes.
         #[test]
-        fn it_behaves_like_a_set_of_bytes(steps in proptest::collection::vec((range(), any::<bool>()), 0..40)) {
+        fn it_behaves_like_a_set_of_bytes(steps in proptest::collection::vec((range(), any::<bool>()), 0..20)) {
             let (mut set, mut oracle) = (RangeSet::new(), BTreeSet::new());
             for (range, add) in steps {
                 if add {
@@ -164,7 +164,7 @@ mod tests {
                 prop_assert!(intervals.windows(2).all(|pair| pair[0].end() < pair[1].start()));
                 for start in 0..45 {
                     prop_assert_eq!(set.covering(start).is_some(), oracle.contains(&start));
-                    for len in 1..8 {
+                    for len in [1, 2, 7] {
                         let asked = ByteRange::at(start, len);
                         let mut bytes = start..start + len;
                         prop_assert_eq!(set.contains(asked), bytes.clone().all(|b| oracle.contains(&b)));

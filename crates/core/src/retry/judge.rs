@@ -17,7 +17,10 @@ pub(crate) enum Verdict {
     /// Try again when the server is ready. Has a bound of its own.
     Wait,
     /// Find out what the server did before anything else.
-    FindOut,
+    FindOut {
+        /// What it may hold now.
+        fate: Fate,
+    },
     /// Get new credentials, then try again.
     Refresh,
     /// It is as good as stored.
@@ -65,9 +68,9 @@ fn unknown(kind: OperationKind, cut: Cut, profile: &Profile) -> Verdict {
         Cut::TimedOut | Cut::Ambiguous { .. } => Fate::Unknown,
     };
     match kind {
-        OperationKind::Append if must_probe(profile) => Verdict::FindOut,
+        OperationKind::Append if must_probe(profile) => Verdict::FindOut { fate },
         // Whether or not it can be found out is the phase's business; it is never repeated blindly.
-        OperationKind::Finalize => Verdict::FindOut,
+        OperationKind::Finalize => Verdict::FindOut { fate },
         OperationKind::Init
         | OperationKind::Append
         | OperationKind::Probe
@@ -93,7 +96,7 @@ fn answered(kind: OperationKind, problem: &Problem, profile: &Profile) -> Verdic
         ProblemKind::Transient => again,
         ProblemKind::Throttled | ProblemKind::Busy => Verdict::Wait,
         ProblemKind::OffsetConflict { .. } => match (kind, profile.transfer) {
-            (OperationKind::Append, Transfer::Append(_)) => Verdict::FindOut,
+            (OperationKind::Append, Transfer::Append(_)) => Verdict::FindOut { fate: Fate::Unknown },
             _ => misplaced(kind, profile),
         },
         ProblemKind::AlreadyStored { receipt } => match kind {
@@ -186,7 +189,7 @@ mod tests {
             Verdict::Retry { fate: Fate::NotDone } => "retry",
             Verdict::Retry { .. } => "retry?",
             Verdict::Wait => "wait",
-            Verdict::FindOut => "find out",
+            Verdict::FindOut { .. } => "find out",
             Verdict::Refresh => "refresh",
             Verdict::Stored(_) => "stored",
             Verdict::Shrink { .. } => "shrink",

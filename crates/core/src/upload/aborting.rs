@@ -63,7 +63,7 @@ impl Aborting {
             Verdict::NothingLeft => return Transition::Aborted(self.purpose.clone(), Discard::Confirmed),
             // No verdicts on an Abort, or none that helps (see the matrix of the judgement): ask again.
             Verdict::Misconfigured
-            | Verdict::FindOut
+            | Verdict::FindOut { .. }
             | Verdict::Stored(_)
             | Verdict::Shrink { .. }
             | Verdict::Gone

@@ -80,7 +80,7 @@ impl Finalizing {
             Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Upload),
             Verdict::Wait => step.wait(shared, KIND, failure),
             Verdict::Refresh => step.refresh(shared, KIND, live, failure),
-            Verdict::FindOut => {
+            Verdict::FindOut { .. } => {
                 // The try counts, so that losing every reply ends some time.
                 let failure = failure.clone();
                 return match shared.retry(KIND, &mut step.tries, &failure, Charge::Upload) {
@@ -212,7 +212,7 @@ impl Verifying {
                 });
             }
             // No verdicts on a Verify (see the matrix of the judgement).
-            Verdict::FindOut
+            Verdict::FindOut { .. }
             | Verdict::Stored(_)
             | Verdict::Shrink { .. }
             | Verdict::Gone

@@ -45,7 +45,7 @@ fn failed(step: &mut Step, shared: &mut Shared, live: &LiveOp, failure: &Failure
         Verdict::Refused => Err(ErrorKind::Refused { operation: KIND, failure: failure.clone() }),
         Verdict::Misconfigured => Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() }),
         // No verdicts on an Init (see the matrix of the judgement).
-        Verdict::FindOut
+        Verdict::FindOut { .. }
         | Verdict::Stored(_)
         | Verdict::Shrink { .. }
         | Verdict::Gone

@@ -154,7 +154,7 @@ impl Probing {
                 Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() })
             }
             // No verdicts on a Probe (see the matrix of the judgement).
-            Verdict::FindOut
+            Verdict::FindOut { .. }
             | Verdict::Stored(_)
             | Verdict::Shrink { .. }
             | Verdict::Missing

@@ -74,7 +74,7 @@ impl Polling {
             },
             // No verdicts on a Status, or none that helps (see the matrix of the judgement): ask again.
             Verdict::Misconfigured
-            | Verdict::FindOut
+            | Verdict::FindOut { .. }
             | Verdict::Stored(_)
             | Verdict::Shrink { .. }
             | Verdict::Gone

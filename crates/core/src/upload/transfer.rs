@@ -430,9 +430,10 @@ impl Transfer {
                 self.refused = Some(self.refused.map_or(size, |known| known.min(size)));
                 shared.now
             }
-            Verdict::FindOut => {
-                self.freeze(index);
-                live.past.sent = Sent::Unknown;
+            Verdict::FindOut { fate } => {
+                if let Some(restart) = self.doubt_fate(shared, &mut live, fate) {
+                    return Ok(restart);
+                }
                 let due = shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?;
                 self.troubled.push(Troubled { index, due, past: live.past });
                 return Ok(Transition::Probe);

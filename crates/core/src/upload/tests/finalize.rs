@@ -224,6 +224,15 @@ fn an_unknown_append_that_was_not_repeated_is_no_excuse() {
 }
 
 #[test]
+fn a_size_mismatch_after_a_resume_is_no_proof_that_the_source_changed() {
+    // What the dead process sent behind the checkpoint was repeated by this one, and nobody knows of it.
+    let mut resumed = Script::opened(25, parts_profile(), policy()).crash();
+    resumed.store_all();
+    assert_eq!(resumed.answer(FINALIZE, problem(ProblemKind::SizeMismatch)), ["init"]);
+    assert_eq!(resumed.restarts(), [SessionEnd::SizeMismatch]);
+}
+
+#[test]
 fn a_session_gone_twice_at_finalize_takes_a_new_one() {
     let mut script = finalizing();
     assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), NOTHING);

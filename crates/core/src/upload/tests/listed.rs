@@ -56,6 +56,17 @@ fn what_the_list_lacks_has_one_attempt_at_a_time() {
 }
 
 #[test]
+fn two_resets_at_one_size_are_a_suspected_too_large_here_too() {
+    let mut script = opened_with(20, 1);
+    script.answer(APPEND, lost(Cut::Reset));
+    script.secs(60);
+    assert_eq!(script.answer(PROBE, listing(&[])), ["append 0 [0, 10) try 2"]);
+    assert_eq!(script.answer(APPEND, lost(Cut::Reset)), ["init"]);
+    assert_eq!(script.restarts(), [SessionEnd::Unplannable]);
+    assert_eq!(script.open(), ["append 0 [0, 5)"]);
+}
+
+#[test]
 fn pages_are_kept_when_one_fails_and_nothing_is_believed_before_the_last() {
     let mut script = opened_with(40, 1).crash();
     assert_eq!(script.first, ["probe"]);

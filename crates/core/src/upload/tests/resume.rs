@@ -1,5 +1,8 @@
 //! Going on from a checkpoint: any of them gives the same object (invariant 8).
 
+#[cfg(feature = "serde")]
+use std::format;
+
 use super::script::*;
 use crate::checkpoint::Saved;
 use crate::testing::{listed_profile, parts_profile};
@@ -318,6 +321,52 @@ fn a_checkpoint_survives_json() {
         }
     }
     assert_eq!(seen, 10);
+}
+
+/// Every number of a checkpoint replaced by every other one: it is refused, or it goes on without a panic.
+#[cfg(feature = "serde")]
+#[test]
+fn wrong_numbers_in_a_checkpoint_are_refused_or_harmless() {
+    let mut script = Script::opened(57, listed_profile(), window(3));
+    script.answer_segment(1, receipt("b"));
+    script.answer_segment(2, problem(ProblemKind::TooLarge { ceiling: Some(7) }));
+    script.answer_segment(3, problem(ProblemKind::TooLarge { ceiling: Some(7) }));
+    script.answer_segment(0, receipt("a"));
+    assert_eq!(script.upload.plan().chunk_size(), 5);
+    let json = serde_json::to_string(&script.upload.checkpoint()).unwrap();
+    let digits: Vec<_> = json.char_indices().filter(|(_, c)| c.is_ascii_digit()).map(|(i, _)| i).collect();
+    let starts = digits.iter().filter(|i| !digits.contains(&(**i).wrapping_sub(1)));
+    let (mut refused, mut harmless) = (0, 0);
+    for start in starts {
+        let len = json[*start..].chars().take_while(char::is_ascii_digit).count();
+        for number in ["0", "1", "5", "56", "58", "4294967295", "9223372036854775808", "18446744073709551615"]
+        {
+            let changed = format!("{}{number}{}", &json[..*start], &json[*start + len..]);
+            let Ok(checkpoint) = serde_json::from_str::<Checkpoint>(&changed) else {
+                refused += 1;
+                continue;
+            };
+            // What may be asked of it before it is checked.
+            for offset in [0, 7, 56, u64::MAX] {
+                let _ = checkpoint.plan().index_at(offset);
+                let _ = checkpoint.plan().segment(SegmentIndex::new(offset as u32));
+            }
+            match Upload::resume(START, checkpoint, listed_profile(), window(3), 3) {
+                Err(_) => refused += 1,
+                Ok(upload) => {
+                    harmless += 1;
+                    let mut resumed = Script::of(upload);
+                    if resumed.live.iter().any(|op| op.kind() == OperationKind::Probe) {
+                        resumed.answer(OperationKind::Probe, listing(&[]));
+                        resumed
+                            .answer(OperationKind::Append, problem(ProblemKind::TooLarge { ceiling: None }));
+                    }
+                    resumed.input(Input::Cancel(Disposition::Discard));
+                }
+            }
+        }
+    }
+    assert!(refused > 100 && harmless > 20, "{refused} refused, {harmless} harmless");
 }
 
 /// Garbage is an error, never a panic, and a reversed range is garbage.

@@ -55,6 +55,7 @@ pub(super) struct Ledger {
     discarding: bool,
     released: RangeSet,
     progress: Progress,
+    most_acked: u64,
     closed: bool,
     processing_since: Option<Timestamp>,
 }
@@ -91,6 +92,7 @@ impl Ledger {
             discarding: false,
             released: RangeSet::new(),
             progress: Progress::default(),
+            most_acked: 0,
             closed: false,
             processing_since: None,
         };
@@ -183,7 +185,7 @@ impl Ledger {
                 self.session = None;
                 self.sessions += 1;
                 self.forget_session();
-                self.progress = Progress::default();
+                (self.progress, self.most_acked) = (Progress::default(), 0);
                 // The ceiling is kept, and the first of its size goes alone.
                 self.alone = self.refused.is_some();
             }
@@ -567,6 +569,8 @@ impl Ledger {
         assert!(progress.processed >= before.processed, "{before:?} {progress:?}");
         let total = progress.total.expect("it is known");
         assert!(progress.stored <= progress.sent && progress.sent <= total, "{progress:?}");
+        self.most_acked = self.most_acked.max(self.acked.values().map(|range| range.len()).sum());
+        assert_eq!(progress.stored, self.most_acked, "as many bytes as were acknowledged in this session");
         assert!(progress.committed == 0 || progress.committed == total, "{progress:?}");
         assert!(self.sessions <= self.policy.sessions.get(), "sessions are bounded");
     }

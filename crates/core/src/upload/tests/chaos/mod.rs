@@ -5,6 +5,7 @@
 //! Everything follows from a case's `seed` and settings, which proptest prints when one fails; the cases themselves
 //! come from a fixed generator. `CHUNKWISE_CASES` sets how many there are, `CHUNKWISE_SEED` takes other ones.
 
+mod chance;
 mod invariants;
 mod judge;
 mod server;
@@ -37,6 +38,8 @@ struct Case {
     /// How many Status operations the processing takes.
     polls: u32,
     processing_fails: bool,
+    /// Whether a segment that is there already is an error.
+    tells_twice: bool,
     source: Source,
     crashes: u32,
     pauses: u32,
@@ -137,6 +140,7 @@ fn cases() -> impl Strategy<Value = Case> {
             rate,
             polls,
             processing_fails,
+            tells_twice: seed & 2 == 2,
             source,
             crashes,
             pauses,

@@ -117,6 +117,13 @@ impl Server {
                     Limit::Reset(most) if len > most => return Answer::Reset,
                     Limit::None | Limit::Answered(_) | Limit::Named(_) | Limit::Reset(_) => {}
                 }
+                if self.case.tells_twice
+                    && let Some((held, receipt)) = held.parts.get(&segment.index.get())
+                    && *held == segment.range
+                {
+                    let receipt = (self.case.kind == Kind::Listed).then(|| Receipt::new(receipt.clone()));
+                    return Answer::Problem(ProblemKind::AlreadyStored { receipt });
+                }
                 self.receipts += 1;
                 let receipt = Bytes::from(format!("r{}", self.receipts));
                 held.parts.insert(segment.index.get(), (segment.range, receipt.clone()));

@@ -5,31 +5,11 @@ use core::time::Duration;
 use std::format;
 
 use super::super::script::*;
+use super::chance::Chance;
 use super::invariants::{Ledger, thing};
 use super::server::{Answer, Server};
 use super::{Case, Ending, Source};
 use crate::*;
-
-/// What chance says next (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n.max(1)
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn millis(&mut self, from: u64, to: u64) -> Duration {
-        Duration::from_millis(from + self.below(to - from))
-    }
-}
 
 /// What will happen at some time. The number is the process it concerns: a later one does not hear of it.
 pub(super) enum Coming {
@@ -67,6 +47,8 @@ pub(super) enum Control {
     Hold,
     /// The account's credentials are renewed elsewhere.
     Rotate,
+    /// The machine sleeps.
+    Suspend,
 }
 
 pub(super) struct World {
@@ -91,6 +73,8 @@ pub(super) struct World {
     paused_at: Option<Timestamp>,
     paused: Duration,
     began: Timestamp,
+    /// How long the machine slept: nobody polled.
+    asleep: Duration,
     stopped: bool,
     /// Failed attempts that may end an upload in spite of every retry.
     pub(super) excuses: Vec<&'static str>,
@@ -113,7 +97,7 @@ impl World {
         });
         let mut world = Self {
             case: case.clone(),
-            chance: Chance(case.seed),
+            chance: Chance::new(case.seed),
             now: START,
             order: 0,
             queue: BTreeMap::new(),
@@ -131,6 +115,7 @@ impl World {
             paused_at: None,
             paused: Duration::ZERO,
             began: START,
+            asleep: Duration::ZERO,
             stopped: false,
             excuses,
             log: Vec::new(),
@@ -167,6 +152,10 @@ impl World {
         if self.chance.percent(10) {
             let at = self.chance.millis(0, 10_000);
             self.after(at, Coming::Control(Control::Hold));
+        }
+        if self.chance.percent(5) {
+            let at = self.chance.millis(0, 10_000);
+            self.after(at, Coming::Control(Control::Suspend));
         }
         if self.case.source == Source::Growing {
             let (mut at, mut up_to) = (Duration::ZERO, 0);
@@ -293,7 +282,7 @@ impl World {
         }
         self.ledger.invariant_11_progress_never_goes_back(self.upload.progress());
         let now_paused = self.paused_at.map_or(Duration::ZERO, |at| self.now.since(at));
-        self.ledger.invariant_10_processing_is_bounded(self.now, self.paused + now_paused);
+        self.ledger.invariant_10_processing_is_bounded(self.now, self.paused + now_paused + self.asleep);
     }
 
     /// Whether something goes wrong now.
@@ -395,7 +384,7 @@ impl World {
                 _ => Delay::After(wait),
             };
             let kind = op.kind();
-            match self.chance.below(16) {
+            match self.chance.below(18) {
                 0 => answer(unreachable()),
                 1 => answer(lost(Cut::Reset)),
                 2 => return,
@@ -411,6 +400,15 @@ impl World {
                 // To an Abort that would be a lie which nobody can see through.
                 13 if kind != OperationKind::Abort => answer(problem(ProblemKind::SessionGone)),
                 13 | 14 => answer(problem_after(ProblemKind::Broken, asked)),
+                15 if self.chance.percent(20) => {
+                    self.excuses.push("refused");
+                    answer(problem(ProblemKind::Refused(Refusal::Invalid)))
+                }
+                15 if self.chance.percent(20) => {
+                    self.excuses.push("too long a wait");
+                    answer(problem_after(ProblemKind::Throttled, after(7_200)))
+                }
+                15 => answer(problem(ProblemKind::SegmentRejected)),
                 _ => {
                     let misfit = match kind {
                         OperationKind::Init | OperationKind::Append => Reply::Aborted,
@@ -503,6 +501,14 @@ impl World {
                 self.input(Input::Hold { kind, until });
             }
             Control::Rotate => self.server.epoch += 1,
+            Control::Suspend => {
+                self.note("suspend".into());
+                let sleep = self.chance.millis(1_000, 5_000_000);
+                self.now = self.now.after(sleep);
+                self.began = self.began.after(sleep);
+                self.asleep += sleep;
+                self.excuses.push("slept");
+            }
         }
     }
 
