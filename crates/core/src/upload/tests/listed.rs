@@ -193,6 +193,30 @@ fn what_the_list_holds_is_frozen_though_it_was_not_known_to_be_sent() {
 }
 
 #[test]
+fn a_hole_that_the_list_shows_is_seen_before_anything_is_cut() {
+    let mut script = opened_with(80, 2);
+    for index in 0..3 {
+        script.answer_segment(index, receipt("r"));
+    }
+    script.answer_segment(4, unreachable());
+    script.answer_segment(3, lost(Cut::Ambiguous));
+    script.answer_segment(5, unreachable());
+    script.secs(60);
+    // The server lost segment 2. What waits for its retry goes first.
+    assert_eq!(
+        script.answer(PROBE, listing(&[(0, 10), (1, 10)])),
+        ["append 3 [30, 40) try 2", "append 4 [40, 50) try 2"]
+    );
+    script.answer_segment(4, problem(ProblemKind::TooLarge { ceiling: None }));
+    assert_eq!(
+        script.answer_segment(3, receipt("r")),
+        ["init"],
+        "segment 2 can't be cut smaller in this session"
+    );
+    assert_eq!(script.restarts(), [SessionEnd::Unplannable]);
+}
+
+#[test]
 fn where_the_last_append_finalizes_a_server_that_never_does_ends() {
     let profile = Profile { finalize: Finalize::Implicit, abort: Abort::Unsupported, ..listed_profile() };
     let mut script = Script::opened(15, profile.clone(), window(1));

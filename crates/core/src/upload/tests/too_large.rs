@@ -124,6 +124,17 @@ fn a_segment_that_may_be_stored_is_a_hole_as_well() {
 }
 
 #[test]
+fn what_another_process_may_have_stored_is_frozen_too() {
+    let script = opened_with(40, window(4));
+    assert_eq!(script.live.len(), 4, "all are sent, none is acknowledged");
+    let mut resumed = script.crash();
+    for index in [3, 2, 1] {
+        resumed.answer_segment(index, unreachable());
+    }
+    assert_eq!(resumed.answer_segment(0, too_large(None)), ["init"], "it lies below what may be stored");
+}
+
+#[test]
 fn too_few_indexes_take_a_new_session_with_even_segments() {
     let mut profile = parts_profile();
     profile.sizing.max_count = 5;

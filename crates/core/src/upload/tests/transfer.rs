@@ -117,6 +117,17 @@ fn nothing_is_sent_before_its_backoff_is_over() {
 }
 
 #[test]
+fn of_several_waits_the_shortest_wakes_first() {
+    let mut script = opened_with(20, window(2));
+    script.answer_segment(0, problem_after(ProblemKind::Transient, after(9)));
+    script.answer_segment(1, problem_after(ProblemKind::Transient, after(4)));
+    assert_eq!(script.wakes_in(), Some(secs(4)));
+    assert_eq!(script.wake(), ["append 1 [10, 20) try 2"]);
+    assert_eq!(script.wakes_in(), Some(secs(5)));
+    assert_eq!(script.wake(), ["append 0 [0, 10) try 2"]);
+}
+
+#[test]
 fn a_retry_after_is_never_undercut() {
     for kind in [
         ProblemKind::Transient,
@@ -347,4 +358,21 @@ fn whoever_watches_is_told_when_the_last_of_a_quota_goes_out() {
     assert_eq!(script.answer(APPEND, stored()), NOTHING);
     assert_eq!(script.idle, Some(reset));
     assert_eq!(script.wake(), ["append 2 [20, 30)"]);
+}
+
+#[test]
+fn an_adaptive_window_shrinks_when_a_server_throttles_or_a_connection_breaks() {
+    let troubles: [Failure; 3] =
+        [problem(ProblemKind::Throttled), problem(ProblemKind::Busy), lost(Cut::TimedOut)];
+    for trouble in troubles {
+        let policy = Policy { window: WindowPolicy::Adaptive { max: 8.try_into().unwrap() }, ..policy() };
+        let mut script = opened_with(5_000, policy);
+        while script.live.len() < 8 {
+            script.now = script.now.after(Duration::from_millis(120 / script.live.len() as u64));
+            script.answer(APPEND, stored());
+        }
+        script.events.clear();
+        script.answer(APPEND, trouble.clone());
+        assert_eq!(script.count(|e| *e == Event::Window { size: 6 }), 1, "{trouble:?}");
+    }
 }

@@ -107,7 +107,10 @@ impl Ledger {
                 .filter(|s| !s.range.is_empty() || open.stage == SavedStage::FinalizeSent)
                 .map(|s| (s.index.get(), s.range))
                 .collect();
-            ledger.frozen = ledger.acked.clone();
+            // What was sent and not acknowledged may be stored as well.
+            let sent = from.into_iter().flat_map(|checkpoint| checkpoint.plan.segments());
+            let sent = sent.take(open.sent_to as usize).map(|s| (s.index.get(), s.range));
+            ledger.frozen = sent.chain(ledger.acked.clone()).collect();
             if open.stage == SavedStage::FinalizeSent {
                 ledger.unsure = Some(Vec::new());
             }
