@@ -226,7 +226,10 @@ fn an_unknown_append_that_was_not_repeated_is_no_excuse() {
 #[test]
 fn a_size_mismatch_after_a_resume_is_no_proof_that_the_source_changed() {
     // What the dead process sent behind the checkpoint was repeated by this one, and nobody knows of it.
-    let mut resumed = Script::opened(25, parts_profile(), policy()).crash();
+    let mut script = Script::slow_disk(25, parts_profile(), policy());
+    script.open();
+    let from_before_any_append = script.upload.checkpoint();
+    let mut resumed = script.resume(from_before_any_append, parts_profile());
     resumed.store_all();
     assert_eq!(resumed.answer(FINALIZE, problem(ProblemKind::SizeMismatch)), ["init"]);
     assert_eq!(resumed.restarts(), [SessionEnd::SizeMismatch]);
