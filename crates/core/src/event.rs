@@ -83,6 +83,8 @@ pub enum SessionEnd {
     Unplannable,
     /// Finalize found a wrong size after an unknown Append was repeated (invariant 7).
     SizeMismatch,
+    /// It refused a segment that it may hold already: what repeating one does is not always documented.
+    RepetitionRefused,
 }
 
 /// Where an upload is in its life.

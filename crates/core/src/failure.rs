@@ -39,6 +39,11 @@ impl Failure {
         Self::Answered(Problem { kind, after: None, server })
     }
 
+    /// Whether the server found the request itself not acceptable.
+    pub(crate) const fn is_invalid(&self) -> bool {
+        matches!(self, Self::Answered(Problem { kind: ProblemKind::Refused(Refusal::Invalid), .. }))
+    }
+
     /// How long the server wants us to wait, if it said so.
     pub const fn after(&self) -> Option<Delay> {
         match self {

@@ -214,6 +214,7 @@ const fn because(reason: SessionEnd) -> &'static str {
         SessionEnd::Expired => "the session expired",
         SessionEnd::Unplannable => "what X has stored can't be continued in smaller segments",
         SessionEnd::SizeMismatch => "what X has stored does not add up",
+        SessionEnd::RepetitionRefused => "X refuses a segment that it may have already",
     }
 }
 

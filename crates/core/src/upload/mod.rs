@@ -3,6 +3,7 @@
 mod aborting;
 mod credentials;
 mod finishing;
+mod keeping;
 mod live;
 mod opening;
 mod persist;

@@ -399,7 +399,15 @@ impl Transfer {
                 return Ok(Transition::Stay);
             }
             Verdict::Refused => {
-                return Err(ErrorKind::Refused { operation: KIND, failure: failure.clone() });
+                let refused = ErrorKind::Refused { operation: KIND, failure: failure.clone() };
+                // Not the segment is at fault, perhaps, but that it is there already: no protocol has to have words
+                // for that. A new session knows nothing of it.
+                return match live.past.sent {
+                    Sent::Unknown if failure.is_invalid() => {
+                        Ok(Transition::Restart(SessionEnd::RepetitionRefused, Some(refused)))
+                    }
+                    Sent::Unknown | Sent::NotDone => Err(refused),
+                };
             }
             Verdict::Misconfigured => {
                 return Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() });

@@ -199,7 +199,7 @@ fn a_hole_that_the_list_shows_is_seen_before_anything_is_cut() {
         script.answer_segment(index, receipt("r"));
     }
     script.answer_segment(4, unreachable());
-    script.answer_segment(3, lost(Cut::Ambiguous));
+    script.answer_segment(3, lost(Cut::Ambiguous { after: None }));
     script.answer_segment(5, unreachable());
     script.secs(60);
     // The server lost segment 2. What waits for its retry goes first.

@@ -376,3 +376,25 @@ fn an_adaptive_window_shrinks_when_a_server_throttles_or_a_connection_breaks() {
         assert_eq!(script.count(|e| *e == Event::Window { size: 6 }), 1, "{trouble:?}");
     }
 }
+
+#[test]
+fn a_repetition_that_is_refused_takes_a_new_session_once() {
+    let mut script = opened_with(10, policy());
+    let refused = || problem(ProblemKind::Refused(Refusal::Invalid));
+    script.answer(APPEND, lost(Cut::Reset));
+    script.wake();
+    script.answer(APPEND, refused());
+    assert!(script.events.contains(&Event::NewSession { reason: SessionEnd::RepetitionRefused }));
+    script.open();
+    script.answer(APPEND, lost(Cut::Reset));
+    script.wake();
+    script.answer(APPEND, refused());
+    assert!(matches!(script.error(), ErrorKind::Refused { .. }), "only once");
+}
+
+#[test]
+fn a_segment_that_was_never_there_is_refused_for_good() {
+    let mut script = opened_with(10, policy());
+    script.answer(APPEND, problem(ProblemKind::Refused(Refusal::Invalid)));
+    assert!(matches!(script.error(), ErrorKind::Refused { .. }));
+}

@@ -1,0 +1,127 @@
+//! Keeping: what is left of an upload that ends, what a checkpoint holds of it, and how it goes on from there.
+
+use alloc::boxed::Box;
+
+use super::Upload;
+use super::aborting::{Aborting, Purpose};
+use super::finishing::Verifying;
+use super::phase::{Open, Stage, State, is_listed};
+use super::probing::Probing;
+use super::processing::Polling;
+use super::shared::Shared;
+use super::step::Step;
+use super::transfer::{Blank, Transfer};
+use crate::checkpoint::{Doubt, Saved, SavedSession, SavedStage};
+use crate::error::{Discard, ErrorKind, Kept, UploadError};
+use crate::failure::{Failure, ProblemKind, Refusal};
+use crate::io::Completed;
+use crate::profile::Verify;
+
+impl Upload {
+    /// Whether it ends while finalizing and the server certainly holds no object: every Finalize was answered with a
+    /// no. Whoever resumes then need not find out, which for some media can't be done.
+    pub(super) fn is_finalize_settled(&self, result: &Result<Completed, UploadError>) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        let Stage::Finalizing(finalizing) = &open.stage else { return false };
+        let unknown = |error: &UploadError| matches!(*error.kind, ErrorKind::FinalizeUnknown { .. });
+        !finalizing.may_have_been_sent() && !result.as_ref().is_err_and(unknown)
+    }
+
+    /// What is left of an upload that ends like this.
+    pub(super) fn kept(&self, kind: &ErrorKind) -> Kept {
+        let resumable = match &self.state {
+            State::Opening(_) | State::Closed(_) => Kept::Nothing,
+            State::Open(open) => match open.stage {
+                Stage::Aborting(_) => Kept::AbortOwed,
+                Stage::Transferring
+                | Stage::Probing(_)
+                | Stage::Finalizing(_)
+                | Stage::Verifying(_)
+                | Stage::Processing(_) => Kept::Checkpoint,
+            },
+        };
+        match kind {
+            ErrorKind::Refused { failure: Failure::Answered(problem), .. } => match problem.kind {
+                ProblemKind::Refused(Refusal::Invalid) => Kept::Nothing,
+                _ => resumable,
+            },
+            ErrorKind::Refused { .. }
+            | ErrorKind::Misconfigured { .. }
+            | ErrorKind::Credentials { .. }
+            | ErrorKind::Exhausted { .. }
+            | ErrorKind::Throttled { .. }
+            | ErrorKind::Deadline { .. }
+            | ErrorKind::SourceUnreadable { .. }
+            | ErrorKind::StillProcessing { .. }
+            | ErrorKind::StatusLost { .. }
+            | ErrorKind::Protocol { .. } => resumable,
+            ErrorKind::FinalizeUnknown { .. } => match self.shared.profile.verify {
+                Verify::Call => resumable,
+                Verify::Unsupported => Kept::Nothing,
+            },
+            ErrorKind::Persist if self.shared.persist.has_any() => resumable,
+            ErrorKind::Persist
+            | ErrorKind::TooLarge { .. }
+            | ErrorKind::SessionLost { .. }
+            | ErrorKind::SourceChanged
+            | ErrorKind::Integrity { .. }
+            | ErrorKind::SizeMismatch { .. }
+            | ErrorKind::ProcessingFailed { .. } => Kept::Nothing,
+            ErrorKind::Cancelled if resumable == Kept::AbortOwed => Kept::AbortOwed,
+            ErrorKind::Cancelled => Kept::Checkpoint,
+            ErrorKind::Discarded(Discard::Unconfirmed { .. }) => Kept::AbortOwed,
+            ErrorKind::Discarded(
+                Discard::NothingToDo
+                | Discard::Confirmed
+                | Discard::ExpiresByItself
+                | Discard::AlreadyCommitted(_)
+                | Discard::Unknown,
+            ) => Kept::Nothing,
+        }
+    }
+
+    /// What a resume goes on from.
+    pub(super) fn saved(&self) -> Saved {
+        match &self.state {
+            State::Closed(ended) => ended.saved.clone(),
+            State::Opening(_) => Saved::Opening,
+            State::Open(open) => Saved::Open(SavedSession {
+                session: open.session.clone(),
+                expires: open.expires,
+                stored: open.transfer.stored.clone(),
+                receipts: open.transfer.receipts.clone(),
+                sent_to: open.transfer.sent_to,
+                doubt: open.transfer.doubt,
+                stage: match open.stage {
+                    Stage::Transferring | Stage::Probing(_) => SavedStage::Transferring,
+                    Stage::Finalizing(_) | Stage::Verifying(_) => SavedStage::FinalizeSent,
+                    Stage::Processing(_) => SavedStage::Processing,
+                    Stage::Aborting(_) => SavedStage::Aborting,
+                },
+            }),
+        }
+    }
+
+    /// Goes on from what was saved.
+    pub(super) fn restored(saved: Saved, shared: &Shared) -> State {
+        let SavedSession { session, expires, stored, receipts, sent_to, doubt, stage } = match saved {
+            Saved::Opening => return State::Opening(Step::at_once()),
+            Saved::Open(saved) => saved,
+        };
+        // What was sent and not acknowledged may be stored; sending it again is a repetition.
+        let doubt = if stored.tiles(shared.plan.total()) { doubt } else { Doubt::Repeated };
+        let blank = match stage {
+            SavedStage::Transferring | SavedStage::Aborting => Blank::Missing,
+            SavedStage::FinalizeSent | SavedStage::Processing => Blank::Stored,
+        };
+        let transfer = Transfer::resumed(stored, receipts, sent_to, doubt, blank, shared);
+        let stage = match stage {
+            SavedStage::Transferring if is_listed(&shared.profile) => Stage::Probing(Probing::new()),
+            SavedStage::Transferring => Stage::Transferring,
+            SavedStage::FinalizeSent => Stage::Verifying(Verifying::resumed()),
+            SavedStage::Processing => Stage::Processing(Polling::resumed(shared)),
+            SavedStage::Aborting => Stage::Aborting(Aborting::new(Purpose::Discard)),
+        };
+        State::Open(Box::new(Open { session, expires, transfer, repairs: 0, stage }))
+    }
+}
