@@ -276,3 +276,26 @@ fn the_core_is_no_std_and_asks_no_clock() {
         }
     }
 }
+
+/// The map is only worth something while it is true.
+#[test]
+fn the_map_names_tests_and_files_that_exist() {
+    let root = metadata().workspace_root;
+    let map = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    assert!(!map.contains("@@"), "there is a hole in ARCHITECTURE.md");
+    let code: String = sources("crates").into_iter().map(|(_, code)| code).collect();
+    let quoted: Vec<&str> = map.split('`').skip(1).step_by(2).collect();
+    let invariants = map.split("## The invariants").nth(1).expect("the map has its invariants");
+    let mut tests = 0;
+    for name in invariants.split('`').skip(1).step_by(2) {
+        let is_test = name.matches('_').count() >= 2 && !name.contains(['.', '/', '(', ' ', '{']);
+        if is_test {
+            tests += 1;
+            assert!(code.contains(&format!("fn {name}(")), "ARCHITECTURE.md names {name}, which is nowhere");
+        }
+    }
+    assert!(tests > 40, "only {tests} tests are named");
+    for folder in quoted.iter().filter(|name| name.starts_with("crates/") && !name.contains('{')) {
+        assert!(root.join(folder).exists(), "ARCHITECTURE.md names {folder}, which is not there");
+    }
+}

@@ -13,7 +13,6 @@ use super::step::Step;
 use super::transfer::{Blank, Transfer};
 use crate::checkpoint::{Doubt, Saved, SavedSession, SavedStage};
 use crate::error::{Discard, ErrorKind, Kept, UploadError};
-use crate::failure::{Failure, ProblemKind, Refusal};
 use crate::io::Completed;
 use crate::profile::Verify;
 
@@ -41,10 +40,8 @@ impl Upload {
             },
         };
         match kind {
-            ErrorKind::Refused { failure: Failure::Answered(problem), .. } => match problem.kind {
-                ProblemKind::Refused(Refusal::Invalid) => Kept::Nothing,
-                _ => resumable,
-            },
+            // What is not acceptable will not be so tomorrow; a quota or a right may be had by then.
+            ErrorKind::Refused { failure, .. } if failure.is_invalid() => Kept::Nothing,
             ErrorKind::Refused { .. }
             | ErrorKind::Misconfigured { .. }
             | ErrorKind::Credentials { .. }
