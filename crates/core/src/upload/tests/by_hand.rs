@@ -69,5 +69,7 @@ fn finish_processing(upload: Upload) -> Completed {
     assert_eq!(script.wake(), ["status"]);
     assert_eq!(script.answer(OperationKind::Status, completed()), ["closed"]);
     assert_eq!(script.upload.progress().processed, Percent::FULL);
+    let stats = script.upload.stats();
+    assert_eq!((stats.operations, stats.retries, stats.sent_again), (1 + 128 + 1 + 1, 0, 0));
     script.closed.unwrap().unwrap()
 }

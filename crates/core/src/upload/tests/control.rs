@@ -153,8 +153,10 @@ fn cancel_keep_leaves_a_checkpoint_in_every_phase() {
     ];
     for (mut script, seen, then, kept) in table {
         let phase = script.upload.phase();
+        let written = script.upload.checkpoint().seq();
         assert_eq!(script.input(KEEP), seen, "{phase}");
         assert_eq!((script.error(), script.kept()), (&ErrorKind::Cancelled, kept), "{phase}");
+        assert!(script.upload.checkpoint().seq() > written, "{phase}: no store takes it for the one it has");
         assert_eq!(script.crash().first[0], then, "{phase}");
     }
 }

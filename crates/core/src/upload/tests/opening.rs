@@ -98,6 +98,43 @@ fn where_no_session_is_opened_by_request_data_goes_at_once() {
 }
 
 #[test]
+fn there_a_new_session_begins_at_once_as_well() {
+    let profile = Profile { open: Open::None, ..parts_profile() };
+    let mut script = Script::with(5, profile, policy());
+    script.answer(OperationKind::Append, problem(ProblemKind::SessionGone));
+    script.wake();
+    assert_eq!(script.answer(OperationKind::Append, problem(ProblemKind::SessionGone)), ["append 0 [0, 5)"]);
+    assert_eq!(script.restarts(), [SessionEnd::Gone]);
+}
+
+#[test]
+fn whoever_listens_hears_of_every_phase_and_every_segment() {
+    let mut script = Script::new(15);
+    script.open();
+    script.store_all();
+    script.answer(OperationKind::Finalize, running(Some(1)));
+    script.wake();
+    script.answer(OperationKind::Status, completed());
+    let session = Session::new("77");
+    let segment =
+        |index, start, len| Segment { index: SegmentIndex::new(index), range: ByteRange::at(start, len) };
+    assert_eq!(
+        script.events,
+        [
+            Event::Phase(Phase::Opening),
+            Event::Opened { session },
+            Event::Phase(Phase::Transferring),
+            Event::Stored(segment(0, 0, 10)),
+            Event::Stored(segment(1, 10, 5)),
+            Event::Phase(Phase::Finalizing),
+            Event::Phase(Phase::Processing),
+            Event::Processing { percent: None },
+            Event::Phase(Phase::Closed),
+        ]
+    );
+}
+
+#[test]
 fn a_session_that_is_born_expired_ends_in_bounded_sessions() {
     let mut script = Script::new(5);
     let dead = Reply::Opened { session: Session::new("77"), expires: Some(after(0)) };

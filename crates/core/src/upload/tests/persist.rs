@@ -67,6 +67,20 @@ fn stored_segments_wait_for_nobody() {
 }
 
 #[test]
+fn a_new_session_is_written_before_it_is_open_and_again_when_it_is() {
+    let mut script = slow(5);
+    script.open();
+    script.written();
+    script.answer(APPEND, problem(ProblemKind::SessionGone));
+    script.wake();
+    assert_eq!(script.answer(APPEND, problem(ProblemKind::SessionGone)), ["init", "persist"]);
+    assert_eq!(script.upload.checkpoint().session(), None, "the old one is of no use to anybody");
+    assert_eq!(script.written(), NOTHING);
+    assert_eq!(script.open(), ["persist"]);
+    assert_eq!(script.written(), ["append 0 [0, 5)"]);
+}
+
+#[test]
 fn a_disk_that_fails_in_the_middle_is_told_and_does_not_stop_the_transfer() {
     let mut script = slow(60);
     script.open();

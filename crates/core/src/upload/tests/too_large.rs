@@ -132,6 +132,8 @@ fn what_another_process_may_have_stored_is_frozen_too() {
         resumed.answer_segment(index, unreachable());
     }
     assert_eq!(resumed.answer_segment(0, too_large(None)), ["init"], "it lies below what may be stored");
+    let mut one = opened_with(10, window(1)).crash();
+    assert_eq!(one.answer(APPEND, too_large(None)), ["init"], "it may be stored itself");
 }
 
 #[test]
@@ -254,6 +256,23 @@ fn where_no_new_session_is_allowed_resets_are_only_tried_again() {
     let mut script = opened_with(40, policy);
     assert_eq!(script.always(APPEND, lost(Cut::Reset)), 8);
     assert!(matches!(script.error(), ErrorKind::Exhausted { attempts: 8, .. }));
+}
+
+#[test]
+fn what_was_sent_of_an_older_cut_is_not_frozen_for_the_next_process() {
+    let mut script = opened_with(40, window(4));
+    for index in [3, 2, 1] {
+        script.answer_segment(index, unreachable());
+    }
+    // Four were given out, none can be stored: after the cut one is, and that is all another process has to fear.
+    assert_eq!(script.answer_segment(0, too_large(None)), NOTHING);
+    assert_eq!(script.wake(), ["append 0 [0, 5)"]);
+    script.answer(APPEND, stored());
+    let sent = script.live.len() as u32;
+    match &script.upload.checkpoint().state {
+        crate::checkpoint::Saved::Open(open) => assert_eq!(open.sent_to, 1 + sent),
+        crate::checkpoint::Saved::Opening => panic!("a session is open"),
+    }
 }
 
 #[test]

@@ -95,6 +95,17 @@ fn a_stall_is_seen_while_sending_and_a_missing_answer_after_it() {
 }
 
 #[test]
+fn of_several_timers_the_first_one_wakes() {
+    let mut script = opened_with(20, window(2));
+    let ops: Vec<_> = script.live.iter().map(|op| op.id).collect();
+    script.input(Input::Started(ops[1]));
+    script.secs(10);
+    script.input(Input::Started(ops[0]));
+    assert_eq!(script.wakes_in(), Some(secs(20)));
+    assert_eq!(script.wake(), ["cancel append 1 [10, 20)"]);
+}
+
+#[test]
 fn nothing_is_sent_before_its_backoff_is_over() {
     let mut script = opened_with(10, policy());
     let mut ceiling = 500;
@@ -175,6 +186,14 @@ fn a_wait_longer_than_the_policy_allows_ends_it_with_the_time() {
         assert_eq!(*script.error(), ErrorKind::Throttled { operation: APPEND, until: second(3601) });
         assert_eq!(script.kept(), Kept::Checkpoint);
     }
+}
+
+#[test]
+fn a_wait_as_long_as_the_policy_allows_is_waited() {
+    let mut script = opened_with(10, policy());
+    assert_eq!(script.answer(APPEND, problem_after(ProblemKind::Throttled, after(3600))), NOTHING);
+    assert_eq!(script.wake(), ["append 0 [0, 10) try 2"]);
+    assert_eq!(script.now, second(3600));
 }
 
 #[test]
