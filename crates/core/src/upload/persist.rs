@@ -120,6 +120,15 @@ mod tests {
         assert_eq!(persist.begin(NOW), None, "an older number than the one wanted does not end the wait");
         persist.persisted(CheckpointSeq(9));
         assert_eq!(persist.durable, 3, "what was never there is not on disk");
+        persist.changed();
+        persist.begin(NOW);
+        persist.changed();
+        persist.persisted(CheckpointSeq(5));
+        assert_eq!(
+            persist.begin(NOW),
+            None,
+            "what was written is the state as it is now, not as it was asked for"
+        );
         persist.persisted(CheckpointSeq(9));
     }
 

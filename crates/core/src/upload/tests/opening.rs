@@ -32,6 +32,18 @@ fn a_lost_answer_to_init_may_leave_a_session_behind_and_is_told() {
 }
 
 #[test]
+fn an_init_that_is_given_up_may_leave_a_session_behind_if_it_had_started() {
+    for (started, leaks) in [(false, 0), (true, 1)] {
+        let mut script = Script::new(5);
+        if started {
+            script.start_all();
+        }
+        script.input(Input::Cancel(Disposition::Keep));
+        assert_eq!(script.count(|e| *e == Event::SessionLeakSuspected), leaks);
+    }
+}
+
+#[test]
 fn a_server_that_cannot_be_reached_ends_it_after_all_attempts() {
     let mut script = Script::new(5);
     assert_eq!(script.always(INIT, unreachable()), 8);

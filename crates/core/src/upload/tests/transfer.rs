@@ -163,6 +163,7 @@ fn a_throttle_holds_the_whole_kind() {
     let mut script = opened_with(60, window(2));
     assert_eq!(script.answer(APPEND, problem_after(ProblemKind::Throttled, after(9))), NOTHING);
     assert_eq!(script.count(|e| *e == Event::Held { kind: APPEND, until: second(9) }), 1);
+    assert_eq!(script.retry_at(), second(9));
     assert_eq!(script.answer(APPEND, stored()), NOTHING, "there is room, but the server said wait");
     assert_eq!(script.wake(), ["append 0 [0, 10) try 2", "append 2 [20, 30)"]);
     assert_eq!(script.now, second(9));
