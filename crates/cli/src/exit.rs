@@ -235,6 +235,32 @@ impl Exits for Discard {
     }
 }
 
+/// Of a request by which nothing that was sent is lost: whatever is not final may work later.
+impl Exits for Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Answered(problem) => match &problem.kind {
+                ProblemKind::Refused(Refusal::Forbidden) | ProblemKind::CredentialsExpired => Exit::Auth,
+                ProblemKind::Refused(Refusal::Invalid) => Exit::BadMedia,
+                ProblemKind::Refused(Refusal::Quota)
+                | ProblemKind::Transient
+                | ProblemKind::Throttled
+                | ProblemKind::Busy
+                | ProblemKind::OffsetConflict { .. }
+                | ProblemKind::AlreadyStored { .. }
+                | ProblemKind::SegmentRejected
+                | ProblemKind::SegmentsMissing
+                | ProblemKind::SizeMismatch
+                | ProblemKind::TooLarge { .. }
+                | ProblemKind::SessionGone
+                | ProblemKind::Broken => Exit::Temporary,
+            },
+            Self::NotSent { cause: NotSent::Misconfigured, .. } => Exit::Config,
+            Self::NotSent { cause: NotSent::Unreachable, .. } | Self::Unknown { .. } => Exit::Temporary,
+        }
+    }
+}
+
 /// The server said no, for good.
 fn refused(failure: &Failure) -> Exit {
     match failure {
@@ -290,6 +316,25 @@ mod tests {
         assert_eq!(Exit::worst([]), Exit::Ok);
         assert_eq!(Exit::worst([Exit::Ok, Exit::BadMedia, Exit::Auth]), Exit::BadMedia);
         assert_eq!(Exit::worst([Exit::BadMedia, Exit::Interrupted, Exit::Ok]), Exit::Interrupted);
+    }
+
+    #[test]
+    fn the_code_of_an_alt_text_that_could_not_be_set_follows_from_the_failure() {
+        let answered = |kind| Failure::answered(kind, ServerError::message("no"));
+        let not_sent = |cause| Failure::NotSent { cause, detail: Detail::EMPTY };
+        for (failure, exit) in [
+            (answered(ProblemKind::Refused(Refusal::Forbidden)), Exit::Auth),
+            (answered(ProblemKind::CredentialsExpired), Exit::Auth),
+            (answered(ProblemKind::Refused(Refusal::Invalid)), Exit::BadMedia),
+            (answered(ProblemKind::Refused(Refusal::Quota)), Exit::Temporary),
+            (answered(ProblemKind::Throttled), Exit::Temporary),
+            (answered(ProblemKind::Transient), Exit::Temporary),
+            (not_sent(NotSent::Misconfigured), Exit::Config),
+            (not_sent(NotSent::Unreachable), Exit::Temporary),
+            (Failure::Unknown { cut: Cut::Reset, detail: Detail::EMPTY }, Exit::Temporary),
+        ] {
+            assert_eq!(failure.exit(), exit, "{failure}");
+        }
     }
 
     /// One row for every kind of error that ends an upload.

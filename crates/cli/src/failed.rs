@@ -184,10 +184,10 @@ impl From<XError> for Failed {
             XError::Store(error) => Self::new(error.exit(), what),
             XError::Upload(error) => ended(&error),
             XError::NoMedia => Self { kept: Kept::Nothing, ..Self::new(Exit::Protocol, what) },
-            XError::AltText { media_id, .. } => Self {
-                kept: Kept::Nothing,
+            XError::AltText { id, media_id, failure } => Self {
+                kept: Kept::Checkpoint(id),
                 media_id: Some(media_id.to_string()),
-                ..Self::new(Exit::Temporary, format!("{what}; set it in X's own editor, or upload again"))
+                ..Self::new(failure.exit(), format!("{what}; the media id is good, resume to set the text"))
             },
             XError::BadAltText(_) => Self::new(Exit::Usage, what),
             XError::NotToX(_) | XError::OtherAddress { .. } => Self::new(Exit::Config, what),

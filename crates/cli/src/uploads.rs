@@ -55,10 +55,27 @@ async fn list(context: &Context, store: StoreOptions) -> Result<Exit, Failed> {
 fn state(listed: &Listed, record: &Record, now: Timestamp) -> &'static str {
     match listed.driven {
         Driven::Running => "running",
-        Driven::Idle if record.checkpoint.abort_owed() => "abort owed",
+        Driven::Idle if abort_owed(record) => "abort owed",
         Driven::Idle if record.has_expired(now) => "expired",
-        Driven::Idle if record.checkpoint.needs_source() => "unfinished",
+        Driven::Idle if record.finished.is_some() => "finished",
+        Driven::Idle if record.needs_source() => "unfinished",
         Driven::Idle => "processing",
+    }
+}
+
+fn abort_owed(record: &Record) -> bool {
+    record.finished.is_none() && record.checkpoint.abort_owed()
+}
+
+/// How many bytes X holds.
+fn stored(record: &Record) -> u64 {
+    if record.finished.is_some() { record.checkpoint.total() } else { record.checkpoint.stored() }
+}
+
+fn media_id(record: &Record) -> Option<&str> {
+    match &record.finished {
+        Some(finished) => Some(&finished.result.id),
+        None => record.checkpoint.session().map(|session| session.as_str()),
     }
 }
 
@@ -66,11 +83,10 @@ fn row(listed: &Listed, now: Timestamp) -> [String; 6] {
     let id = listed.id.to_string();
     match &listed.record {
         Ok(record) => {
-            let checkpoint = &record.checkpoint;
             let file = record.source.path().map_or_else(String::new, |path| path.display().to_string());
             let age = Duration::from_secs(now.since(record.updated_at).as_secs());
             let age = if age.is_zero() { "now".to_owned() } else { Span::of(coarse(age)).to_string() };
-            let (stored, total) = (bytes(checkpoint.stored()), bytes(checkpoint.total()));
+            let (stored, total) = (bytes(stored(record)), bytes(record.checkpoint.total()));
             [id, stored, total, state(listed, record, now).to_owned(), age, file]
         }
         Err(_) => [id, "?".into(), "?".into(), "unreadable".into(), "?".into(), String::new()],
@@ -93,8 +109,8 @@ fn fields(listed: &Listed, now: Timestamp) -> Value {
             "state": state(listed, record, now).replace(' ', "_"),
             "file": record.source.path(),
             "total": record.checkpoint.total(),
-            "stored": record.checkpoint.stored(),
-            "media_id": record.checkpoint.session().map(|session| session.as_str()),
+            "stored": stored(record),
+            "media_id": media_id(record),
             "destination": record.destination,
             "created_at_ms": record.created_at.as_micros() / 1000,
             "updated_at_ms": record.updated_at.as_micros() / 1000,
@@ -152,7 +168,7 @@ async fn sweep(context: &Context, store: StoreOptions) -> Result<Exit, Failed> {
     let uploader = uploader(context, store)?;
     let mut swept = Vec::new();
     for listed in uploader.unfinished().await? {
-        let owed = listed.record.as_ref().is_ok_and(|record| record.checkpoint.abort_owed());
+        let owed = listed.record.as_ref().is_ok_and(abort_owed);
         if owed && listed.driven == Driven::Idle {
             uploader.discard(&listed.id).await?;
             swept.push((listed.id, "an abort was owed"));

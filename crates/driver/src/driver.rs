@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chunkwise_core::Upload;
+use chunkwise_core::{Checkpoint, Completed, Percent, Progress, Upload};
 use chunkwise_transport::Transport;
 use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, warn};
 
 use crate::account::Accounts;
 use crate::budget::{BudgetUse, ByteBudget};
 use crate::builder::DriverBuilder;
 use crate::checkpoint::{
-    CheckpointStore, Claim, Driven, Listed, Record, SourceBinding, StoreError, UploadId,
+    CheckpointStore, Claim, Driven, Finished, Listed, Record, SourceBinding, StoreError, UploadId,
 };
 use crate::clock::Clock;
 use crate::error::StartError;
@@ -23,7 +23,7 @@ use crate::handle::{UploadControl, UploadHandle};
 use crate::ledger::Ledger;
 use crate::operation::Performer;
 use crate::rate::RateLimit;
-use crate::request::{ResumeRequest, UploadRequest};
+use crate::request::{ResumeRequest, UploadRequest, WhenDone};
 use crate::run::{Run, Signals};
 use crate::source::{Fingerprint, Source, SourceError};
 
@@ -80,7 +80,7 @@ impl Driver {
     /// [`StartError`]; then nothing was sent and nothing is left behind.
     pub async fn start(&self, request: UploadRequest) -> Result<UploadHandle, StartError> {
         let shared = &*self.0;
-        let UploadRequest { source, transport, policy, id, destination, seed } = request;
+        let UploadRequest { source, transport, policy, id, destination, seed, when_done } = request;
         if shared.shutdown.is_cancelled() {
             return Err(StartError::ShutDown);
         }
@@ -96,24 +96,29 @@ impl Driver {
         if named && !matches!(claim.load().await, Err(StoreError::NotFound { .. })) {
             return Err(StartError::Exists { id });
         }
-        let ledger = Ledger::new(claim, id, now, binding, destination);
+        let ledger = Ledger::new(claim, id, now, binding, destination, when_done);
         let ledger = ledger.open(now, upload.checkpoint()).await?;
         Ok(self.run(upload, Some(source), transport, ledger))
     }
 
-    /// Goes on with an upload from its checkpoint.
+    /// Goes on with an upload from its checkpoint. Of one that is finished ([`Record::finished`]) it gives the result
+    /// again: nothing is sent, and neither source nor transport is looked at.
     ///
     /// # Errors
     ///
     /// [`StartError`]; then nothing was sent and the checkpoint is as it was.
     pub async fn resume(&self, request: ResumeRequest) -> Result<UploadHandle, StartError> {
         let shared = &*self.0;
-        let ResumeRequest { id, source, transport, policy, seed } = request;
+        let ResumeRequest { id, source, transport, policy, seed, when_done } = request;
         if shared.shutdown.is_cancelled() {
             return Err(StartError::ShutDown);
         }
         let claim: Arc<dyn Claim> = shared.store.claim(&id).await?.into();
-        let Record { created_at, source: mut binding, destination, checkpoint, .. } = claim.load().await?;
+        let record = claim.load().await?;
+        let Record { created_at, source: mut binding, destination, checkpoint, finished, .. } = record;
+        if let Some(finished) = finished {
+            return Ok(self.finished(id, claim, &checkpoint, finished, when_done).await);
+        }
         if let Some(source) = source.as_ref().filter(|_| checkpoint.needs_source()) {
             let fingerprint = fingerprint(source).await?;
             if let Some(change) = fingerprint.difference(&binding.fingerprint) {
@@ -124,7 +129,41 @@ impl Driver {
         let seed = seed.map_or_else(getrandom::u64, Ok)?;
         let upload = Upload::resume(shared.clock.now(), checkpoint, transport.profile(), policy, seed)
             .map_err(|error| StartError::Resume { id: id.clone(), error })?;
-        Ok(self.run(upload, source, transport, Ledger::new(claim, id, created_at, binding, destination)))
+        let ledger = Ledger::new(claim, id, created_at, binding, destination, when_done);
+        Ok(self.run(upload, source, transport, ledger))
+    }
+
+    /// An upload that had ended before it was resumed: all of it is done, and nothing happens any more.
+    async fn finished(
+        &self,
+        id: UploadId,
+        claim: Arc<dyn Claim>,
+        checkpoint: &Checkpoint,
+        finished: Finished,
+        when_done: WhenDone,
+    ) -> UploadHandle {
+        match when_done {
+            WhenDone::Keep => {}
+            WhenDone::Forget => {
+                if let Err(error) = claim.delete().await {
+                    warn!(%error, "the record of a finished upload could not be removed");
+                }
+            }
+        }
+        let total = checkpoint.total();
+        let progress = Progress {
+            total: Some(total),
+            sent: total,
+            stored: total,
+            committed: total,
+            processed: Percent::FULL,
+            session: 1,
+        };
+        let (control, _) = UploadControl::new();
+        let (events, first_events) = broadcast::channel(1);
+        let (_, progress) = watch::channel(progress);
+        let task = self.0.tasks.spawn(async move { Ok(Completed::from(finished)) });
+        UploadHandle::new(id, control, progress, (events.downgrade(), first_events), task)
     }
 
     fn run(
@@ -189,8 +228,8 @@ impl Driver {
         self.0.store.claim(id).await?.delete().await
     }
 
-    /// Removes the checkpoints of uploads whose session expired longer than `keep` ago: the server has forgotten
-    /// them. Says which. Damaged ones and those that are running stay.
+    /// Removes the checkpoints of uploads whose session, or whose result if they are finished, expired longer than
+    /// `keep` ago: the server has forgotten them. Says which. Damaged ones and those that are running stay.
     ///
     /// # Errors
     ///

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use chunkwise_core::{Checkpoint, CheckpointSeq, Kept, Timestamp};
+use chunkwise_core::{Checkpoint, CheckpointSeq, Completed, Kept, Timestamp};
 use futures::future::{BoxFuture, OptionFuture};
 use tracing::warn;
 
 use crate::checkpoint::{Claim, RECORD_VERSION, Record, SourceBinding, StoreError, UploadId};
 use crate::error::Left;
+use crate::request::WhenDone;
 use crate::source::{Fingerprint, Source, SourceError};
 
 /// The record of one upload; one write is under way at a time.
@@ -17,6 +18,7 @@ pub(crate) struct Ledger {
     created_at: Timestamp,
     binding: SourceBinding,
     destination: serde_json::Value,
+    when_done: WhenDone,
     writing: OptionFuture<BoxFuture<'static, Written>>,
     binding_anew: OptionFuture<BoxFuture<'static, Bound>>,
 }
@@ -40,9 +42,10 @@ impl Ledger {
         created_at: Timestamp,
         binding: SourceBinding,
         destination: serde_json::Value,
+        when_done: WhenDone,
     ) -> Self {
         let (writing, binding_anew) = (None.into(), None.into());
-        Self { claim, id, created_at, binding, destination, writing, binding_anew }
+        Self { claim, id, created_at, binding, destination, when_done, writing, binding_anew }
     }
 
     pub(crate) const fn id(&self) -> &UploadId {
@@ -104,15 +107,28 @@ impl Ledger {
         }
     }
 
-    /// Keeps the last checkpoint, or removes the record.
-    pub(crate) async fn close(mut self, now: Timestamp, checkpoint: Checkpoint, kept: Kept) -> Left {
+    /// Keeps the last checkpoint or the result, or removes the record.
+    pub(crate) async fn close(
+        mut self,
+        now: Timestamp,
+        checkpoint: Checkpoint,
+        end: Result<&Completed, Kept>,
+    ) -> Left {
         let _ = std::mem::take(&mut self.writing).await;
-        let (left, written) = match kept {
-            Kept::Checkpoint | Kept::AbortOwed => {
-                let written = self.claim.save(self.record(now, checkpoint)).await;
-                (Left::Checkpoint(self.id.clone()), written)
+        let record = match (end, self.when_done) {
+            (Ok(completed), WhenDone::Keep) => {
+                let record = self.record(now, checkpoint);
+                let expires_at = completed.result.expires_at.or(record.expires_at);
+                Some(Record { expires_at, finished: Some(completed.into()), ..record })
             }
-            Kept::Nothing => (Left::Nothing, self.claim.delete().await),
+            (Err(Kept::Checkpoint | Kept::AbortOwed), WhenDone::Forget | WhenDone::Keep) => {
+                Some(self.record(now, checkpoint))
+            }
+            (Ok(_), WhenDone::Forget) | (Err(Kept::Nothing), WhenDone::Forget | WhenDone::Keep) => None,
+        };
+        let (left, written) = match record {
+            Some(record) => (Left::Checkpoint(self.id.clone()), self.claim.save(record).await),
+            None => (Left::Nothing, self.claim.delete().await),
         };
         match written {
             Ok(()) => left,
@@ -133,6 +149,7 @@ impl Ledger {
             source: self.binding.clone(),
             destination: self.destination.clone(),
             checkpoint,
+            finished: None,
         }
     }
 }

@@ -42,13 +42,13 @@ use std::io;
 pub use budget::BudgetUse;
 pub use builder::DriverBuilder;
 pub use checkpoint::{
-    CheckpointStore, Claim, DirectoryStore, Driven, InvalidUploadId, Listed, MemoryStore, Place,
+    CheckpointStore, Claim, DirectoryStore, Driven, Finished, InvalidUploadId, Listed, MemoryStore, Place,
     RECORD_VERSION, Record, SourceBinding, StoreError, UploadId,
 };
 pub use driver::Driver;
 pub use error::{BuildError, DriverError, Left, StartError};
 pub use handle::{Events, UploadControl, UploadHandle};
-pub use request::{ResumeRequest, UploadRequest};
+pub use request::{ResumeRequest, UploadRequest, WhenDone};
 pub use source::{
     Availability, BytesSource, FileSource, Fingerprint, GrowingFile, GrowthHandle, Sha256, Source,
     SourceChange, SourceError, digest,

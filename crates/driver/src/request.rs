@@ -9,6 +9,17 @@ use chunkwise_transport::Transport;
 use crate::checkpoint::UploadId;
 use crate::source::Source;
 
+/// What becomes of the record of an upload that ends well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenDone {
+    /// It is removed.
+    #[default]
+    Forget,
+    /// It stays, with the result, until [`Driver::forget`](crate::Driver::forget): whatever the caller does with the
+    /// result, a crash on the way does not lose it. Resuming such a record gives the result again.
+    Keep,
+}
+
 /// An upload to be started.
 #[derive(Clone)]
 pub struct UploadRequest {
@@ -25,13 +36,16 @@ pub struct UploadRequest {
     pub destination: serde_json::Value,
     /// The seed of the engine's jitter. Default: a random one.
     pub seed: Option<u64>,
+    /// What becomes of the record once the upload has ended well. Default: it is removed.
+    pub when_done: WhenDone,
 }
 
 impl UploadRequest {
     /// Of this source over this transport, with defaults.
     pub fn new(source: impl Source, transport: Arc<dyn Transport>) -> Self {
         let (policy, destination) = (Policy::default(), serde_json::Value::Null);
-        Self { source: Arc::new(source), transport, policy, id: None, destination, seed: None }
+        let (source, when_done) = (Arc::new(source), WhenDone::default());
+        Self { source, transport, policy, id: None, destination, seed: None, when_done }
     }
 }
 
@@ -40,8 +54,8 @@ impl UploadRequest {
 pub struct ResumeRequest {
     /// Its name.
     pub id: UploadId,
-    /// Where the bytes come from. Without one, only what needs no bytes can go on: processing, or an abort that is
-    /// still owed.
+    /// Where the bytes come from. Without one, only what needs no bytes can go on: processing, an abort that is
+    /// still owed, or what is finished.
     pub source: Option<Arc<dyn Source>>,
     /// Where they go.
     pub transport: Arc<dyn Transport>,
@@ -49,12 +63,15 @@ pub struct ResumeRequest {
     pub policy: Policy,
     /// The seed of the engine's jitter. Default: a random one.
     pub seed: Option<u64>,
+    /// What becomes of the record once the upload has ended well. Default: it is removed.
+    pub when_done: WhenDone,
 }
 
 impl ResumeRequest {
     /// Of this upload from this source over this transport, with defaults.
     pub fn new(id: UploadId, source: Option<Arc<dyn Source>>, transport: Arc<dyn Transport>) -> Self {
-        Self { id, source, transport, policy: Policy::default(), seed: None }
+        let (policy, when_done) = (Policy::default(), WhenDone::default());
+        Self { id, source, transport, policy, seed: None, when_done }
     }
 }
 

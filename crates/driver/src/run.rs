@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chunkwise_core::{
-    Completed, CredentialEpoch, Detail, Disposition, Event, Failure, Growth, Input, Kept, NotSent, OpId,
-    Output, Progress, SourceLength, Timestamp, Upload, UploadError, UploadSpec,
+    Completed, CredentialEpoch, Detail, Disposition, Event, Failure, Growth, Input, NotSent, OpId, Output,
+    Progress, SourceLength, Timestamp, Upload, UploadError, UploadSpec,
 };
 use chunkwise_transport::RefreshError;
 use futures::StreamExt as _;
@@ -334,8 +334,8 @@ impl Run {
     async fn end(mut self, result: Result<Completed, UploadError>) -> Result<Completed, DriverError> {
         self.live.clear();
         self.steps.clear();
-        let kept = result.as_ref().map_or_else(|error| error.kept, |_| Kept::Nothing);
-        let left = self.ledger.close(self.clock.now(), self.upload.checkpoint(), kept).await;
+        let end = result.as_ref().map_err(|error| error.kept);
+        let left = self.ledger.close(self.clock.now(), self.upload.checkpoint(), end).await;
         result.map_err(|error| DriverError::Upload { error, fault: self.fault, left })
     }
 }

@@ -49,5 +49,6 @@ pub(crate) fn record(id: &str) -> Record {
         source: SourceBinding::new(Some("/videos/one.mp4".into()), fingerprint),
         destination: json!({ "flavour": "v2" }),
         checkpoint: checkpoint(),
+        finished: None,
     }
 }

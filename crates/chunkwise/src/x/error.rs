@@ -31,9 +31,12 @@ pub enum XError {
     /// X's final answer names no media.
     #[error("X said that the upload is done, but named no media")]
     NoMedia,
-    /// The media is ready, but its alt text could not be set.
+    /// The media is ready, but its alt text could not be set. The record is kept: [`resume`](super::XUploader::resume)
+    /// sends nothing again but the alt text.
     #[error("media {media_id} is ready, but its alt text could not be set: {failure}")]
     AltText {
+        /// The upload.
+        id: UploadId,
         /// The media: it can be used.
         media_id: MediaId,
         /// What went wrong.

@@ -3,9 +3,10 @@
 use std::ops::Deref;
 
 use chunkwise_core::Completed;
-use chunkwise_driver::{UploadHandle, UploadId};
+use chunkwise_driver::{Driver, UploadHandle, UploadId};
 use chunkwise_transport::http::HttpTransport;
 use chunkwise_x::XMedia;
+use tracing::warn;
 
 use super::{Destination, XError, alt_text};
 
@@ -15,6 +16,7 @@ use super::{Destination, XError, alt_text};
 #[derive(Debug)]
 pub struct XHandle {
     handle: UploadHandle,
+    driver: Driver,
     transport: HttpTransport,
     destination: Destination,
 }
@@ -34,10 +36,11 @@ pub struct Uploaded {
 impl XHandle {
     pub(super) const fn new(
         handle: UploadHandle,
+        driver: Driver,
         transport: HttpTransport,
         destination: Destination,
     ) -> Self {
-        Self { handle, transport, destination }
+        Self { handle, driver, transport, destination }
     }
 
     /// Where it goes.
@@ -46,19 +49,26 @@ impl XHandle {
     }
 
     /// Waits for the end: the media is ready, and has its alt text if one was wanted. Dropping this future stops the
-    /// upload and keeps its checkpoint.
+    /// upload and keeps its checkpoint, also while the alt text is being set: resumed, it gives the same media.
     ///
     /// # Errors
     ///
     /// [`XError`] if there is no ready media, or its alt text could not be set.
     pub async fn wait(self) -> Result<Uploaded, XError> {
-        let Self { handle, transport, destination } = self;
+        let Self { handle, driver, transport, destination } = self;
         let id = handle.id().clone();
         let completed = handle.wait().await?;
         let media = XMedia::from_final(&completed.result).map_err(|_| XError::NoMedia)?;
         if let Some(text) = &destination.alt_text {
             let failed = alt_text::set(&transport, &destination, &media.media_id, text).await;
-            failed.map_err(|failure| XError::AltText { media_id: media.media_id.clone(), failure })?;
+            failed.map_err(|failure| XError::AltText {
+                id: id.clone(),
+                media_id: media.media_id.clone(),
+                failure,
+            })?;
+        }
+        if let Err(error) = driver.forget(&id).await {
+            warn!(%id, %error, "the record of a finished upload could not be removed");
         }
         Ok(Uploaded { id, media, completed })
     }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chunkwise_core::{Plan, Policy};
-use chunkwise_driver::{FileSource, StartError, UploadId, UploadRequest};
+use chunkwise_driver::{FileSource, StartError, UploadId, UploadRequest, WhenDone};
 use chunkwise_media::{Inspection, Media, MediaCategory, MediaType, Use};
 use chunkwise_transport::http::Protocol as _;
 use chunkwise_x::AltText;
@@ -117,8 +117,11 @@ impl XUpload {
         request.policy = policy.unwrap_or_else(|| uploader.inner.policy.clone());
         request.id = id;
         request.destination = destination.to_record();
-        let handle = uploader.inner.driver.start(request).await?;
-        Ok(XHandle::new(handle, transport, destination))
+        // The alt text comes after the upload: until it is set, the record has to stay.
+        request.when_done = WhenDone::Keep;
+        let driver = uploader.inner.driver.clone();
+        let handle = driver.start(request).await?;
+        Ok(XHandle::new(handle, driver, transport, destination))
     }
 
     async fn inspected(&self) -> Result<(Media, Destination), XError> {

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chunkwise_core::{Disposition, Policy};
-use chunkwise_driver::{Driver, FileSource, Listed, Record, ResumeRequest, Source, StoreError, UploadId};
+use chunkwise_driver::{
+    Driver, FileSource, Listed, Record, ResumeRequest, Source, StoreError, UploadId, WhenDone,
+};
 use chunkwise_media::Limits;
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
 use chunkwise_x::{Api, BaseUrl};
@@ -129,7 +131,8 @@ impl XUploader {
         self.inner.driver.uploads().await
     }
 
-    /// Goes on with an upload from its checkpoint. Its file is opened where it was, and must be as it was.
+    /// Goes on with an upload from its checkpoint. Its file is opened where it was, and must be as it was. Of an upload
+    /// that is finished only the alt text is set, and the same media comes of it; no file is needed.
     ///
     /// # Errors
     ///
@@ -142,12 +145,14 @@ impl XUploader {
         let transport = self.transport(&destination)?;
         let mut request = ResumeRequest::new(id.clone(), source, Arc::new(transport.clone()));
         request.policy = self.inner.policy.clone();
-        let handle = self.inner.driver.resume(request).await?;
-        Ok(XHandle::new(handle, transport, destination))
+        request.when_done = WhenDone::Keep;
+        let driver = self.inner.driver.clone();
+        let handle = driver.resume(request).await?;
+        Ok(XHandle::new(handle, driver, transport, destination))
     }
 
     /// Gives an unfinished upload up: its checkpoint is removed, and the server told, where it can be told (X can't:
-    /// there the session expires by itself).
+    /// there the session expires by itself). Of a finished upload the record is removed; the media stays as it is.
     ///
     /// # Errors
     ///
@@ -161,6 +166,9 @@ impl XUploader {
             }
             Err(error) => return Err(error),
         };
+        if record.finished.is_some() {
+            return Ok(self.inner.driver.forget(id).await?);
+        }
         let destination = Destination::from_record(&record.destination)?;
         let protocol = destination.protocol()?;
         if chunkwise_transport::http::Protocol::profile(&protocol).abort == chunkwise_core::Abort::Unsupported
@@ -197,7 +205,7 @@ impl XUploader {
     }
 
     fn reopened(&self, id: &UploadId, record: &Record) -> Result<Option<Arc<dyn Source>>, XError> {
-        if !record.checkpoint.needs_source() {
+        if !record.needs_source() {
             return Ok(None);
         }
         let path = record.source.path().ok_or_else(|| XError::NoPath { id: id.clone() })?;

@@ -1,6 +1,7 @@
 //! The whole, in one process: real files, real sockets, the sandbox of X at the other end.
 #![cfg(test)]
 
+mod alt_text;
 mod credentials;
 mod fault_matrix;
 mod fault_table;

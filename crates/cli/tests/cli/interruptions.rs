@@ -201,3 +201,68 @@ async fn an_upload_goes_on_only_to_where_it_was_going() {
     );
     assert!(other.sandbox.log().is_empty(), "the token went to another server");
 }
+
+/// Every setting of an alt text meets this fault.
+fn alt_text_meets(world: &World, fault: &str) {
+    let plan = format!(r#"[{{"operation":"metadata","fault":{fault}}}]"#);
+    world.sandbox.install_faults(serde_json::from_str(&plan).unwrap());
+}
+
+#[tokio::test]
+async fn a_finished_upload_outlives_a_kill_9_while_its_alt_text_is_set() {
+    let world = World::new().await;
+    alt_text_meets(&world, r#"{"kind":"delay","millis":600000,"moment":"before_body"}"#);
+    let video = world.video("v.mp4", SIZE);
+    let mut command = world.command(&["upload", text(&video), "--alt-text", "A test picture"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    support::until(|| world.sandbox.faults().iter().any(|fault| fault.applied > 0)).await;
+    child.kill().await.unwrap();
+    let id = world.only_unfinished().await;
+    let [media] = world.sandbox.media_ids()[..] else { panic!("one media") };
+
+    let shown = world.run(&["uploads"]).await;
+    let row = shown.stdout.lines().find(|line| line.contains(id.as_str())).unwrap();
+    assert!(row.contains(" finished "), "{shown:?}");
+    let listed = world.run(&["--json", "uploads"]).await.json();
+    assert_eq!(
+        (&listed[0]["state"], &listed[0]["media_id"], &listed[0]["stored"]),
+        (&"finished".into(), &media.to_string().into(), &SIZE.into())
+    );
+
+    world.sandbox.install_faults(chunkwise_sandbox::FaultPlan::default());
+    let before = requests(&world);
+    let resumed = world.run(&["resume", id.as_str()]).await;
+    assert_eq!(resumed.media_id(), media.to_string());
+    world.assert_same(resumed.media_id(), &video).await;
+    assert_eq!(world.media(resumed.media_id()).await.alt_text.as_deref(), Some("A test picture"));
+    let asked: Vec<_> =
+        world.sandbox.log_since(before).into_iter().filter_map(|told| told.operation).collect();
+    // What hung may have been logged since.
+    assert!(asked.iter().all(|operation| *operation == Operation::Metadata), "{asked:?}");
+    assert!(world.unfinished().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_alt_text_that_is_refused_is_told_with_its_media_id_and_set_by_what_is_printed() {
+    let world = World::new().await;
+    let clip = world.file("clip.mp4", support::CLIP);
+    for (status, code) in [(403, 77), (400, 65), (503, 75)] {
+        alt_text_meets(&world, &format!(r#"{{"kind":"answer","status":{status},"body":"{{}}"}}"#));
+        let failed = world.run(&["--json", "upload", text(&clip), "--alt-text", "A test picture"]).await;
+        let result = failed.json().pop().unwrap();
+        assert_eq!(failed.code, code, "{failed:?}");
+        assert_eq!(
+            (&result["exit_code"], &result["kept"], &result["ok"]),
+            (&code.into(), &"checkpoint".into(), &false.into())
+        );
+        let id = world.only_unfinished().await;
+        let go_on = result["go_on"].as_str().unwrap();
+        assert!(go_on.contains(&format!("resume {id}")), "{go_on}");
+
+        world.sandbox.install_faults(chunkwise_sandbox::FaultPlan::default());
+        let resumed = world.run(&["resume", id.as_str()]).await;
+        assert_eq!(result["media_id"], resumed.media_id());
+        assert_eq!(world.media(resumed.media_id()).await.alt_text.as_deref(), Some("A test picture"));
+        assert!(world.unfinished().await.is_empty());
+    }
+}

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 pub use directory::DirectoryStore;
 pub use id::{InvalidUploadId, UploadId};
 pub use memory::MemoryStore;
-pub use record::{RECORD_VERSION, Record, SourceBinding};
+pub use record::{Finished, RECORD_VERSION, Record, SourceBinding};
 
 /// Keeps the records of uploads.
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chunkwise_core::{Checkpoint, Timestamp};
+use chunkwise_core::{Checkpoint, Completed, Final, Session, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Place, StoreError, UploadId};
@@ -22,7 +22,7 @@ pub struct Record {
     pub created_at: Timestamp,
     /// When this was written.
     pub updated_at: Timestamp,
-    /// When the server forgets the session, if it said so.
+    /// When the server forgets the session, if it said so; of a finished upload, when its result ceases to be usable.
     pub expires_at: Option<Timestamp>,
     /// What it is bound to.
     pub source: SourceBinding,
@@ -30,10 +30,42 @@ pub struct Record {
     pub destination: serde_json::Value,
     /// The engine's own state.
     pub checkpoint: Checkpoint,
+    /// What came of it, if it has ended well and its record was to be kept
+    /// ([`WhenDone::Keep`](crate::WhenDone::Keep)). Nothing is left to be sent then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<Finished>,
+}
+
+/// The result of an upload that has ended well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The session in which it was uploaded.
+    pub session: Option<Session>,
+    /// The server's final answer.
+    pub result: Final,
+}
+
+impl From<Finished> for Completed {
+    fn from(finished: Finished) -> Self {
+        let Finished { session, result } = finished;
+        Self { session, result }
+    }
+}
+
+impl From<&Completed> for Finished {
+    fn from(completed: &Completed) -> Self {
+        let Completed { session, result } = completed.clone();
+        Self { session, result }
+    }
 }
 
 impl Record {
-    /// Whether the server has forgotten the session by now.
+    /// Whether the source may have to be read to go on.
+    pub const fn needs_source(&self) -> bool {
+        self.finished.is_none() && self.checkpoint.needs_source()
+    }
+
+    /// Whether the server has forgotten the session, or the result of a finished upload, by now.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }

@@ -17,9 +17,15 @@ use crate::{KIB, driver, policy, request, video};
 
 /// A store whose disk is full from the n-th write on.
 #[derive(Clone, Debug)]
-struct Filling {
+pub(crate) struct Filling {
     inner: MemoryStore,
     room: Arc<AtomicU32>,
+}
+
+impl Filling {
+    pub(crate) fn with_room_for(writes: u32) -> Self {
+        Self { inner: MemoryStore::default(), room: Arc::new(writes.into()) }
+    }
 }
 
 #[derive(Debug)]
@@ -72,7 +78,7 @@ async fn a_disk_that_fills_up_stops_the_upload_only_where_it_must() {
     let (file, content) = video(200 * KIB, 2);
     let mut failed = 0;
     for room in 0.. {
-        let store = Filling { inner: MemoryStore::default(), room: Arc::new(room.into()) };
+        let store = Filling::with_room_for(room);
         let model = Model::healthy().frame_time(Duration::from_secs(1)).arc();
         let driver = driver(64 * KIB, 4 * KIB, store.clone());
         let started = driver.start(request(&file, model.transport(), policy(20 * KIB, 2))).await;

@@ -5,6 +5,7 @@ mod accounts;
 mod checkpoints;
 mod control;
 mod crashes;
+mod finished;
 mod liveness;
 mod model;
 mod scripted;
