@@ -151,7 +151,9 @@ async fn a_file_that_changed_between_crash_and_resume() {
         text(&video)
     );
     ran.assert_error(65, &sentence);
-    assert_eq!(ran.printed("kept:"), format!("upload {id}, as it was"));
+    assert_eq!(ran.printed("kept:"), format!("the checkpoint of upload {id}, as it was"));
+    assert!(!ran.stderr.contains("go on:"), "{ran:?}");
+    assert_eq!(ran.printed("give up:"), format!("chunkwise uploads discard {id}"));
 
     std::fs::remove_file(&video).unwrap();
     let ran = world.run(&["resume", &id]).await;
@@ -160,8 +162,40 @@ async fn a_file_that_changed_between_crash_and_resume() {
         ran.stderr.contains(&format!("the file {} of upload {id} can't be opened", text(&video))),
         "{ran:?}"
     );
-    assert_eq!(ran.printed("go on:"), format!("chunkwise resume {id}"));
+    assert!(ran.stderr.contains("; put it back, or discard the upload\n"), "{ran:?}");
+    assert!(!ran.stderr.contains("go on:"), "{ran:?}");
     assert_eq!(world.only_unfinished().await.as_str(), id);
+}
+
+#[tokio::test]
+async fn a_resume_to_another_server_is_told_the_right_one() {
+    let world = World::new().await;
+    let id = killed(&world).await;
+    let ran = world.run(&["resume", &id, "--base-url", "http://127.0.0.1:1", "--api", "v1.1"]).await;
+    assert_eq!(ran.code, 78, "{ran:?}");
+    let base_url = world.sandbox.base_url();
+    let go_on = format!("chunkwise resume {id} --api v2 --base-url {}", base_url.trim_end_matches('/'));
+    assert_eq!(ran.printed("go on:"), go_on);
+    let args: Vec<_> = go_on.split(' ').skip(1).collect();
+    world.run(&args).await.media_id();
+}
+
+#[tokio::test]
+async fn a_terminal_does_not_act_on_file_names() {
+    let world = World::new().await;
+    let name = "no\u{1b}[31mpe.mp4";
+    let shown = r"no\u{1b}[31mpe.mp4";
+    let ran = upload(&world, name).await;
+    ran.assert_error(66, &format!("{shown}: there is no such file: check the path"));
+    world.file(name, CLIP);
+    world.file("clip.mp4", CLIP);
+    let ran = world.run(&["upload", name, "clip.mp4"]).await;
+    assert!(ran.code == 0 && ran.stdout.contains(&format!("\t{shown}\n")), "{ran:?}");
+    let plan = world.run(&["plan", name]).await;
+    assert!(plan.code == 0 && plan.stdout.contains(shown), "{plan:?}");
+    for text in [ran.stdout, ran.stderr, plan.stdout] {
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
 }
 
 #[tokio::test]
