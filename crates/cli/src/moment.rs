@@ -15,8 +15,8 @@ pub(crate) fn moment(at: Timestamp) -> String {
 fn seen_from(now: Timestamp, at: Timestamp) -> String {
     let secs = at.since(now).as_secs();
     // Two units are enough: 90 minutes are not two hours.
-    let unit =
-        [86_400, 3_600, 60].into_iter().find(|unit| secs >= *unit).map_or(1, |unit| (unit / 60).max(1));
+    let units = [(86_400, 3_600), (3_600, 60)];
+    let unit = units.into_iter().find(|(least, _)| secs >= *least).map_or(1, |(_, unit)| unit);
     let away = Span::of(Duration::from_secs(secs - secs % unit));
     if secs == 0 { utc(at) } else { format!("{} (in {away})", utc(at)) }
 }
