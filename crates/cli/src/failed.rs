@@ -174,7 +174,11 @@ impl From<CredentialsError> for Failed {
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
-        Self::new(error.exit(), error.to_string())
+        let mut what = error.to_string();
+        if matches!(&error, StoreError::NotFound { .. }) {
+            what.push_str("; `chunkwise uploads` shows those there are");
+        }
+        Self::new(error.exit(), what)
     }
 }
 
@@ -196,7 +200,7 @@ impl From<XError> for Failed {
             XError::Media(error) => Self::from(&*error),
             XError::Source(error) => Self::new(error.exit(), what),
             XError::Start(error) => started(&error, what),
-            XError::Store(error) => Self::new(error.exit(), what),
+            XError::Store(error) => Self::from(error),
             XError::Upload(error) => ended(&error),
             XError::NoMedia => Self { kept: Kept::Nothing, ..Self::new(Exit::Protocol, what) },
             XError::AltText { media_id, .. } => Self {
