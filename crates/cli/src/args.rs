@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Upload files and print a media_id for each
     Upload(UploadArgs),
     /// Go on with unfinished uploads
+    ///
+    /// Segments stay as they were cut when the upload began: the checkpoint's chunk size holds, whatever --chunk-size
+    /// says.
     Resume(ResumeArgs),
     /// Show, discard or sweep unfinished uploads
     Uploads(UploadsArgs),

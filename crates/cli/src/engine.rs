@@ -11,6 +11,7 @@ use chunkwise::x::{Api, BaseUrl, XUploader};
 use chunkwise::{ChunkSize, Policy, ProcessingPolicy, WindowPolicy};
 
 use crate::args::{ConnectionOptions, DestinationOptions, TransferOptions, Untold};
+use crate::credentials::Credentials;
 use crate::exit::Exit;
 use crate::failed::Failed;
 use crate::upload::FILES_AT_ONCE;
@@ -53,6 +54,18 @@ pub(crate) struct EngineOptions {
 }
 
 impl EngineOptions {
+    /// The uploader for whoever these credentials are of, if the API takes such.
+    pub(crate) fn of(self, credentials: Credentials) -> Result<XUploader, Failed> {
+        match (api(self.destination.api.as_deref())?, &credentials) {
+            (Api::V1_1, Credentials::Bearer(_)) => Err(Failed::new(
+                Exit::Auth,
+                "API v1.1 needs OAuth 1.0a credentials, and this is an OAuth 2.0 token: set CHUNKWISE_CONSUMER_KEY \
+                 and its like, or give --credentials-file FILE, or use API v2",
+            )),
+            (Api::V1_1 | Api::V2, _) => self.uploader(credentials),
+        }
+    }
+
     /// The uploader, with these credentials.
     pub(crate) fn uploader(self, authorizer: impl Authorizer + 'static) -> Result<XUploader, Failed> {
         let Self { destination, connection, transfer, limits, directory } = self;
@@ -86,7 +99,10 @@ fn api(name: Option<&str>) -> Result<Api, Failed> {
 }
 
 fn base_url_of(url: &Untold) -> Result<BaseUrl, Failed> {
-    BaseUrl::new(url.expose()).map_err(|error| Failed::new(Exit::Usage, error.to_string()))
+    BaseUrl::new(url.expose()).map_err(|error| {
+        let place = "--base-url (or CHUNKWISE_BASE_URL, or base-url in the settings file) can't be used";
+        Failed::new(Exit::Usage, format!("{place}: {error}"))
+    })
 }
 
 pub(crate) const fn limit_values(limits: LimitSet) -> Limits {
@@ -130,14 +146,22 @@ fn driver(transfer: &TransferOptions, directory: Option<PathBuf>) -> Result<Driv
     builder.build().map_err(|error| Failed::new(Exit::Config, error.to_string()))
 }
 
+/// A proxy that the settings name. Of the environment's, a host alone is one of old; here it is a slip of the pen.
+fn proxy_of(proxy: &Untold) -> Result<ProxyUrl, String> {
+    let text = proxy.expose().trim();
+    let host = text.rsplit_once('@').map_or(text, |(_, host)| host).trim_end_matches('/');
+    let port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if !text.is_empty() && !text.contains("://") && !port {
+        let reason = "a proxy is scheme://host:port, as in http://proxy.example:8080";
+        return Err(format!("--proxy can't be used: {reason}"));
+    }
+    text.parse().map_err(|error| format!("--proxy can't be used: {error}"))
+}
+
 fn backend(connection: &ConnectionOptions, window: Option<Window>) -> Result<HyperBackend, Failed> {
     let config = |what: String| Failed::new(Exit::Config, what);
     let proxies = match (&connection.proxy, connection.no_proxy_env) {
-        (Some(proxy), _) => {
-            let proxy: ProxyUrl =
-                proxy.expose().parse().map_err(|error| config(format!("--proxy can't be used: {error}")))?;
-            Proxies::all(proxy)
-        }
+        (Some(proxy), _) => Proxies::all(proxy_of(proxy).map_err(config)?),
         (None, Some(true)) => Proxies::none(),
         (None, Some(false) | None) => {
             let variable = |name: &str| std::env::var(name).ok();
@@ -155,5 +179,8 @@ fn backend(connection: &ConnectionOptions, window: Option<Window>) -> Result<Hyp
     if let Some(ca_file) = &connection.ca_file {
         builder = builder.ca_file(ca_file);
     }
-    builder.build().map_err(|error| config(format!("--ca-file: {error}")))
+    builder.build().map_err(|error| match connection.ca_file {
+        Some(_) => config(format!("--ca-file: {error}; give a PEM file that can be read")),
+        None => config(error.to_string()),
+    })
 }

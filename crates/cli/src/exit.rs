@@ -70,7 +70,7 @@ impl Exit {
         }
     }
 
-    /// Of several uploads: the first that matters most. A failure goes before an interruption that it caused none of.
+    /// Of several uploads: interrupted if any was, for then not all was tried; otherwise the first failure.
     pub(crate) fn worst(exits: impl IntoIterator<Item = Self>) -> Self {
         exits.into_iter().fold(Self::Ok, |worst, exit| match (worst, exit) {
             (Self::Ok, exit) => exit,

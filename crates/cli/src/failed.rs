@@ -1,12 +1,15 @@
 //! What is said when something does not work: what happened, what is kept, how to go on, how to give it up.
 
 use chunkwise::core::{ErrorKind, Failure, ProblemKind, Refusal, UploadError};
-use chunkwise::driver::{DriverError, Left, StartError, StoreError, UploadId};
+use chunkwise::driver::{DriverError, Left, SourceError, StartError, StoreError, UploadId};
 use chunkwise::media::{FileError, FileProblem};
 use chunkwise::x::XError;
 
 use crate::credentials::CredentialsError;
 use crate::exit::{Exit, Exits};
+use crate::flags::Flags;
+use crate::moment::moment;
+use crate::render::shown;
 use crate::settings::SettingsError;
 
 /// A failure, ready to be told.
@@ -18,6 +21,8 @@ pub(crate) struct Failed {
     pub(crate) kept: Kept,
     /// The media id, if X has given one that may still be of use.
     pub(crate) media_id: Option<String>,
+    /// The API and the address to go on with, where they are not those of this command.
+    pub(crate) elsewhere: Option<(String, String)>,
 }
 
 /// What is left on this machine.
@@ -39,7 +44,7 @@ pub(crate) enum Kept {
 
 impl Failed {
     pub(crate) fn new(exit: Exit, what: impl Into<String>) -> Self {
-        Self { exit, what: what.into(), kept: Kept::NothingBegun, media_id: None }
+        Self { exit, what: what.into(), kept: Kept::NothingBegun, media_id: None, elsewhere: None }
     }
 
     /// The failure of an upload that was to be resumed: its checkpoint is still there unless the error says more.
@@ -68,7 +73,16 @@ impl Failed {
 
     /// The same, with the name of what it is about, unless that is told already.
     pub(crate) fn about(self, what: &str) -> Self {
-        if self.what.contains(what) { self } else { Self { what: format!("{what}: {}", self.what), ..self } }
+        let told = self.what.contains(what) || self.what.contains(&shown(what));
+        if told { self } else { Self { what: format!("{what}: {}", self.what), ..self } }
+    }
+
+    /// The command that goes on with the upload.
+    pub(crate) fn go_on(&self, flags: &Flags, id: &UploadId) -> String {
+        match &self.elsewhere {
+            Some((api, base_url)) => flags.to(api, base_url).resume(id),
+            None => flags.resume(id),
+        }
     }
 
     /// Why an upload could not be resumed.
@@ -85,9 +99,10 @@ impl Failed {
                 };
                 Self { kept, ..Self::from(error) }
             }
-            XError::Start(error @ StartError::Resume { .. }) => {
-                Self { kept: Kept::Unusable(id.clone()), ..Self::new(error.exit(), error.to_string()) }
-            }
+            // Before the file is as it was, or there again, going on can't work.
+            error @ (XError::Start(StartError::Resume { .. } | StartError::SourceChanged { .. })
+            | XError::FileGone { .. }
+            | XError::NoPath { .. }) => Self { kept: Kept::Unusable(id.clone()), ..Self::from(error) },
             error => Self::from(error).resuming(id),
         }
     }
@@ -159,7 +174,11 @@ impl From<CredentialsError> for Failed {
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
-        Self::new(error.exit(), error.to_string())
+        let mut what = error.to_string();
+        if matches!(&error, StoreError::NotFound { .. }) {
+            what.push_str("; `chunkwise uploads` shows those there are");
+        }
+        Self::new(error.exit(), what)
     }
 }
 
@@ -181,7 +200,7 @@ impl From<XError> for Failed {
             XError::Media(error) => Self::from(&*error),
             XError::Source(error) => Self::new(error.exit(), what),
             XError::Start(error) => started(&error, what),
-            XError::Store(error) => Self::new(error.exit(), what),
+            XError::Store(error) => Self::from(error),
             XError::Upload(error) => ended(&error),
             XError::NoMedia => Self { kept: Kept::Nothing, ..Self::new(Exit::Protocol, what) },
             XError::AltText { id, media_id, failure } => Self {
@@ -190,7 +209,12 @@ impl From<XError> for Failed {
                 ..Self::new(failure.exit(), format!("{what}; the media id is good, resume to set the text"))
             },
             XError::BadAltText(_) => Self::new(Exit::Usage, what),
-            XError::NotToX(_) | XError::OtherAddress { .. } => Self::new(Exit::Config, what),
+            XError::NotToX(_) => Self::new(Exit::Config, what),
+            XError::OtherAddress { found, .. } => {
+                let elsewhere = found.strip_suffix(')').and_then(|found| found.rsplit_once(" ("));
+                let elsewhere = elsewhere.map(|(base_url, api)| (api.to_owned(), base_url.to_owned()));
+                Self { elsewhere, ..Self::new(Exit::Config, what) }
+            }
             XError::NoPath { .. } | XError::FileGone { .. } => Self::new(Exit::NoInput, what),
             // The list may grow within a version of the library; here that can only be a bug.
             _ => Self::new(Exit::Bug, what),
@@ -200,24 +224,30 @@ impl From<XError> for Failed {
 
 fn started(error: &StartError, what: String) -> Failed {
     let kept = match error {
-        StartError::SourceChanged { id, .. } | StartError::Resume { id, .. } => Kept::Untouched(id.clone()),
+        StartError::SourceChanged { id, .. } | StartError::Resume { id, .. } => Kept::Unusable(id.clone()),
         _ => Kept::NothingBegun,
     };
     Failed { kept, ..Failed::new(error.exit(), what) }
 }
 
 fn ended(error: &DriverError) -> Failed {
-    let (exit, what) = (error.exit(), error.to_string());
+    let (exit, what) = (error.exit(), told(error));
     match error {
-        DriverError::Upload { error, left, .. } => {
-            let advice = advice(error);
+        DriverError::Upload { error, left, fault } => {
+            let what = match fault {
+                Some(fault) if says_what_to_do(fault) => what,
+                Some(_) | None => format!("{what}. {}", advice(error)),
+            };
+            // What has changed is not what can be gone on with.
+            let changed = matches!(&*error.kind, ErrorKind::SourceChanged);
+            // What is wrong with the source is said with what to do about it.
             let (kept, what) = match left {
-                Left::Checkpoint(id) => (Kept::Checkpoint(id.clone()), format!("{what}. {advice}")),
-                Left::EarlierCheckpoint(id, error) => (
-                    Kept::Earlier(id.clone()),
-                    format!("{what}. {advice} The last checkpoint is missing: {error}."),
-                ),
-                Left::Nothing => (Kept::Nothing, format!("{what}. {advice}")),
+                Left::Checkpoint(id) if changed => (Kept::Unusable(id.clone()), what),
+                Left::Checkpoint(id) => (Kept::Checkpoint(id.clone()), what),
+                Left::EarlierCheckpoint(id, error) => {
+                    (Kept::Earlier(id.clone()), format!("{what} The last checkpoint is missing: {error}."))
+                }
+                Left::Nothing => (Kept::Nothing, what),
             };
             let media_id = error.session.as_ref().filter(|_| names_media(&error.kind));
             Failed { kept, media_id: media_id.map(ToString::to_string), ..Failed::new(exit, what) }
@@ -226,6 +256,31 @@ fn ended(error: &DriverError) -> Failed {
             let what = format!("{what}. This is a bug in chunkwise, please report it.");
             Failed::new(exit, what)
         }
+    }
+}
+
+/// What happened, with times as people read them.
+fn told(error: &DriverError) -> String {
+    match error {
+        DriverError::Upload { error: UploadError { kind, .. }, .. } => match &**kind {
+            ErrorKind::Throttled { operation, until } => {
+                let until = moment(*until);
+                format!("the server takes no {operation} before {until}, which is too long to wait")
+            }
+            _ => error.to_string(),
+        },
+        DriverError::Panicked(_) => error.to_string(),
+    }
+}
+
+/// Whether the error about a source says itself what to do.
+const fn says_what_to_do(fault: &SourceError) -> bool {
+    match fault {
+        SourceError::Missing { .. }
+        | SourceError::NotAFile { .. }
+        | SourceError::Changed { .. }
+        | SourceError::Absent => true,
+        SourceError::Unreadable { .. } | SourceError::Broken { .. } => false,
     }
 }
 

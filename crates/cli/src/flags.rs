@@ -13,8 +13,18 @@ use crate::args::{
 pub(crate) struct Flags {
     /// Where settings and checkpoints are.
     place: String,
-    /// How to get to the server.
+    /// To which server.
+    destination: String,
+    /// How to get there.
     way: String,
+}
+
+/// Stands for a proxy that is not printed, for it may hold a password. As it stands, no proxy can be meant by it: a
+/// command pasted with it says so, and does not go past the proxy.
+const PROXY_UNTOLD: &str = "(the proxy again, with its password)";
+
+fn proxy_again(proxy: &str) -> &str {
+    if proxy.contains('@') { PROXY_UNTOLD } else { proxy }
 }
 
 impl Flags {
@@ -28,31 +38,44 @@ impl Flags {
         let mut place = String::new();
         path(&mut place, "config", output.config.as_deref());
         path(&mut place, "state-dir", store.state_dir.as_deref());
+        // An address with a password in it is refused, so that what is printed here has none.
+        let base_url = destination.base_url.as_ref().map(Untold::expose);
+        let destination = self::destination(destination.api.as_deref(), base_url);
         let mut way = String::new();
-        text(&mut way, "api", destination.api.as_deref());
-        // One with a password in it is refused, so that what is printed here has none.
-        text(&mut way, "base-url", destination.base_url.as_ref().map(Untold::expose));
         path(&mut way, "token-file", credentials.token_file.as_deref());
         path(&mut way, "credentials-file", credentials.credentials_file.as_deref());
         if credentials.token_stdin {
             way.push_str(" --token-stdin");
         }
+        text(&mut way, "proxy", connection.proxy.as_ref().map(|proxy| proxy_again(proxy.expose())));
         path(&mut way, "ca-file", connection.ca_file.as_deref());
         if connection.no_proxy_env == Some(true) {
             way.push_str(" --no-proxy-env");
         }
-        Self { place, way }
+        Self { place, destination, way }
+    }
+
+    /// The same to another server.
+    pub(crate) fn to(&self, api: &str, base_url: &str) -> Self {
+        Self { destination: destination(Some(api), Some(base_url)), ..self.clone() }
     }
 
     /// The command that goes on with an upload.
     pub(crate) fn resume(&self, id: &UploadId) -> String {
-        format!("chunkwise resume {id}{}{}", self.place, self.way)
+        format!("chunkwise resume {id}{}{}{}", self.place, self.destination, self.way)
     }
 
     /// The command that gives it up.
     pub(crate) fn discard(&self, id: &UploadId) -> String {
         format!("chunkwise uploads discard {id}{}", self.place)
     }
+}
+
+fn destination(api: Option<&str>, base_url: Option<&str>) -> String {
+    let mut flags = String::new();
+    text(&mut flags, "api", api);
+    text(&mut flags, "base-url", base_url);
+    flags
 }
 
 fn path(flags: &mut String, name: &str, path: Option<&Path>) {
@@ -73,6 +96,15 @@ fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         value.to_owned()
+    } else if value.contains(char::is_control) {
+        // A terminal must not act on it.
+        let byte = |b: u8| match b {
+            b'\'' | b'\\' => format!("\\{}", char::from(b)),
+            b if b.is_ascii_control() => format!("\\x{b:02x}"),
+            b if b.is_ascii() => char::from(b).to_string(),
+            b => format!("\\x{b:02x}"),
+        };
+        format!("$'{}'", value.bytes().map(byte).collect::<String>())
     } else {
         format!("'{}'", value.replace('\'', r"'\''"))
     }
@@ -101,5 +133,30 @@ mod tests {
             r"chunkwise resume a-1 --state-dir '/tmp/my state' --api v1.1 --base-url http://127.0.0.1:1 --token-file 'it'\''s'"
         );
         assert_eq!(flags.discard(&id), "chunkwise uploads discard a-1 --state-dir '/tmp/my state'");
+        assert_eq!(
+            flags.to("v2", "https://api.x.com").resume(&id),
+            r"chunkwise resume a-1 --state-dir '/tmp/my state' --api v2 --base-url https://api.x.com --token-file 'it'\''s'"
+        );
+        assert_eq!(quoted("no\u{1b}[31m it's"), r"$'no\x1b[31m it\'s'");
+    }
+
+    #[test]
+    fn a_proxy_is_named_again_and_its_password_never() {
+        let resume = |proxy: &str| {
+            let connection =
+                ConnectionOptions { proxy: Some(proxy.to_owned().into()), ..ConnectionOptions::default() };
+            let flags = Flags::of(
+                &OutputOptions::default(),
+                &StoreOptions::default(),
+                &DestinationOptions::default(),
+                &CredentialOptions::default(),
+                &connection,
+            );
+            flags.resume(&UploadId::new("a").unwrap())
+        };
+        assert_eq!(resume("socks5://[::1]:9"), "chunkwise resume a --proxy 'socks5://[::1]:9'");
+        let told = resume("http://user:hunter2@proxy:8080");
+        assert_eq!(told, "chunkwise resume a --proxy '(the proxy again, with its password)'");
+        assert!(PROXY_UNTOLD.parse::<chunkwise::hyper::ProxyUrl>().is_err(), "it must not be taken for one");
     }
 }

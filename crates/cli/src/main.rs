@@ -9,6 +9,7 @@ mod exit;
 mod failed;
 mod flags;
 mod interrupt;
+mod moment;
 mod plan;
 mod render;
 mod resume;

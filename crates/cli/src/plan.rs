@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::engine::{EngineOptions, limit_values};
 use crate::exit::Exit;
 use crate::failed::Failed;
-use crate::render::{bytes, document, json_line};
+use crate::render::{bytes, document, json_line, shown};
 use crate::upload::Wanted;
 use crate::uploads::table;
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(context: Context, args: PlanArgs) -> Result<Exit, Failed
         count => format!("{count}: {} of {} bytes, the last of {last}", count - 1, plan.chunk_size()),
     };
     let mut rows = vec![
-        ["file".to_owned(), file.display().to_string()],
+        ["file".to_owned(), shown(&file.to_string_lossy())],
         ["size".to_owned(), format!("{} ({} bytes)", bytes(media.size), media.size)],
         ["type".to_owned(), format!("{} ({})", destination.media_type, ground(media.ground))],
         ["category".to_owned(), destination.category.clone()],

@@ -29,7 +29,7 @@ pub(crate) async fn run(context: Context, args: ResumeArgs) -> Result<Exit, Fail
         directory: Some(layers.complete(store)?.directory()?),
     };
     let credentials = Credentials::find(credentials, layers, |name| std::env::var_os(name))?;
-    let uploader = engine.uploader(credentials)?;
+    let uploader = engine.of(credentials)?;
     let ids = if all { every(&uploader).await? } else { ids };
     let (render, stop) = context.watch(ids.len())?;
     if ids.is_empty() {

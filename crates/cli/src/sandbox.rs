@@ -148,8 +148,12 @@ fn script(time: Duration) -> ProcessingScript {
 
 fn read(path: &Path) -> Result<Settings, Failed> {
     let config = |what: String| Failed::new(Exit::Config, what);
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| config(format!("the sandbox settings {} can't be read: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        config(format!(
+            "the sandbox settings {} can't be read: {error}; check the path and the permissions",
+            path.display()
+        ))
+    })?;
     let wrong = |reason: &str| {
         let reason = reason.lines().next().unwrap_or_default();
         config(format!("the sandbox settings {} can't be used: {reason}; mend them", path.display()))

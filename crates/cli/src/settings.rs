@@ -174,6 +174,8 @@ pub(crate) enum SettingsError {
     Invalid { place: String, reason: String },
     #[error("the variable {variable} is not text in UTF-8; set it anew")]
     NotUtf8 { variable: String },
+    #[error("{} is a file, not a folder: give a folder for the checkpoints", path.display())]
+    NotAFolder { path: PathBuf },
     #[error("nobody says where checkpoints go: set HOME, or give --state-dir")]
     NoStateDirectory,
 }
@@ -182,6 +184,9 @@ impl StoreOptions {
     /// The folder for checkpoints.
     pub(crate) fn directory(self) -> Result<PathBuf, SettingsError> {
         if let Some(directory) = self.state_dir {
+            if directory.is_file() {
+                return Err(SettingsError::NotAFolder { path: directory });
+            }
             return Ok(directory);
         }
         let directories = etcetera::choose_base_strategy().map_err(|_| SettingsError::NoStateDirectory)?;

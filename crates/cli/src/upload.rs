@@ -34,7 +34,7 @@ pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Fail
         directory: Some(layers.complete(store)?.directory()?),
     };
     let credentials = Credentials::find(credentials, layers, |name| std::env::var_os(name))?;
-    let uploader = engine.uploader(credentials)?;
+    let uploader = engine.of(credentials)?;
     let (render, stop) = context.watch(files.len())?;
     let exits = futures::stream::iter(files.into_iter().enumerate())
         .map(|(slot, file)| {

@@ -305,12 +305,28 @@ impl UploadError {
     }
 }
 
+/// A failure after a sentence that says its kind already: of an answer, what the server said.
+struct Said<'a>(&'a Failure);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Failure::Answered(problem) => problem.server.fmt(f),
+            failure @ (Failure::NotSent { .. } | Failure::Unknown { .. }) => failure.fmt(f),
+        }
+    }
+}
+
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { operation, failure } => write!(f, "the server refused {operation}: {failure}"),
+            Self::Refused { operation, failure } => {
+                write!(f, "the server refused {operation}: {}", Said(failure))
+            }
             Self::Misconfigured { operation, failure } => write!(f, "{operation} can't be sent: {failure}"),
-            Self::Credentials { failure } => write!(f, "the credentials were refused: {failure}"),
+            Self::Credentials { failure } => {
+                write!(f, "the credentials were refused: {}", Said(failure))
+            }
             Self::Exhausted { operation, attempts, failure } => {
                 let times = if *attempts == 1 { "time" } else { "times" };
                 write!(f, "{operation} failed {attempts} {times}; the last time {failure}")
@@ -341,7 +357,7 @@ impl fmt::Display for ErrorKind {
                 write!(f, "the server committed {found} bytes, but the source has {expected}")
             }
             Self::SizeMismatch { failure } => {
-                write!(f, "the stored segments do not add up, the source may have changed: {failure}")
+                write!(f, "the stored segments do not add up, the source may have changed: {}", Said(failure))
             }
             Self::FinalizeUnknown { failure } => {
                 write!(f, "nobody can tell whether the object was committed: {failure}")
@@ -371,7 +387,7 @@ impl fmt::Display for Violation {
             Self::ReceiptMissing => f.write_str("it stored a segment without a receipt"),
             Self::ForeignSegment(index) => write!(f, "it lists segment {index}, which is not as we sent it"),
             Self::EndlessListing => f.write_str("its list of segments does not end"),
-            Self::Unreadable(failure) => failure.fmt(f),
+            Self::Unreadable(failure) => Said(failure).fmt(f),
         }
     }
 }
@@ -391,7 +407,53 @@ impl fmt::Display for Discard {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString as _;
+
     use super::*;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let server = || {
+            ServerError::new(crate::ServerErrorFields {
+                status: "HTTP 401".into(),
+                name: "Unauthorized".into(),
+                message: "Unauthorized".into(),
+                ..Default::default()
+            })
+        };
+        let answered = |kind| Failure::answered(kind, server());
+        let operation = OperationKind::Init;
+        for (kind, told) in [
+            (
+                ErrorKind::Credentials { failure: answered(crate::ProblemKind::CredentialsExpired) },
+                "the credentials were refused: HTTP 401, Unauthorized",
+            ),
+            (
+                ErrorKind::Refused {
+                    operation,
+                    failure: answered(crate::ProblemKind::Refused(crate::Refusal::Invalid)),
+                },
+                "the server refused Init: HTTP 401, Unauthorized",
+            ),
+            (
+                ErrorKind::Protocol {
+                    operation,
+                    violation: Violation::Unreadable(answered(crate::ProblemKind::Broken)),
+                },
+                "the server broke its protocol in answer to Init: HTTP 401, Unauthorized",
+            ),
+            (
+                ErrorKind::Exhausted {
+                    operation,
+                    attempts: 2,
+                    failure: answered(crate::ProblemKind::Transient),
+                },
+                "Init failed 2 times; the last time transient: HTTP 401, Unauthorized",
+            ),
+        ] {
+            assert_eq!(kind.to_string(), told);
+        }
+    }
 
     #[test]
     fn nobody_is_told_to_resume_what_is_not_kept() {

@@ -300,7 +300,9 @@ impl fmt::Display for ServerError {
             write!(f, "{separator}{}", fields.name)?;
             separator = ", ";
         }
-        if !fields.message.is_empty() {
+        // Many servers name an error by its message.
+        let named = fields.message.as_str().eq_ignore_ascii_case(fields.name.as_str());
+        if !fields.message.is_empty() && !named {
             write!(f, "{separator}\"{}\"", fields.message)?;
             separator = ", ";
         }

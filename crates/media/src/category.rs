@@ -140,6 +140,32 @@ impl MediaCategory {
     }
 }
 
+impl MediaCategory {
+    /// Whether media of this kind are beyond doubt nothing for it. In doubt it is X's to say: whether a GIF may go as
+    /// video, what a 3-D model may go as.
+    pub(crate) const fn rules_out(self, kind: MediaKind) -> bool {
+        match self {
+            Self::TweetImage | Self::DmImage | Self::TweetGif | Self::DmGif => {
+                matches!(kind, MediaKind::Video | MediaKind::Subtitles)
+            }
+            Self::TweetVideo | Self::AmplifyVideo | Self::DmVideo => {
+                matches!(kind, MediaKind::Image | MediaKind::Subtitles)
+            }
+            Self::Subtitles => !matches!(kind, MediaKind::Subtitles),
+        }
+    }
+
+    /// What it is for.
+    pub(crate) const fn takes(self) -> &'static str {
+        match self {
+            Self::TweetImage | Self::DmImage => MediaKind::Image.plural(),
+            Self::TweetGif | Self::DmGif => MediaKind::Gif.plural(),
+            Self::TweetVideo | Self::AmplifyVideo | Self::DmVideo => MediaKind::Video.plural(),
+            Self::Subtitles => MediaKind::Subtitles.plural(),
+        }
+    }
+}
+
 impl fmt::Display for MediaCategory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::category::Use;
+use crate::category::{MediaCategory, Use};
 use crate::content::Foreign;
 use crate::limits::TooLarge;
 use crate::media_type::{MediaType, list};
@@ -108,6 +108,17 @@ pub enum MediaError {
         media_type: MediaType,
         /// What it was meant for.
         destined_for: Use,
+    },
+    /// The category that the caller gave is for something else.
+    #[error(
+        "{media_type} can't be {category}, which is for {}: leave the category out or give one for {}",
+        category.takes(), media_type.kind().plural()
+    )]
+    WrongCategory {
+        /// What it is.
+        media_type: MediaType,
+        /// What it was to be.
+        category: MediaCategory,
     },
     /// It is larger than its category allows.
     #[error(transparent)]

@@ -82,7 +82,8 @@ impl Inspection {
         Self { media_type: Some(media_type), ..self }
     }
 
-    /// The category, whatever type and use say. Its size limit still holds.
+    /// The category, whatever type and use say. Its size limit still holds, and one that is beyond doubt for another
+    /// kind of media is refused ([`MediaError::WrongCategory`]).
     pub fn category(self, category: MediaCategory) -> Self {
         Self { category: Some(category), ..self }
     }
@@ -279,6 +280,9 @@ impl Inspector {
             .category
             .or_else(|| MediaCategory::of(media_type, animation, destined_for))
             .ok_or(MediaError::NoCategory { media_type, destined_for })?;
+        if category.rules_out(media_type.kind()) {
+            return Err(MediaError::WrongCategory { media_type, category });
+        }
         self.inspection.limits.check(category, size)?;
         Ok(Media { media_type, category, size, animation, ground, contradicted })
     }

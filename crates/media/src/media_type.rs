@@ -55,6 +55,19 @@ pub enum MediaKind {
     Model,
 }
 
+impl MediaKind {
+    /// Several of them, in a sentence.
+    pub(crate) const fn plural(self) -> &'static str {
+        match self {
+            Self::Image => "images",
+            Self::Gif => "GIFs",
+            Self::Video => "videos",
+            Self::Subtitles => "subtitles",
+            Self::Model => "3-D models",
+        }
+    }
+}
+
 impl MediaType {
     /// Every media type, in the order of X's own list.
     pub const ALL: [Self; 15] = [

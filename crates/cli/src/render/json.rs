@@ -136,12 +136,12 @@ fn done_fields(done: &Done) -> Value {
 
 /// A failure as the final object of an upload, or of a whole command.
 pub(crate) fn failed_fields(what: Option<&str>, flags: &Flags, failed: &Failed) -> Value {
-    let Failed { exit, what: message, kept, media_id } = failed;
+    let Failed { exit, what: message, kept, media_id, .. } = failed;
     let upload = kept.upload();
     let fields = json!({
         "ok": false, "exit_code": exit.code(), "upload": upload.map(|id| id.as_str()), "file": what,
         "media_id": media_id, "message": message, "kept": kept.name(),
-        "go_on": kept.resumable().map(|id| flags.resume(id)), "give_up": upload.map(|id| flags.discard(id)),
+        "go_on": kept.resumable().map(|id| failed.go_on(flags, id)), "give_up": upload.map(|id| flags.discard(id)),
     });
     document("result", fields)
 }

@@ -4,6 +4,7 @@ mod bars;
 mod json;
 mod lines;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use crate::args::OutputOptions;
 use crate::exit::Exit;
 use crate::failed::Failed;
 use crate::flags::Flags;
+use crate::moment::moment;
 
 /// Which of the uploads of a command, from 0.
 pub(crate) type Slot = usize;
@@ -113,7 +115,7 @@ pub(crate) fn renderer(output: &OutputOptions, uploads: usize, terminal: &MultiP
 /// A line on stdout: a result. A reader that went away is no reason to stop an upload.
 pub(crate) fn result(line: &str) {
     let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}");
+    let _ = writeln!(out, "{}", harmless(line));
     let _ = out.flush();
 }
 
@@ -124,13 +126,29 @@ pub(crate) fn json_line(value: &Value) {
 
 /// Lines on stderr: for people.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+}
+
+/// On one line, and with what a terminal would act on as escapes: for names that others gave.
+pub(crate) fn shown(text: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect()
+}
+
+/// The same for a text of ours, which may have lines and columns: the last line of defence.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(acts) {
+        return text.into();
+    }
+    let shown = |c: char| if acts(c) { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(shown).collect::<String>().into()
 }
 
 /// The result of an upload for people and shells: the media id, and the file if there are several.
 fn result_of(done: &Done, uploads: usize) -> String {
     match (&done.file, uploads) {
-        (Some(file), 2..) => format!("{}\t{}", done.media_id, file.display()),
+        (Some(file), 2..) => format!("{}\t{}", done.media_id, shown(&file.to_string_lossy())),
         (None, _) | (Some(_), _) => done.media_id.clone(),
     }
 }
@@ -141,10 +159,11 @@ pub(crate) fn failure(what: &str, flags: &Flags, failed: &Failed) -> String {
         Exit::Interrupted => "interrupted",
         _ => "error",
     };
-    let mut text = if what.is_empty() || failed.what.contains(what) {
-        format!("{word}: {}", failed.what)
+    let (what, said) = (shown(what), shown(&failed.what));
+    let mut text = if what.is_empty() || said.contains(&what) {
+        format!("{word}: {said}")
     } else {
-        format!("{word}: {what}: {}", failed.what)
+        format!("{word}: {what}: {said}")
     };
     if let Some(media_id) = &failed.media_id {
         let _ = write!(text, "\n  media_id: {media_id}");
@@ -153,7 +172,7 @@ pub(crate) fn failure(what: &str, flags: &Flags, failed: &Failed) -> String {
         let _ = write!(text, "\n  kept:     {kept}");
     }
     if let Some(id) = failed.kept.resumable() {
-        let _ = write!(text, "\n  go on:    {}", flags.resume(id));
+        let _ = write!(text, "\n  go on:    {}", failed.go_on(flags, id));
     }
     if let Some(id) = failed.kept.upload() {
         let _ = write!(text, "\n  give up:  {}", flags.discard(id));
@@ -174,7 +193,9 @@ fn news(event: &Event) -> Option<String> {
         Event::Retrying { kind, attempts, failure, .. } => {
             Some(format!("{} failed ({attempts}), trying again: {failure}", word(*kind)))
         }
-        Event::Held { kind, .. } => Some(format!("X wants a pause before the next {}", word(*kind))),
+        Event::Held { kind, until } => {
+            Some(format!("X wants a pause before the next {}, until {}", word(*kind), moment(*until)))
+        }
         Event::Replanned { chunk_size } => {
             Some(format!("X wants smaller segments: going on with {}", bytes(*chunk_size)))
         }
@@ -230,9 +251,8 @@ pub(crate) fn per_second(bytes: u64, time: Duration) -> u64 {
 
 /// What to call an upload in a line: its file's name, with what a terminal would act on as escapes.
 fn label(started: &Started) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     match started.file.as_ref().and_then(|file| file.file_name()) {
-        Some(name) => name.to_string_lossy().chars().map(shown).collect(),
+        Some(name) => shown(&name.to_string_lossy()),
         None => started.id.to_string(),
     }
 }

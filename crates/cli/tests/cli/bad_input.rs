@@ -151,7 +151,9 @@ async fn a_file_that_changed_between_crash_and_resume() {
         text(&video)
     );
     ran.assert_error(65, &sentence);
-    assert_eq!(ran.printed("kept:"), format!("upload {id}, as it was"));
+    assert_eq!(ran.printed("kept:"), format!("the checkpoint of upload {id}, as it was"));
+    assert!(!ran.stderr.contains("go on:"), "{ran:?}");
+    assert_eq!(ran.printed("give up:"), format!("chunkwise uploads discard {id}"));
 
     std::fs::remove_file(&video).unwrap();
     let ran = world.run(&["resume", &id]).await;
@@ -160,8 +162,40 @@ async fn a_file_that_changed_between_crash_and_resume() {
         ran.stderr.contains(&format!("the file {} of upload {id} can't be opened", text(&video))),
         "{ran:?}"
     );
-    assert_eq!(ran.printed("go on:"), format!("chunkwise resume {id}"));
+    assert!(ran.stderr.contains("; put it back, or discard the upload\n"), "{ran:?}");
+    assert!(!ran.stderr.contains("go on:"), "{ran:?}");
     assert_eq!(world.only_unfinished().await.as_str(), id);
+}
+
+#[tokio::test]
+async fn a_resume_to_another_server_is_told_the_right_one() {
+    let world = World::new().await;
+    let id = killed(&world).await;
+    let ran = world.run(&["resume", &id, "--base-url", "http://127.0.0.1:1"]).await;
+    assert_eq!(ran.code, 78, "{ran:?}");
+    let base_url = world.sandbox.base_url();
+    let go_on = format!("chunkwise resume {id} --api v2 --base-url {}", base_url.trim_end_matches('/'));
+    assert_eq!(ran.printed("go on:"), go_on);
+    let args: Vec<_> = go_on.split(' ').skip(1).collect();
+    world.run(&args).await.media_id();
+}
+
+#[tokio::test]
+async fn a_terminal_does_not_act_on_file_names() {
+    let world = World::new().await;
+    let name = "no\u{1b}[31mpe.mp4";
+    let shown = r"no\u{1b}[31mpe.mp4";
+    let ran = upload(&world, name).await;
+    ran.assert_error(66, &format!("{shown}: there is no such file: check the path"));
+    world.file(name, CLIP);
+    world.file("clip.mp4", CLIP);
+    let ran = world.run(&["upload", name, "clip.mp4"]).await;
+    assert!(ran.code == 0 && ran.stdout.contains(&format!("\t{shown}\n")), "{ran:?}");
+    let plan = world.run(&["plan", name]).await;
+    assert!(plan.code == 0 && plan.stdout.contains(shown), "{plan:?}");
+    for text in [ran.stdout, ran.stderr, plan.stdout] {
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
 }
 
 #[tokio::test]
@@ -305,12 +339,33 @@ async fn addresses_and_proxies_that_cannot_work() {
     let bad_url = format!("https://user:{}@x.com", support::CANARY);
     let bad_proxy = format!("ftp://user:{}@proxy", support::CANARY);
     for (args, code, says) in [
-        (["--base-url", "api.x.com"], 2, "the base URL must begin with http:// or https://"),
+        (
+            ["--base-url", "notaurl"],
+            2,
+            "--base-url (or CHUNKWISE_BASE_URL, or base-url in the settings file) can't be used: the base URL ",
+        ),
         (["--base-url", &bad_url], 2, "the base URL must not hold a user or a password"),
         (["--api", "v3"], 2, "--api \"v3\": no such API of X; there are v2 and v1.1"),
         (["--proxy", &bad_proxy], 78, "--proxy can't be used: ftp:// is no kind of proxy"),
         (["--proxy", &proxy], 78, "the proxy http://"),
+        (["--proxy", "nonsense"], 78, "--proxy can't be used: a proxy is scheme://host:port, as in http://"),
         (["--ca-file", "gone.pem"], 78, "--ca-file: the certificate file gone.pem can't be read"),
+        (["--ca-file", "gone.pem"], 78, "; give a PEM file that can be read\n"),
+        (
+            ["--state-dir", "clip.mp4"],
+            78,
+            "clip.mp4 is a file, not a folder: give a folder for the checkpoints",
+        ),
+        (
+            ["--api", "v1.1"],
+            77,
+            "API v1.1 needs OAuth 1.0a credentials, and this is an OAuth 2.0 token: set ",
+        ),
+        (
+            ["--category", "dm_image"],
+            65,
+            "clip.mp4: video/mp4 can't be dm_image, which is for images: leave the category out or give one for videos",
+        ),
         (["--category", "tweet_opera"], 2, "\"tweet_opera\" is no media category of X"),
         (["--media-type", "video/opera"], 2, "video/opera"),
         (["--use", "fun"], 2, "\"fun\" is no use of media; give one of post, dm, amplify"),
@@ -326,6 +381,10 @@ async fn addresses_and_proxies_that_cannot_work() {
         assert!(ran.stderr.starts_with("error: ") || ran.stderr.contains("\nerror: "), "{ran:?}");
         assert!(ran.stderr.contains(says), "{says:?} is not in {ran:?}");
     }
+    let ran = world.run(&["uploads", "--state-dir", "clip.mp4"]).await;
+    ran.assert_error(78, "clip.mp4 is a file, not a folder: give a folder for the checkpoints");
+    let ran = world.run(&["plan", "clip.mp4", "--category", "dm_image"]).await;
+    assert!(ran.code == 65 && ran.stderr.contains("video/mp4 can't be dm_image"), "{ran:?}");
     let mut command = world.command(&["upload", "clip.mp4"]);
     command.env("HTTP_PROXY", &bad_proxy);
     let ran = world.finish(command).await;

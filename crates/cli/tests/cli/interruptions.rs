@@ -165,7 +165,7 @@ async fn a_discarded_upload_is_gone() {
     assert!(ran.stderr.starts_with(&format!("upload {id} is discarded")), "{ran:?}");
     assert!(world.unfinished().await.is_empty());
     assert_eq!(std::fs::read_dir(world.state()).unwrap().count(), 0, "nothing is left behind");
-    let sentence = format!("there is no unfinished upload {id}");
+    let sentence = format!("there is no unfinished upload {id}; `chunkwise uploads` shows those there are");
     world.run(&["resume", id.as_str()]).await.assert_error(66, &sentence);
 }
 

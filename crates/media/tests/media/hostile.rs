@@ -24,6 +24,12 @@ fn read(head: &[u8], size: u64) {
             assert_eq!(*media_type, sniffed);
             assert!(*least_size > size);
         }
+        (
+            Content::Media { media_type: sniffed, .. },
+            Err(MediaError::WrongCategory { media_type, category: MediaCategory::TweetImage }),
+        ) => {
+            assert_eq!(*media_type, sniffed);
+        }
         (Content::Foreign(sniffed), Err(MediaError::Unsupported { content, .. })) => {
             assert_eq!(*content, sniffed)
         }

@@ -84,6 +84,10 @@ fn every_pair_of_content_and_claim_is_judged_alike() {
             let result =
                 Inspection::new().declared(claimed).category(MediaCategory::TweetVideo).inspect(&head, SIZE);
             match result {
+                // Of the type all the same; only nothing for that category.
+                Err(MediaError::WrongCategory { media_type, .. }) => {
+                    assert!(agrees && media_type == found, "{name} as {claimed}");
+                }
                 Ok(media) => assert!(agrees && media.media_type == found, "{name} as {claimed}"),
                 Err(error) => {
                     let claim = Claim::Declared(claimed);
@@ -183,8 +187,8 @@ fn the_callers_word_wins_over_everything() {
         assert_eq!((media.media_type, media.ground), (MediaType::Mp4, Ground::Caller));
         assert_eq!((media.category, media.animation), (MediaCategory::TweetVideo, Animation::NotApplicable));
     }
-    let media = decided(Inspection::new().category(MediaCategory::DmVideo), PNG);
-    assert_eq!((media.media_type, media.category), (MediaType::Png, MediaCategory::DmVideo));
+    let media = decided(Inspection::new().category(MediaCategory::DmImage), PNG);
+    assert_eq!((media.media_type, media.category), (MediaType::Png, MediaCategory::DmImage));
     let glb = b"glTF\x02\0\0\0\x40\0\0\0";
     let media = decided(Inspection::new().category(MediaCategory::TweetImage), glb);
     assert_eq!(media.media_type, MediaType::Glb);
@@ -195,8 +199,31 @@ fn the_callers_word_wins_over_everything() {
     );
     // An overridden category keeps its limit.
     let image = Inspection::new().category(MediaCategory::TweetImage);
-    assert!(matches!(image.inspect(MP4, 6_000_000), Err(MediaError::TooLarge(_))));
-    assert!(image.limits(Limits::none()).inspect(MP4, 6_000_000).is_ok());
+    assert!(matches!(image.inspect(PNG, 6_000_000), Err(MediaError::TooLarge(_))));
+    assert!(image.limits(Limits::none()).inspect(PNG, 6_000_000).is_ok());
+}
+
+#[test]
+fn a_category_for_another_kind_of_media_is_refused_where_there_is_no_doubt() {
+    use MediaCategory as C;
+    let refuses = |category, head: &[u8]| {
+        let result = Inspection::new().category(category).inspect(head, SIZE);
+        matches!(result, Err(MediaError::WrongCategory { category: found, .. }) if found == category)
+    };
+    for category in C::ALL {
+        let video = matches!(category, C::TweetVideo | C::AmplifyVideo | C::DmVideo);
+        assert_eq!(refuses(category, MP4), !video, "{category}");
+        assert_eq!(refuses(category, PNG), video || category == C::Subtitles, "{category}");
+        assert_eq!(refuses(category, SRT), category != C::Subtitles, "{category}");
+    }
+    assert_eq!(
+        refused(Inspection::new().category(C::TweetVideo), PNG).to_string(),
+        "image/png can't be tweet_video, which is for videos: leave the category out or give one for images"
+    );
+    // The caller's word for the type decides here as well.
+    assert!(!refuses(C::Subtitles, SRT));
+    let told = Inspection::new().media_type(MediaType::Mp4).category(C::TweetVideo);
+    assert_eq!(decided(told, PNG).category, C::TweetVideo);
 }
 
 #[test]
@@ -239,7 +266,11 @@ fn what_is_cut_off_beyond_doubt_is_refused() {
     for (media_type, head, least_size) in
         [(MediaType::Mp4, MP4, 917), (MediaType::WebP, samples::WEBP, 696), (MediaType::Glb, glb, 644)]
     {
-        let inspection = Inspection::new().category(MediaCategory::TweetImage);
+        let category = match media_type {
+            MediaType::Mp4 => MediaCategory::TweetVideo,
+            _ => MediaCategory::TweetImage,
+        };
+        let inspection = Inspection::new().category(category);
         assert!(inspection.inspect(head, least_size).is_ok(), "{media_type}");
         let size = least_size - 1;
         let error = inspection.inspect(head, size).expect_err("cut off");
