@@ -3,7 +3,7 @@
 use chunkwise::core::{ErrorKind, Failure, ProblemKind, Refusal, UploadError};
 use chunkwise::driver::{DriverError, Left, SourceError, StartError, StoreError, UploadId};
 use chunkwise::media::{FileError, FileProblem};
-use chunkwise::x::XError;
+use chunkwise::x::{Destination, XError};
 
 use crate::credentials::CredentialsError;
 use crate::exit::{Exit, Exits};
@@ -21,8 +21,8 @@ pub(crate) struct Failed {
     pub(crate) kept: Kept,
     /// The media id, if X has given one that may still be of use.
     pub(crate) media_id: Option<String>,
-    /// The API and the address to go on with, where they are not those of this command.
-    pub(crate) elsewhere: Option<(String, String)>,
+    /// Where to go on, where that is not the address or API of this command.
+    pub(crate) elsewhere: Option<Box<Destination>>,
 }
 
 /// What is left on this machine.
@@ -80,7 +80,7 @@ impl Failed {
     /// The command that goes on with the upload.
     pub(crate) fn go_on(&self, flags: &Flags, id: &UploadId) -> String {
         match &self.elsewhere {
-            Some((api, base_url)) => flags.to(api, base_url).resume(id),
+            Some(destination) => flags.to(&destination.api, &destination.base_url).resume(id),
             None => flags.resume(id),
         }
     }
@@ -211,9 +211,7 @@ impl From<XError> for Failed {
             XError::BadAltText(_) => Self::new(Exit::Usage, what),
             XError::NotToX(_) => Self::new(Exit::Config, what),
             XError::OtherAddress { found, .. } => {
-                let elsewhere = found.strip_suffix(')').and_then(|found| found.rsplit_once(" ("));
-                let elsewhere = elsewhere.map(|(base_url, api)| (api.to_owned(), base_url.to_owned()));
-                Self { elsewhere, ..Self::new(Exit::Config, what) }
+                Self { elsewhere: Some(found), ..Self::new(Exit::Config, what) }
             }
             XError::NoPath { .. } | XError::FileGone { .. } => Self::new(Exit::NoInput, what),
             // The list may grow within a version of the library; here that can only be a bug.

@@ -7,7 +7,7 @@ use chunkwise_driver::{DriverError, SourceError, StartError, StoreError, UploadI
 use chunkwise_media::FileError;
 use chunkwise_x::MediaId;
 
-use super::NotToX;
+use super::{Destination, NotToX};
 
 /// Why there is no media to post.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -50,13 +50,15 @@ pub enum XError {
     NotToX(#[from] NotToX),
     /// The upload was begun at another address or API; credentials are not sent where they were not meant for.
     #[error(
-        "upload {id} goes to {found}, but this uploader is set to {wanted}: resume it with that address and API"
+        "upload {id} goes to {} ({}), but this uploader is set to {wanted}: resume it with that address and API",
+        .found.base_url,
+        .found.api
     )]
     OtherAddress {
         /// The upload.
         id: UploadId,
         /// Where it goes.
-        found: String,
+        found: Box<Destination>,
         /// Where this uploader goes.
         wanted: String,
     },

@@ -196,8 +196,10 @@ impl XUploader {
 
     fn check_address(&self, id: &UploadId, destination: &Destination) -> Result<(), XError> {
         let wanted = self.destination_name();
-        let found = format!("{} ({})", destination.base_url, destination.api);
-        if found == wanted { Ok(()) } else { Err(XError::OtherAddress { id: id.clone(), found, wanted }) }
+        if format!("{} ({})", destination.base_url, destination.api) == wanted {
+            return Ok(());
+        }
+        Err(XError::OtherAddress { id: id.clone(), found: Box::new(destination.clone()), wanted })
     }
 
     fn destination_name(&self) -> String {
