@@ -13,7 +13,7 @@ use crate::engine::EngineOptions;
 use crate::exit::{Exit, Exits as _};
 use crate::failed::Failed;
 use crate::flags::Flags;
-use crate::render::{self, bytes, document, failed_fields, failure, json_line, say};
+use crate::render::{self, bytes, document, failed_fields, failure, json_line, say, shown};
 use crate::resume::parse;
 use crate::values::Span;
 
@@ -83,7 +83,7 @@ fn row(listed: &Listed, now: Timestamp) -> [String; 6] {
     let id = listed.id.to_string();
     match &listed.record {
         Ok(record) => {
-            let file = record.source.path().map_or_else(String::new, |path| path.display().to_string());
+            let file = record.source.path().map_or_else(String::new, |path| shown(&path.to_string_lossy()));
             let age = Duration::from_secs(now.since(record.updated_at).as_secs());
             let age = if age.is_zero() { "now".to_owned() } else { Span::of(coarse(age)).to_string() };
             let (stored, total) = (bytes(stored(record)), bytes(record.checkpoint.total()));
