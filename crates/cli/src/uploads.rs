@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chunkwise::core::Timestamp;
-use chunkwise::driver::{Driven, Listed, Record};
+use chunkwise::driver::{Driven, Listed, Record, UploadId};
 use chunkwise::x::XUploader;
 use serde_json::{Value, json};
 
@@ -149,29 +149,35 @@ async fn discard(context: &Context, ids: &[String], store: StoreOptions) -> Resu
             Ok(()) => {
                 say(&format!("upload {id} is discarded; X forgets what it has of it by itself, within a day"))
             }
-            Err(error) => {
-                let failed = Failed::from(error);
-                exits.push(failed.exit);
-                let (what, flags) = (format!("upload {id}"), Flags::default());
-                if context.output.json {
-                    json_line(&failed_fields(Some(&what), &flags, &failed));
-                } else {
-                    say(&failure(&what, &flags, &failed));
-                }
-            }
+            Err(error) => exits.push(tell(context, id, Failed::from(error))),
         }
     }
     Ok(Exit::worst(exits))
 }
 
+/// Tells why an upload could not be given up.
+fn tell(context: &Context, id: &UploadId, failed: Failed) -> Exit {
+    let (what, flags) = (format!("upload {id}"), Flags::default());
+    if context.output.json {
+        json_line(&failed_fields(Some(&what), &flags, &failed));
+    } else {
+        say(&failure(&what, &flags, &failed));
+    }
+    failed.exit
+}
+
 async fn sweep(context: &Context, store: StoreOptions) -> Result<Exit, Failed> {
     let uploader = uploader(context, store)?;
-    let mut swept = Vec::new();
+    let (mut swept, mut exits) = (Vec::new(), Vec::new());
     for listed in uploader.unfinished().await? {
         let owed = listed.record.as_ref().is_ok_and(abort_owed);
-        if owed && listed.driven == Driven::Idle {
-            uploader.discard(&listed.id).await?;
-            swept.push((listed.id, "an abort was owed"));
+        if !owed || listed.driven == Driven::Running {
+            continue;
+        }
+        // One that can't be given up now must not keep the others.
+        match uploader.discard(&listed.id).await {
+            Ok(()) => swept.push((listed.id, "an abort was owed")),
+            Err(error) => exits.push(tell(context, &listed.id, Failed::from(error))),
         }
     }
     let expired = uploader.driver().forget_expired(Duration::ZERO).await?;
@@ -183,10 +189,10 @@ async fn sweep(context: &Context, store: StoreOptions) -> Result<Exit, Failed> {
             say(&format!("upload {id} is swept away: {why}"));
         }
     }
-    if swept.is_empty() && !context.output.json && !context.output.quiet {
+    if swept.is_empty() && exits.is_empty() && !context.output.json && !context.output.quiet {
         say("nothing to sweep: no abort is owed and no session has expired");
     }
-    Ok(Exit::Ok)
+    Ok(Exit::worst(exits))
 }
 
 fn now() -> Timestamp {
