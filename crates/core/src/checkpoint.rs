@@ -68,6 +68,21 @@ pub(crate) enum SavedStage {
     Aborting,
 }
 
+/// What was under way when a checkpoint was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CheckpointStage {
+    /// No session was open.
+    Opening,
+    /// Segments were being sent, or the server was asked what it holds.
+    Transferring,
+    /// Everything was stored, and Finalize may have been sent.
+    FinalizeSent,
+    /// The object was committed and being processed.
+    Processing,
+    /// The session was to be given up.
+    Aborting,
+}
+
 /// Whether a segment that may have been stored was sent again in this session (invariant 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -132,6 +147,40 @@ impl Checkpoint {
             Saved::Opening => None,
             Saved::Open(open) => open.expires,
         }
+    }
+
+    /// What was under way: what another process begins with.
+    pub const fn stage(&self) -> CheckpointStage {
+        match &self.state {
+            Saved::Opening => CheckpointStage::Opening,
+            Saved::Open(open) => match open.stage {
+                SavedStage::Transferring => CheckpointStage::Transferring,
+                SavedStage::FinalizeSent => CheckpointStage::FinalizeSent,
+                SavedStage::Processing => CheckpointStage::Processing,
+                SavedStage::Aborting => CheckpointStage::Aborting,
+            },
+        }
+    }
+
+    /// The receipts of acknowledged segments, by index, where Finalize wants them.
+    pub const fn receipts(&self) -> Option<&BTreeMap<u32, Receipt>> {
+        match &self.state {
+            Saved::Opening => None,
+            Saved::Open(open) => Some(&open.receipts),
+        }
+    }
+
+    /// One more than the highest index that may have been sent in this session.
+    pub const fn sent_to(&self) -> u32 {
+        match &self.state {
+            Saved::Opening => 0,
+            Saved::Open(open) => open.sent_to,
+        }
+    }
+
+    /// How many sessions were used, the present one included; from 1.
+    pub const fn sessions(&self) -> u32 {
+        self.sessions
     }
 
     /// Whether all that is left to do is to give the session up. No source is needed for that.

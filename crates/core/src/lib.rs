@@ -162,7 +162,7 @@ mod token;
 mod upload;
 mod window;
 
-pub use checkpoint::{CHECKPOINT_VERSION, Checkpoint, ResumeError};
+pub use checkpoint::{CHECKPOINT_VERSION, Checkpoint, CheckpointStage, ResumeError};
 pub use error::{Discard, ErrorKind, Fault, Kept, SessionLoss, UploadError, Violation};
 pub use event::{Event, Phase, Progress, SessionEnd};
 pub use failure::{

@@ -1,0 +1,70 @@
+//! Invariant 5.
+
+use chunkwise_core::{Checkpoint, Event, Failure, OperationKind, ProblemKind, Timestamp};
+
+use super::{Invariant, must};
+use crate::record::{Fact, Record, Seen};
+
+/// Invariant 5: attempts are bounded per operation; retries are paid for from a budget that only growth refills;
+/// sessions are bounded.
+#[derive(Clone, Debug, Default, Hash)]
+pub struct Bounded {
+    charged: u32,
+    grown: u32,
+}
+
+impl Bounded {
+    pub(super) fn new(_: &Record, _: Option<&Checkpoint>) -> Self {
+        Self::default()
+    }
+}
+
+impl Invariant for Bounded {
+    const NAME: &'static str = "invariant 5 (Bounded)";
+
+    fn check(&mut self, _: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
+        match *seen {
+            Seen::Perform(op) => {
+                let retry = &record.policy.retry;
+                let polls = record.policy.processing.failures.get();
+                let most = retry.attempts.get().max(polls) + retry.throttles.get();
+                must!(op.attempt <= most, "attempt {} of {:?}", op.attempt, op.kind());
+                let (used, most) = (record.sessions, record.policy.sessions.get());
+                must!(used <= most, "session {used} of {most}");
+            }
+            Seen::Notify(Event::Retrying { kind, failure, .. }) => {
+                let waits = match failure {
+                    Failure::Answered(problem) => {
+                        matches!(problem.kind, ProblemKind::Throttled | ProblemKind::Busy)
+                    }
+                    Failure::NotSent { .. } | Failure::Unknown { .. } => false,
+                };
+                let charged = match kind {
+                    OperationKind::Init
+                    | OperationKind::Append
+                    | OperationKind::Probe
+                    | OperationKind::Finalize => !waits,
+                    OperationKind::Status | OperationKind::Verify | OperationKind::Abort => false,
+                };
+                self.charged += u32::from(charged);
+                let most = record.policy.retry.budget + self.grown;
+                must!(
+                    self.charged <= most,
+                    "{} retries, but the server's store grew {} times only",
+                    self.charged,
+                    self.grown
+                );
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, fact: &Fact, _: &Record) {
+        match fact {
+            Fact::Stored(_) => self.grown += 1,
+            Fact::Advanced { from, to } => self.grown += u32::from(to > from),
+            Fact::FoundOut | Fact::MayBeDone(_) | Fact::SessionForgotten => {}
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Invariant 7.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chunkwise_core::{Action, Checkpoint, CheckpointStage, Reply, Timestamp, Verdict, Verify};
+
+use super::{Invariant, must};
+use crate::record::{Fact, Record, Seen};
+
+/// Invariant 7: what may have been done is found out before it is repeated: an Append where repeating is not harmless, and
+/// Finalize anywhere; "not committed" is believed only when seen twice, apart.
+#[derive(Clone, Debug, Default, Hash)]
+pub struct Certain {
+    /// Parts family: segments that may be stored.
+    segments: BTreeSet<u32>,
+    /// Append family: whether nobody knows where the server's cursor is.
+    cursor: bool,
+    /// A Finalize may have been done: when "not committed" was seen since.
+    finalize: Option<Vec<Timestamp>>,
+}
+
+/// How far apart "not committed" must be seen at the least.
+const APART: Duration = Duration::from_secs(1);
+
+impl Certain {
+    pub(super) fn new(record: &Record, from: Option<&Checkpoint>) -> Self {
+        let stage = from.map(Checkpoint::stage);
+        Self {
+            segments: BTreeSet::new(),
+            cursor: record.is_append() && stage == Some(CheckpointStage::Transferring),
+            finalize: (stage == Some(CheckpointStage::FinalizeSent)).then(Vec::new),
+        }
+    }
+}
+
+impl Invariant for Certain {
+    const NAME: &'static str = "invariant 7 (Certain)";
+
+    fn check(&mut self, now: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
+        match *seen {
+            Seen::Perform(op) => match &op.action {
+                Action::Append { segment, .. } => {
+                    let index = segment.index.get();
+                    must!(!self.segments.contains(&index), "segment {index} may be stored");
+                    must!(!self.cursor, "nobody knows where the cursor is");
+                }
+                Action::Finalize { .. } => {
+                    if let Some(seen) = self.finalize.take() {
+                        let apart = match seen.as_slice() {
+                            [first, .., last] => last.since(*first),
+                            [_] | [] => return Err(format!("it was not found out: {seen:?}")),
+                        };
+                        must!(apart >= APART, "\"not committed\" was seen twice, but only {apart:?} apart");
+                    }
+                }
+                Action::Verify { .. } => {
+                    must!(record.profile.verify == Verify::Call, "a Verify where there is none");
+                }
+                Action::Init { .. } | Action::Probe { .. } | Action::Status { .. } | Action::Abort { .. } => {
+                }
+            },
+            Seen::Outcome(id, outcome) => {
+                let verify =
+                    record.live.get(&id).is_some_and(|(op, _)| matches!(op.action, Action::Verify { .. }));
+                if verify
+                    && outcome.result == Ok(Reply::Verified(Verdict::NotCommitted))
+                    && let Some(seen) = &mut self.finalize
+                {
+                    seen.push(now);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, fact: &Fact, record: &Record) {
+        match fact {
+            Fact::MayBeDone(op) => match &op.action {
+                Action::Append { .. } if record.is_append() => self.cursor = true,
+                Action::Append { segment, .. } if record.must_find_out() => {
+                    self.segments.insert(segment.index.get());
+                }
+                Action::Finalize { .. } => self.finalize = Some(Vec::new()),
+                Action::Init { .. }
+                | Action::Append { .. }
+                | Action::Probe { .. }
+                | Action::Status { .. }
+                | Action::Verify { .. }
+                | Action::Abort { .. } => {}
+            },
+            Fact::FoundOut => {
+                self.segments.clear();
+                self.cursor = false;
+            }
+            Fact::SessionForgotten => *self = Self::default(),
+            Fact::Stored(_) | Fact::Advanced { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Invariant 4.
+
+use std::collections::BTreeMap;
+
+use chunkwise_core::{
+    Action, Checkpoint, Event, Failure, OperationKind, Outcome, ProblemKind, Processing, Reply, Timestamp,
+};
+
+use super::{Invariant, must};
+use crate::record::{Fact, Record, Seen, Thing, thing};
+
+/// Invariant 4: nothing goes out before its backoff, Retry-After or reset has passed; a processing hint is honoured
+/// within the policy's floor and ceiling.
+#[derive(Clone, Debug, Default, Hash)]
+pub struct Patient {
+    things: BTreeMap<Thing, Timestamp>,
+    kinds: BTreeMap<OperationKind, Timestamp>,
+}
+
+impl Patient {
+    pub(super) fn new(_: &Record, _: Option<&Checkpoint>) -> Self {
+        Self::default()
+    }
+
+    fn hold(&mut self, kind: OperationKind, until: Timestamp) {
+        let held = self.kinds.entry(kind).or_default();
+        *held = (*held).max(until);
+    }
+
+    fn outcome(
+        &mut self,
+        now: Timestamp,
+        op: &chunkwise_core::Operation,
+        outcome: &Outcome,
+        record: &Record,
+    ) {
+        if let Some(pace) = outcome.pace.filter(|pace| pace.remaining == 0) {
+            self.hold(op.kind(), pace.reset);
+        }
+        match (&op.action, &outcome.result) {
+            (
+                Action::Status { .. } | Action::Finalize { .. },
+                Ok(Reply::Processing(Processing::Running { after, .. })),
+            ) => {
+                let policy = &record.policy.processing;
+                let hint = after.map_or(policy.default_delay, |after| after.until(now).since(now));
+                let at = now.after(hint.max(policy.floor).min(policy.ceiling));
+                self.things.insert((OperationKind::Status, None), at);
+            }
+            (_, Err(Failure::Answered(problem))) => {
+                if let Some(after) = problem.after {
+                    let at = after.until(now);
+                    self.things.insert(thing(op), at);
+                    if problem.kind == ProblemKind::Throttled {
+                        self.hold(op.kind(), at);
+                    }
+                }
+            }
+            (_, Ok(_) | Err(Failure::NotSent { .. } | Failure::Unknown { .. })) => {}
+        }
+    }
+}
+
+impl Invariant for Patient {
+    const NAME: &'static str = "invariant 4 (Patient)";
+
+    fn check(&mut self, now: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
+        match *seen {
+            Seen::Perform(op) => {
+                if let Some(at) = self.things.get(&thing(op)) {
+                    must!(*at <= now, "{:?} goes out at {now}, not allowed before {at}", thing(op));
+                }
+                if let Some(at) = self.kinds.get(&op.kind()) {
+                    must!(*at <= now, "{} goes out at {now}, the kind is held until {at}", op.kind());
+                }
+            }
+            Seen::Outcome(id, outcome) => {
+                if let Some((op, _)) = record.live.get(&id) {
+                    self.outcome(now, op, outcome, record);
+                }
+            }
+            Seen::Notify(Event::Retrying { kind, at, .. }) => {
+                let Some(failed) = record.failed else { return Err("a retry of nothing".into()) };
+                must!(failed.0 == *kind, "a retry of {kind}, but {failed:?} failed");
+                let earliest = self.things.entry(failed).or_default();
+                *earliest = (*earliest).max(*at);
+            }
+            Seen::Hold(kind, until) => self.hold(kind, until),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn learn(&mut self, fact: &Fact, _: &Record) {
+        match fact {
+            Fact::SessionForgotten => self.things.clear(),
+            Fact::Stored(_) | Fact::Advanced { .. } | Fact::FoundOut | Fact::MayBeDone(_) => {}
+        }
+    }
+}

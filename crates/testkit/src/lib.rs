@@ -1,0 +1,35 @@
+//! The test kit: model servers, a simulator on virtual time, and the invariants of an upload as small checkers.
+//!
+//! It is what chunkwise's own engine is proved with, and it is public so that others can use the same means: for an
+//! engine of their own, for an adapter, or to see what an upload does when things go wrong.
+//!
+//! - [`server`]: model servers, one for each kind of protocol ([`Model`]), written apart from the engine.
+//! - [`simulation`]: an upload, its process, disk, network and server on one virtual clock, from one seed.
+//! - [`invariants`]: what must always hold, each as a checker with a name of its own.
+//! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
+//!
+//! ```
+//! use chunkwise_testkit::{Model, Scenario, simulation};
+//!
+//! // Nothing goes wrong:
+//! let report = simulation::run(&Scenario::calm(Model::Parts))?;
+//! assert_eq!(report.end, "completed");
+//!
+//! // Everything may go wrong, and all of it follows from one number:
+//! let report = simulation::run(&Scenario::from_seed(7))?;
+//! println!("{} after {} operations and {} faults", report.end, report.operations, report.faults);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod chance;
+pub mod fault;
+pub mod invariants;
+mod model;
+pub mod record;
+pub mod scenario;
+pub mod server;
+pub mod simulation;
+
+pub use chance::Chance;
+pub use model::Model;
+pub use scenario::Scenario;

@@ -1,0 +1,283 @@
+//! Scenarios: all that is decided about a simulated upload before it begins.
+
+use std::time::Duration;
+
+use chunkwise_core::{
+    ChunkSize, Empty, Policy, ProcessingPolicy, Profile, Rewind, Timeouts, UploadSpec, WindowPolicy,
+};
+
+use crate::chance::Chance;
+use crate::fault::Fault;
+use crate::model::Model;
+use crate::server::{Lie, Limit, Memory, ProcessingEnds, Repeats, ServerSettings};
+
+/// All that is decided about a simulated upload before it begins. The same scenario gives the same run, to the byte.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// What chance does on the way.
+    pub seed: u64,
+    /// The server.
+    pub server: ServerSettings,
+    /// The source's length in bytes.
+    pub total: u64,
+    /// How many bytes a segment should hold.
+    pub chunk: u64,
+    /// How many Appends at once.
+    pub window: WindowPolicy,
+    /// How many segments the protocol allows.
+    pub max_count: u32,
+    /// How an empty source is uploaded.
+    pub empty: Empty,
+    /// What kind of source it is.
+    pub source: Source,
+    /// The way to the server.
+    pub network: Network,
+    /// What goes wrong on it.
+    pub faults: Faults,
+    /// What the caller and the machine do, and how long after the beginning.
+    pub controls: Vec<(Duration, Control)>,
+    /// Where the process dies: at the n-th write of a checkpoint, counted from 0 over all processes.
+    pub crashes: Vec<(u32, CrashPoint)>,
+}
+
+/// What kind of source it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// There as a whole, readable again and again.
+    Whole,
+    /// It still grows.
+    Growing,
+    /// It can be read once only.
+    Once,
+}
+
+/// The way to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Network {
+    /// The least time one way, in milliseconds.
+    pub least: u64,
+    /// The most, in milliseconds.
+    pub most: u64,
+    /// Bytes per second of one request.
+    pub rate: u64,
+}
+
+/// What goes wrong on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Faults {
+    /// So many, each operation being struck in so many of 100 cases, until they are used up.
+    Random {
+        /// How many.
+        count: u32,
+        /// How often, of 100.
+        rate: u64,
+        /// Whether the server also lies.
+        lies: Lies,
+    },
+    /// These, each striking the n-th operation that is sent, from 0.
+    Scheduled(Vec<(u32, Fault)>),
+}
+
+/// Whether a server lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lies {
+    /// Never.
+    Never,
+    /// One fault in four is a lie.
+    Often,
+}
+
+/// What the caller and the machine do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Control {
+    /// The caller pauses.
+    Pause,
+    /// The caller goes on.
+    Resume,
+    /// The process dies.
+    Crash,
+    /// The caller stops and wants to keep what there is.
+    Keep,
+    /// The caller stops and wants nothing kept.
+    Discard,
+    /// A sibling upload was throttled: one kind of operation is held back for a while.
+    Hold,
+    /// The account's credentials are renewed elsewhere.
+    Rotate,
+    /// The machine sleeps.
+    Suspend,
+    /// The clock is set forward by so many seconds.
+    ClockForward(u32),
+    /// The clock is set back by so many seconds.
+    ClockBack(u32),
+}
+
+/// Where in a write of a checkpoint the process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CrashPoint {
+    /// Before anything is written.
+    Before,
+    /// When a part is written: what is on disk can't be read.
+    During,
+    /// When all is written, and the engine does not know it yet.
+    After,
+}
+
+impl Scenario {
+    /// An upload on which nothing goes wrong: 57 bytes in segments of 10, two at once.
+    pub const fn calm(model: Model) -> Self {
+        Self {
+            seed: 1,
+            server: ServerSettings::plain(model),
+            total: 57,
+            chunk: 10,
+            window: WindowPolicy::Fixed(match std::num::NonZeroU32::new(2) {
+                Some(two) => two,
+                None => std::num::NonZeroU32::MIN,
+            }),
+            max_count: 1000,
+            empty: Empty::OneSegment,
+            source: Source::Whole,
+            network: Network { least: 5, most: 50, rate: 1_000 },
+            faults: Faults::Scheduled(Vec::new()),
+            controls: Vec::new(),
+            crashes: Vec::new(),
+        }
+    }
+
+    /// A random one: everything follows from the seed.
+    pub fn from_seed(seed: u64) -> Self {
+        let chance = &mut Chance::stream(seed, 1);
+        let model = chance.weighted([
+            (3, Model::Parts),
+            (1, Model::PartsBlind),
+            (1, Model::PartsMute),
+            (1, Model::PartsUniform),
+            (3, Model::Listed),
+            (3, Model::AppendPrefix),
+            (2, Model::AppendAtomic),
+        ]);
+        let window = {
+            let n = std::num::NonZeroU32::MIN.saturating_add(chance.below(5) as u32);
+            if chance.percent(50) { WindowPolicy::Fixed(n) } else { WindowPolicy::Adaptive { max: n } }
+        };
+        let source = chance.weighted([(4, Source::Whole), (1, Source::Growing), (1, Source::Once)]);
+        let count = chance.weighted([(1, (0, 1)), (3, (1, 6)), (2, (6, 30))]);
+        let faults = Faults::Random {
+            count: chance.between(count.0, count.1) as u32,
+            rate: chance.one_of([10, 30, 70]),
+            lies: if chance.percent(8) { Lies::Often } else { Lies::Never },
+        };
+        Self {
+            seed,
+            server: Self::server(chance, model),
+            total: if chance.percent(2) { chance.between(240, 4_000) } else { chance.below(240) },
+            chunk: chance.between(4, 60),
+            window,
+            max_count: if chance.percent(25) { chance.between(4, 30) as u32 } else { 1000 },
+            empty: chance.one_of([Empty::OneSegment, Empty::NoSegment]),
+            source,
+            network: Network {
+                least: 5,
+                most: chance.one_of([10, 100, 400]),
+                rate: chance.one_of([50, 1_000, 1_000_000]),
+            },
+            faults,
+            controls: Self::controls(chance),
+            crashes: if chance.percent(25) {
+                let crash = |chance: &mut Chance| {
+                    let point = chance.one_of([CrashPoint::Before, CrashPoint::During, CrashPoint::After]);
+                    (chance.below(12) as u32, point)
+                };
+                (0..chance.between(1, 4)).map(|_| crash(chance)).collect()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    fn server(chance: &mut Chance, model: Model) -> ServerSettings {
+        let size = chance.between(1, 40);
+        ServerSettings {
+            model,
+            limit: chance.weighted([
+                (6, Limit::None),
+                (1, Limit::Answered(size)),
+                (1, Limit::Named(size)),
+                (1, Limit::Reset(size)),
+            ]),
+            polls: chance.below(4) as u32,
+            processing: chance.weighted([
+                (88, ProcessingEnds::Ready),
+                (10, ProcessingEnds::Fails),
+                (2, ProcessingEnds::Never),
+            ]),
+            repeats: chance.weighted([(5, Repeats::Overwrite), (4, Repeats::Tell), (1, Repeats::Refuse)]),
+            lifetime: chance.percent(15).then(|| Duration::from_secs(chance.between(2, 60))),
+            memory: if chance.percent(6) { Memory::LosesOnce } else { Memory::Good },
+            page: chance.between(1, 6) as u32,
+            abort_rounds: chance.below(3) as u32,
+        }
+    }
+
+    fn controls(chance: &mut Chance) -> Vec<(Duration, Control)> {
+        let mut controls = Vec::new();
+        for _ in 0..chance.below(3) {
+            let at = chance.millis(0, 12_000);
+            controls.push((at, Control::Pause));
+            controls.push((at + chance.millis(1, 20_000), Control::Resume));
+        }
+        let mut sometimes = |percent, within, control| {
+            if chance.percent(percent) {
+                controls.push((chance.millis(0, within), control));
+            }
+        };
+        sometimes(15, 8_000, Control::Crash);
+        sometimes(6, 8_000, Control::Crash);
+        sometimes(9, 12_000, Control::Keep);
+        sometimes(15, 12_000, Control::Discard);
+        sometimes(20, 10_000, Control::Rotate);
+        sometimes(10, 10_000, Control::Hold);
+        sometimes(4, 10_000, Control::Suspend);
+        sometimes(4, 10_000, Control::ClockForward(90));
+        sometimes(4, 10_000, Control::ClockBack(90));
+        controls
+    }
+
+    /// The profile that the engine is given.
+    pub const fn profile(&self) -> Profile {
+        let mut profile = self.server.model.profile();
+        profile.sizing.max_count = self.max_count;
+        profile.sizing.empty = self.empty;
+        profile
+    }
+
+    /// The policy that the engine is given: an hour for all, ten minutes for the processing, five seconds for an answer.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            chunk_size: ChunkSize::new(self.chunk.max(1)).unwrap_or(ChunkSize::DEFAULT),
+            window: self.window,
+            timeouts: Timeouts { stall: Duration::from_secs(5), response: Duration::from_secs(5) },
+            deadline: Duration::from_secs(3_600),
+            processing: ProcessingPolicy {
+                deadline: Duration::from_secs(600),
+                ..ProcessingPolicy::default()
+            },
+            ..Policy::default()
+        }
+    }
+
+    /// What the engine is told of the source.
+    pub const fn spec(&self) -> UploadSpec {
+        let mut spec = UploadSpec::whole(self.total);
+        match self.source {
+            Source::Whole => {}
+            Source::Growing => spec.available = Some(0),
+            Source::Once => spec.rewind = Rewind::UntilReleased,
+        }
+        spec
+    }
+}
+
+/// Lies to draw from.
+pub(crate) const LIES: [Lie; 12] = Lie::ALL;

@@ -1,0 +1,129 @@
+//! What the caller and the machine do: pause, stop, sleep, die and come back.
+
+use std::time::Duration;
+
+use chunkwise_core::{Checkpoint, Disposition, Input, ResumeError, Upload};
+
+use super::{Coming, Excuse, Life, START, World};
+use crate::invariants::{Breach, Invariants};
+use crate::record::Seen;
+use crate::scenario::{Control, Source};
+
+impl World {
+    /// What the caller and the machine will do, apart from answering.
+    pub(super) fn schedule(&mut self) {
+        for (at, control) in self.scenario.controls.clone() {
+            self.after(at, Coming::Control(control));
+        }
+        if self.scenario.source == Source::Growing {
+            let (mut at, mut up_to) = (Duration::ZERO, 0);
+            while up_to < self.scenario.total {
+                at += self.machine.millis(1, 1_500);
+                let step = 1 + self.machine.below(self.scenario.total / 4 + 60);
+                up_to = (up_to + step).min(self.scenario.total);
+                self.after(at, Coming::Grown(up_to));
+            }
+        }
+    }
+
+    pub(super) fn control(&mut self, control: Control) -> Result<(), Breach> {
+        self.note(|| format!("{control:?}"));
+        self.disturb(Duration::from_secs(1));
+        match control {
+            Control::Pause => self.input(Input::Pause),
+            Control::Resume => self.input(Input::Resume),
+            Control::Crash => {
+                // A write under way may have reached the disk.
+                let writing = self.queue.values().find_map(|coming| match coming {
+                    Coming::Written(process, _, Some(checkpoint)) if *process == self.process => {
+                        Some(checkpoint.clone())
+                    }
+                    _ => None,
+                });
+                if let Some(checkpoint) = writing
+                    && self.machine.percent(50)
+                {
+                    self.disk.keep(*checkpoint);
+                }
+                self.die()?;
+            }
+            Control::Keep => self.input(Input::Cancel(Disposition::Keep)),
+            Control::Discard => {
+                self.see(Seen::Discard)?;
+                self.input(Input::Cancel(Disposition::Discard));
+            }
+            Control::Hold => {
+                let kind = self.machine.one_of(Self::KINDS);
+                let wait = self.machine.millis(0, 20_000);
+                let until = self.client_now().after(wait);
+                self.disturb(wait);
+                self.see(Seen::Hold(kind, until))?;
+                self.input(Input::Hold { kind, until });
+            }
+            Control::Rotate => self.server.rotate(),
+            Control::Suspend => {
+                let sleep = self.machine.millis(1_000, 5_000_000);
+                self.now = self.now.after(sleep);
+                self.began = self.began.after(sleep);
+                self.excuse(Excuse::Slept);
+            }
+            Control::ClockForward(secs) => {
+                self.ahead += i64::from(secs) * 1_000_000;
+                self.excuse(Excuse::Clock);
+            }
+            Control::ClockBack(secs) => {
+                self.ahead -= i64::from(secs) * 1_000_000;
+                self.disturb(Duration::from_secs(secs.into()));
+                self.excuse(Excuse::Clock);
+            }
+        }
+        self.disturb(Duration::from_secs(1));
+        Ok(())
+    }
+
+    /// The process dies; another one goes on from what is on disk: mostly the newest, sometimes an older one.
+    pub(super) fn die(&mut self) -> Result<(), Breach> {
+        if self.disk.len() > 1 && self.machine.percent(15) {
+            let keep = 1 + self.machine.below(self.disk.len() as u64 - 1) as usize;
+            self.disk.truncate(keep);
+            self.excuse(Excuse::OlderCheckpoint);
+        }
+        let from = self.disk.newest()?;
+        self.note(|| format!("another process goes on from {:?}", from.as_ref().map(Checkpoint::seq)));
+        let down = self.machine.millis(0, 5_000);
+        self.now = self.now.after(down);
+        self.disturb(Duration::ZERO);
+        self.restart(from)
+    }
+
+    pub(super) fn restart(&mut self, from: Option<Checkpoint>) -> Result<(), Breach> {
+        let (profile, policy, spec) = (self.scenario.profile(), self.scenario.policy(), self.scenario.spec());
+        self.operations += self.upload.stats().operations;
+        self.sent_again += self.upload.stats().sent_again;
+        self.process += 1;
+        let seed = self.scenario.seed.wrapping_add(u64::from(self.process));
+        // Another process reads the clock anew.
+        self.clock = START;
+        let now = self.client_now();
+        self.invariants = Invariants::new(profile.clone(), policy.clone(), spec, from.as_ref());
+        let resumed = match from {
+            Some(checkpoint) => Upload::resume(now, checkpoint, profile, policy, seed),
+            None => Upload::new(now, spec, profile, policy, seed).map_err(ResumeError::from),
+        };
+        self.upload = match resumed {
+            Ok(upload) => upload,
+            Err(ResumeError::NotRewindable) if self.scenario.source == Source::Once => {
+                self.note(|| "it can't go on: the source is gone".into());
+                self.life = Life::CannotResume;
+                return Ok(());
+            }
+            Err(error) => {
+                return Err(Breach { rule: "invariant 8 (Durable)", detail: format!("no resume: {error}") });
+            }
+        };
+        self.generations = vec![self.server.generation()];
+        (self.began, self.life, self.wake_at) = (self.now, Life::Runs, None);
+        self.tell();
+        self.drain()
+    }
+}
