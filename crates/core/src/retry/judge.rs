@@ -99,8 +99,9 @@ fn answered(kind: OperationKind, problem: &Problem, profile: &Profile) -> Verdic
             (OperationKind::Append, Transfer::Append(_)) => Verdict::FindOut { fate: Fate::Unknown },
             _ => misplaced(kind, profile),
         },
-        ProblemKind::AlreadyStored { receipt } => match kind {
-            OperationKind::Append => Verdict::Stored(receipt.clone()),
+        ProblemKind::AlreadyStored { receipt } => match (kind, profile.transfer) {
+            (OperationKind::Append, Transfer::Parts(_)) => Verdict::Stored(receipt.clone()),
+            // How much of it, only the cursor tells.
             _ => misplaced(kind, profile),
         },
         ProblemKind::SegmentRejected => match kind {
