@@ -311,7 +311,7 @@ fn run(profile: &Profile, mut luck: std::vec::IntoIter<Luck>) -> Result<Script, 
                 prop_assert_eq!(*last == Last::End, range.end() == TOTAL);
                 prop_assert!(range.len() < refused, "{} after {} were refused", range, refused);
                 let now = luck.next().unwrap_or(Luck::Fine);
-                let part = |hundredths: u64| range.len() * hundredths / 100;
+                let part = |hundredths: u64| (range.len() * hundredths).div_ceil(100);
                 let fits = range.start() == cursor;
                 match now {
                     Luck::TooLarge if range.len() > 3 => {
@@ -343,7 +343,7 @@ fn run(profile: &Profile, mut luck: std::vec::IntoIter<Luck>) -> Result<Script, 
                         }
                     }
                     Luck::Short(hundredths) => {
-                        cursor += part(hundredths).min(range.len().saturating_sub(1));
+                        cursor += part(hundredths);
                         at(cursor).into()
                     }
                     Luck::Lost(hundredths) => {
