@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::io::CheckpointSeq;
 use crate::plan::{Plan, PlanError};
-use crate::profile::{Finalize, Profile, Receipts};
+use crate::profile::{Finalize, Profile, Receipts, Transfer};
 use crate::ranges::RangeSet;
 use crate::spec::{Rewind, SourceLength, UploadSpec};
 use crate::time::Timestamp;
@@ -241,6 +241,32 @@ impl SavedSession {
         if self.stored.end() > plan.total() || self.sent_to > plan.count() {
             return Err(ResumeError::Damaged("more is stored than there is"));
         }
+        match profile.transfer {
+            Transfer::Parts(_) => self.check_parts(plan, profile)?,
+            Transfer::Append(_) => {
+                // One prefix: whatever its length, the server's cursor is behind it.
+                if self.stored.bytes() != self.stored.end() {
+                    return Err(ResumeError::Damaged("what is stored does not begin with the first byte"));
+                }
+                if !self.receipts.is_empty() {
+                    return Err(ResumeError::Damaged("there is a receipt for no segment"));
+                }
+            }
+        }
+        let complete = self.stored.tiles(plan.total());
+        match self.stage {
+            SavedStage::FinalizeSent | SavedStage::Processing if !complete => {
+                Err(ResumeError::Damaged("it was finalized before everything was stored"))
+            }
+            SavedStage::Transferring
+            | SavedStage::FinalizeSent
+            | SavedStage::Processing
+            | SavedStage::Aborting => Ok(()),
+        }
+    }
+
+    /// In the parts family: what is stored is whole segments, with their receipts.
+    fn check_parts(&self, plan: &Plan, profile: &Profile) -> Result<(), ResumeError> {
         let on_edge = |offset: u64| {
             offset == plan.total()
                 || plan
@@ -268,16 +294,7 @@ impl SavedSession {
                 return Err(ResumeError::Damaged("a stored segment has no receipt"));
             }
         }
-        let complete = self.stored.tiles(plan.total());
-        match self.stage {
-            SavedStage::FinalizeSent | SavedStage::Processing if !complete => {
-                Err(ResumeError::Damaged("it was finalized before everything was stored"))
-            }
-            SavedStage::Transferring
-            | SavedStage::FinalizeSent
-            | SavedStage::Processing
-            | SavedStage::Aborting => Ok(()),
-        }
+        Ok(())
     }
 }
 

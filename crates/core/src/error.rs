@@ -177,6 +177,10 @@ pub enum Violation {
     UnexpectedReply(&'static str),
     /// It put its cursor behind the end of the source.
     CursorBeyondEnd,
+    /// It put its cursor behind everything that we sent.
+    CursorBeyondSent,
+    /// It put its cursor back before bytes that it had acknowledged, more often than is believed.
+    CursorWentBack,
     /// It did not send a receipt that Finalize will need.
     ReceiptMissing,
     /// It lists a segment that we never sent, or not with this length.
@@ -384,6 +388,10 @@ impl fmt::Display for Violation {
         match self {
             Self::UnexpectedReply(name) => write!(f, "{name} is no answer to that"),
             Self::CursorBeyondEnd => f.write_str("its cursor lies behind the end of the source"),
+            Self::CursorBeyondSent => f.write_str("its cursor lies behind everything that was sent"),
+            Self::CursorWentBack => {
+                f.write_str("its cursor goes back before bytes that it had acknowledged, again and again")
+            }
             Self::ReceiptMissing => f.write_str("it stored a segment without a receipt"),
             Self::ForeignSegment(index) => write!(f, "it lists segment {index}, which is not as we sent it"),
             Self::EndlessListing => f.write_str("its list of segments does not end"),

@@ -19,7 +19,7 @@ pub enum Event {
         /// The server's name for it.
         session: Session,
     },
-    /// A segment is stored.
+    /// A segment is stored; in the append family, these bytes of one.
     Stored(Segment),
     /// An operation failed and will be tried again.
     Retrying {
@@ -76,8 +76,8 @@ pub enum SessionEnd {
     Gone,
     /// It expired.
     Expired,
-    /// It holds segments that are not ours, or ours in another cut: a checkpoint from before a new cut, or a second
-    /// writer.
+    /// It holds what is not ours (segments in another cut, bytes behind all that was sent): the checkpoint is from
+    /// before that, or there is a second writer.
     Foreign,
     /// Its segments can't be cut smaller behind what is stored (invariant 3).
     Unplannable,

@@ -90,6 +90,36 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Cuts what lies behind this offset anew, like [`Plan::shrunk`]. A segment that the offset is inside of ends there
+    /// (or just before, where sizes go in multiples); what the server takes from the offset on then ends with a segment.
+    ///
+    /// # Errors
+    ///
+    /// The smallest size that could still be planned, if that is above the ceiling.
+    pub(crate) fn shrunk_from(
+        &self,
+        offset: u64,
+        sizing: &Sizing,
+        wanted: u64,
+        ceiling: u64,
+    ) -> Result<Self, u64> {
+        let Some(Segment { index, range }) = self.index_at(offset).and_then(|index| self.segment(index))
+        else {
+            return self.shrunk(0, sizing, wanted, ceiling);
+        };
+        let (first, start) = (index.get(), range.start());
+        let size = round_down(offset - start, sizing);
+        if size == 0 {
+            return self.shrunk(first, sizing, wanted, ceiling);
+        }
+        let mut runs: Vec<_> = self.runs.iter().copied().take_while(|run| run.first < first).collect();
+        runs.push(Run { first, start, size });
+        runs.push(Run { first: first + 1, start: start + size, size: range.len() });
+        let mut cut = Self { total: self.total, count: 0, runs };
+        cut.count = cut.counted().ok_or(range.len())?;
+        cut.shrunk(first + 1, sizing, wanted, ceiling)
+    }
+
     /// The length of the source in bytes.
     pub const fn total(&self) -> u64 {
         self.total
@@ -228,8 +258,6 @@ pub enum PlanError {
 /// What the engine does not run yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unsupported {
-    /// The append family of transfer.
-    AppendFamily,
     /// A source of unknown length.
     UnknownLength,
 }
@@ -253,9 +281,6 @@ impl fmt::Display for PlanError {
             ),
             Self::LengthRequired => {
                 f.write_str("the destination must know the source's length before the upload begins")
-            }
-            Self::Unsupported(Unsupported::AppendFamily) => {
-                f.write_str("protocols of the append family are not supported yet")
             }
             Self::Unsupported(Unsupported::UnknownLength) => {
                 f.write_str("sources of unknown length are not supported yet")

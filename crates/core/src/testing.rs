@@ -40,6 +40,32 @@ pub(crate) fn listed_profile() -> Profile {
     }
 }
 
+/// A protocol like tus: the server's cursor, the last Append makes the object, an abort, no processing.
+pub(crate) fn append_profile() -> Profile {
+    Profile {
+        name: Cow::Borrowed("append"),
+        transfer: Transfer::Append(Append { commit: Commit::Prefix }),
+        length: Length::AtEnd,
+        finalize: Finalize::Implicit,
+        verify: Verify::Unsupported,
+        processing: Processed::Never,
+        abort: Abort::Call,
+        ..parts_profile()
+    }
+}
+
+/// The same with a Finalize of its own, a Verify, and processing after it.
+pub(crate) fn finished_append_profile() -> Profile {
+    Profile {
+        name: Cow::Borrowed("append and finish"),
+        length: Length::AtInit,
+        finalize: Finalize::Call { receipts: Receipts::NotWanted },
+        verify: Verify::Call,
+        processing: Processed::Polled,
+        ..append_profile()
+    }
+}
+
 /// One of each kind of transfer.
 pub(crate) fn transfers() -> [(&'static str, Transfer); 3] {
     [

@@ -99,8 +99,9 @@ fn answered(kind: OperationKind, problem: &Problem, profile: &Profile) -> Verdic
             (OperationKind::Append, Transfer::Append(_)) => Verdict::FindOut { fate: Fate::Unknown },
             _ => misplaced(kind, profile),
         },
-        ProblemKind::AlreadyStored { receipt } => match kind {
-            OperationKind::Append => Verdict::Stored(receipt.clone()),
+        ProblemKind::AlreadyStored { receipt } => match (kind, profile.transfer) {
+            (OperationKind::Append, Transfer::Parts(_)) => Verdict::Stored(receipt.clone()),
+            // How much of it, only the cursor tells.
             _ => misplaced(kind, profile),
         },
         ProblemKind::SegmentRejected => match kind {
@@ -239,6 +240,46 @@ protocol broken     |retry?  |retry?  |retry?  |find out|retry?  |retry?  |retry
             }
         }
         assert_eq!(format!("{}\n", table.trim_end()), MATRIX);
+    }
+
+    /// What an Append fails with, in each kind of transfer.
+    const APPENDS: &str = "
+                    |parts   |parts, probe first|append
+unreachable         |retry   |retry             |retry
+misconfigured       |settings|settings          |settings
+reset               |retry?  |find out          |find out
+timed out           |retry?  |find out          |find out
+ambiguous           |retry?  |find out          |find out
+transient           |retry   |retry             |retry
+throttled           |wait    |wait              |wait
+busy                |wait    |wait              |wait
+offset conflict     |retry?  |find out          |find out
+already stored      |stored  |stored            |find out
+segment rejected    |retry   |retry             |retry
+segments missing    |retry?  |find out          |find out
+size mismatch       |retry?  |find out          |find out
+too large           |shrink  |shrink            |shrink
+session gone        |gone    |gone              |gone
+credentials expired |refresh |refresh           |refresh
+refused: forbidden  |refused |refused           |refused
+protocol broken     |retry?  |find out          |find out
+";
+
+    #[test]
+    fn every_failure_of_an_append_has_its_written_verdict_in_each_kind_of_transfer() {
+        let mut table = String::from("\n                    ");
+        for (name, _) in testing::transfers() {
+            table += &format!("|{name:<8}");
+        }
+        for (name, failure) in failures() {
+            table = format!("{}\n{name:<20}", table.trim_end());
+            for (transfer, of) in testing::transfers() {
+                let profile = Profile { transfer: of, ..testing::parts_profile() };
+                let width = transfer.len().max(8);
+                table += &format!("|{:<width$}", word(&judge(OperationKind::Append, &failure, &profile)));
+            }
+        }
+        assert_eq!(format!("{}\n", table.trim_end()), APPENDS);
     }
 
     #[test]

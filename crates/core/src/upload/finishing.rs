@@ -98,7 +98,7 @@ impl Finalizing {
             Verdict::Missing => return Transition::Repair(failure.clone()),
             Verdict::SizeMismatch => {
                 let error = ErrorKind::SizeMismatch { failure: failure.clone() };
-                return match transfer.doubt {
+                return match transfer.doubt() {
                     Doubt::Repeated => Transition::Restart(SessionEnd::SizeMismatch, Some(error)),
                     Doubt::None => Transition::Fail(error),
                 };
@@ -119,7 +119,7 @@ impl Finalizing {
 fn receipts(shared: &Shared, transfer: &Transfer) -> Option<Arc<[Receipt]>> {
     match shared.profile.finalize {
         Finalize::Call { receipts: Receipts::Required } => {
-            Some(transfer.receipts.values().cloned().collect::<Vec<_>>().into())
+            Some(transfer.receipts().cloned().collect::<Vec<_>>().into())
         }
         Finalize::Call { receipts: Receipts::NotWanted } | Finalize::Implicit => None,
     }

@@ -10,7 +10,7 @@ use super::probing::Probing;
 use super::processing::Polling;
 use super::shared::Shared;
 use super::step::Step;
-use super::transfer::{Blank, Transfer};
+use super::transfer::{Blank, Known, Transfer};
 use crate::checkpoint::{Doubt, Saved, SavedSession, SavedStage};
 use crate::error::{Discard, ErrorKind, Kept, UploadError};
 use crate::io::Completed;
@@ -82,20 +82,23 @@ impl Upload {
         match &self.state {
             State::Closed(ended) => ended.saved.clone(),
             State::Opening(_) => Saved::Opening,
-            State::Open(open) => Saved::Open(SavedSession {
-                session: open.session.clone(),
-                expires: open.expires,
-                stored: open.transfer.stored.clone(),
-                receipts: open.transfer.receipts.clone(),
-                sent_to: open.transfer.sent_to,
-                doubt: open.transfer.doubt,
-                stage: match open.stage {
-                    Stage::Transferring | Stage::Probing(_) => SavedStage::Transferring,
-                    Stage::Finalizing(_) | Stage::Verifying(_) => SavedStage::FinalizeSent,
-                    Stage::Processing(_) => SavedStage::Processing,
-                    Stage::Aborting(_) => SavedStage::Aborting,
-                },
-            }),
+            State::Open(open) => {
+                let Known { stored, receipts, sent_to, doubt } = open.transfer.known(&self.shared.plan);
+                Saved::Open(SavedSession {
+                    session: open.session.clone(),
+                    expires: open.expires,
+                    stored,
+                    receipts,
+                    sent_to,
+                    doubt,
+                    stage: match open.stage {
+                        Stage::Transferring | Stage::Probing(_) => SavedStage::Transferring,
+                        Stage::Finalizing(_) | Stage::Verifying(_) => SavedStage::FinalizeSent,
+                        Stage::Processing(_) => SavedStage::Processing,
+                        Stage::Aborting(_) => SavedStage::Aborting,
+                    },
+                })
+            }
         }
     }
 
@@ -111,7 +114,7 @@ impl Upload {
             SavedStage::Transferring | SavedStage::Aborting => Blank::Missing,
             SavedStage::FinalizeSent | SavedStage::Processing => Blank::Stored,
         };
-        let transfer = Transfer::resumed(stored, receipts, sent_to, doubt, blank, shared);
+        let transfer = Transfer::resumed(Known { stored, receipts, sent_to, doubt }, blank, shared);
         let stage = match stage {
             SavedStage::Transferring if is_listed(&shared.profile) => Stage::Probing(Probing::new()),
             SavedStage::Transferring => Stage::Transferring,

@@ -38,7 +38,7 @@ use crate::outcome::{Outcome, Percent};
 use crate::pacer::Pacer;
 use crate::plan::{Plan, PlanError, Unsupported};
 use crate::policy::Policy;
-use crate::profile::{Length, Profile, Transfer as Family};
+use crate::profile::{Length, Profile};
 use crate::retry::{Budget, Rng, backoff};
 use crate::spec::{SourceLength, UploadSpec};
 use crate::time::Timestamp;
@@ -83,7 +83,7 @@ impl Upload {
         policy: Policy,
         seed: u64,
     ) -> Result<Self, PlanError> {
-        supported(&profile, &policy)?;
+        policy.validate()?;
         let total = match (spec.length, profile.length) {
             (SourceLength::Known(total), _) => total,
             (SourceLength::Unknown, Length::AtInit) => return Err(PlanError::LengthRequired),
@@ -117,7 +117,7 @@ impl Upload {
         seed: u64,
     ) -> Result<Self, ResumeError> {
         checkpoint.check(&profile)?;
-        supported(&profile, &policy)?;
+        policy.validate().map_err(PlanError::from)?;
         let Checkpoint { seq, spec, plan, elapsed, sessions, ceiling, state, .. } = checkpoint;
         let mut shared = Shared::new(now, spec, profile, policy, plan, Persist::new(seq), seed);
         // Time spent so far counts, the time between two processes does not.
@@ -128,7 +128,7 @@ impl Upload {
         let state = Self::restored(state, &shared);
         let (mut committed, mut stored) = (0, 0);
         if let State::Open(open) = &state {
-            stored = open.transfer.stored.bytes();
+            stored = open.transfer.stored_bytes();
             if let Stage::Processing(_) = open.stage {
                 committed = shared.plan.total();
             }
@@ -331,7 +331,7 @@ impl Upload {
             None => self.shared.stats.ignored += 1,
         }
         if let State::Open(open) = &self.state {
-            let sent = open.transfer.stored.bytes() + open.transfer.sent_live();
+            let sent = open.transfer.stored_bytes() + open.transfer.sent_live();
             self.shared.sent_mark = self.shared.sent_mark.max(sent);
         }
     }
@@ -499,14 +499,6 @@ impl Shared {
             policy,
             plan,
         }
-    }
-}
-
-fn supported(profile: &Profile, policy: &Policy) -> Result<(), PlanError> {
-    policy.validate()?;
-    match profile.transfer {
-        Family::Parts(_) => Ok(()),
-        Family::Append(_) => Err(PlanError::Unsupported(Unsupported::AppendFamily)),
     }
 }
 

@@ -79,8 +79,8 @@ pub(super) enum Transition {
     Opened(Session, Option<Timestamp>),
     /// The session expires then.
     Expires(Timestamp),
-    /// Ask what the server holds.
-    Probe,
+    /// Ask what the server holds, then at the earliest.
+    Probe(Timestamp),
     /// Send what is not stored.
     Transfer,
     /// Segments are missing at the server, though all were acknowledged.
@@ -106,7 +106,7 @@ pub(super) enum Transition {
 }
 
 /// How often in a session the server may lack what it acknowledged.
-const REPAIRS: u32 = 2;
+pub(super) const REPAIRS: u32 = 2;
 
 impl Upload {
     pub(super) fn apply(&mut self, transition: Transition) {
@@ -118,7 +118,7 @@ impl Upload {
                     open.expires = Some(at);
                 }
             }
-            Transition::Probe => self.enter(Stage::Probing(Probing::new())),
+            Transition::Probe(due) => self.enter(Stage::Probing(Probing::due_at(due))),
             Transition::Transfer => self.enter(Stage::Transferring),
             Transition::Repair(failure) => self.repair(failure),
             Transition::Finalize(tries, due) => {
@@ -176,7 +176,11 @@ impl Upload {
         if is_listed(&self.shared.profile) {
             return self.enter(Stage::Probing(Probing::new()));
         }
-        open.transfer.forget_all();
+        match &mut open.transfer {
+            Transfer::Parts(parts) => parts.forget_all(),
+            // It is always asked.
+            Transfer::Append(_) => {}
+        }
         self.enter(Stage::Transferring);
     }
 
@@ -186,7 +190,11 @@ impl Upload {
         open.repairs += 1;
         if open.repairs > REPAIRS || !is_listed(&self.shared.profile) {
             let operation = crate::operation::OperationKind::Append;
-            let violation = crate::error::Violation::UnexpectedReply("Stored");
+            let name = match open.transfer {
+                Transfer::Parts(_) => "Stored",
+                Transfer::Append(_) => "Advanced",
+            };
+            let violation = crate::error::Violation::UnexpectedReply(name);
             return self.fail(ErrorKind::Protocol { operation, violation });
         }
         let wait = backoff(&self.shared.policy.retry, open.repairs, &mut self.shared.rng);

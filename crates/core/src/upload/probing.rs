@@ -1,4 +1,4 @@
-//! Probing: asking what the server holds, page by page, and believing the list once it is complete.
+//! Probing: asking what the server holds; a list page by page, believed once it is complete, or where its cursor is.
 
 use alloc::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::live::LiveOp;
 use super::phase::Transition;
 use super::shared::{Charge, Shared, unexpected};
 use super::step::Step;
-use super::transfer::{Blank, Transfer};
+use super::transfer::{Blank, Parts, Transfer};
 use crate::error::{ErrorKind, SessionLoss, Violation};
 use crate::event::SessionEnd;
 use crate::failure::Failure;
@@ -65,30 +65,32 @@ impl Probing {
         live: &LiveOp,
         outcome: Outcome,
     ) -> Transition {
-        match outcome.result {
-            Ok(Reply::Probed(page)) => self.take_in(shared, transfer, page).unwrap_or_else(|violation| {
-                let foreign = matches!(violation, Violation::ForeignSegment(_));
-                let error = ErrorKind::Protocol { operation: KIND, violation };
-                // Never finalized over; a session of our own gives the same object.
-                if foreign {
-                    Transition::Restart(SessionEnd::Foreign, Some(error))
-                } else {
-                    Transition::Fail(error)
-                }
-            }),
+        let found = match (outcome.result, transfer) {
+            (Ok(Reply::Probed(page)), Transfer::Parts(parts)) => self.take_in(shared, parts, page),
+            (Ok(Reply::Advanced { cursor }), Transfer::Append(known)) => known.found_at(shared, cursor),
             // Where the last Append finalizes, its answer may have been lost.
-            Ok(Reply::Completed(result)) if shared.profile.finalize == Finalize::Implicit => {
-                Transition::Complete(result)
+            (Ok(Reply::Completed(result)), _) if shared.profile.finalize == Finalize::Implicit => {
+                Ok(Transition::Complete(result))
             }
-            Ok(reply) => self.failed(shared, live, &unexpected(KIND, &reply)),
-            Err(failure) => self.failed(shared, live, &failure),
-        }
+            (Ok(reply), _) => Ok(self.failed(shared, live, &unexpected(KIND, &reply))),
+            (Err(failure), _) => Ok(self.failed(shared, live, &failure)),
+        };
+        found.unwrap_or_else(|violation| {
+            let foreign = matches!(violation, Violation::ForeignSegment(_) | Violation::CursorBeyondSent);
+            let error = ErrorKind::Protocol { operation: KIND, violation };
+            // Never finalized over; a session of our own gives the same object.
+            if foreign {
+                Transition::Restart(SessionEnd::Foreign, Some(error))
+            } else {
+                Transition::Fail(error)
+            }
+        })
     }
 
     fn take_in(
         &mut self,
         shared: &mut Shared,
-        transfer: &mut Transfer,
+        parts: &mut Parts,
         page: Page,
     ) -> Result<Transition, Violation> {
         self.step = Step::at_once();
@@ -124,7 +126,7 @@ impl Probing {
         }
         let held = self.held.clone();
         let forgotten = |range| !held.ranges.contains(range);
-        if shared.spec.rewind == Rewind::UntilReleased && transfer.stored.iter().any(forgotten) {
+        if shared.spec.rewind == Rewind::UntilReleased && parts.stored.iter().any(forgotten) {
             // Its bytes are released: they can't be sent again.
             let reason = SessionLoss::NotRewindable;
             return Ok(Transition::Fail(ErrorKind::SessionLost { reason }));
@@ -132,7 +134,7 @@ impl Probing {
         shared.stored_mark = shared.stored_mark.max(held.ranges.bytes());
         shared.sent_mark = shared.sent_mark.max(held.ranges.bytes());
         shared.persist.changed();
-        transfer.replace(held, shared);
+        parts.replace(held, shared);
         Ok(Transition::Transfer)
     }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::chaos::{runner, runs};
 use super::script::*;
-use crate::testing::{listed_profile, parts_profile};
+use crate::testing::{append_profile, listed_profile, parts_profile};
 use crate::*;
 
 /// What somebody who understands nothing does to an upload.
@@ -87,7 +87,7 @@ fn replies() -> impl Strategy<Value = Reply> {
             .prop_map(|(session, expires)| Reply::Opened { session: Session::new(session), expires }),
         8 => (receipts(), option::weighted(0.1, delays()))
             .prop_map(|(receipt, expires)| Reply::Stored { receipt, expires }),
-        1 => numbers().prop_map(|cursor| Reply::Advanced { cursor }),
+        4 => prop_oneof![3 => 0u64..60, 1 => numbers()].prop_map(|cursor| Reply::Advanced { cursor }),
         3 => pages().prop_map(Reply::Probed),
         2 => processings().prop_map(Reply::Processing),
         1 => finals().prop_map(Reply::Completed),
@@ -167,19 +167,19 @@ fn pokes() -> impl Strategy<Value = Poke> {
 }
 
 fn uploads() -> impl Strategy<Value = (u64, Profile, Policy)> {
-    let profile = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(listed, none, implicit, verify, uniform)| {
-            let mut profile = if listed { listed_profile() } else { parts_profile() };
+    let kinds = proptest::sample::select(vec![parts_profile(), listed_profile(), append_profile()]);
+    let profile = (kinds, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(mut profile, none, implicit, verify, uniform)| {
             profile.sizing.empty = if none { Empty::OneSegment } else { Empty::NoSegment };
             if none {
                 profile.open = Open::None;
             }
-            if implicit {
-                profile.finalize = Finalize::Implicit;
-            }
-            if !verify {
-                profile.verify = Verify::Unsupported;
-            }
+            profile.finalize = match profile.finalize {
+                _ if implicit => Finalize::Implicit,
+                Finalize::Implicit => Finalize::Call { receipts: Receipts::NotWanted },
+                call => call,
+            };
+            profile.verify = if verify { Verify::Call } else { Verify::Unsupported };
             if uniform {
                 profile.sizing.uniformity = Uniformity::Uniform;
             }
@@ -233,7 +233,12 @@ impl Watched {
                         "two live attempts of {:?}",
                         of(&op)
                     );
-                    let alone = op.kind() != OperationKind::Append;
+                    let one_writer = matches!(self.upload.shared.profile.transfer, Transfer::Append(_));
+                    if let (Some(range), true) = (op.payload(), one_writer) {
+                        let cursor = self.upload.checkpoint().stored();
+                        assert_eq!(range.start(), cursor, "it starts at the cursor");
+                    }
+                    let alone = op.kind() != OperationKind::Append || one_writer;
                     assert!(!alone || self.live.is_empty(), "{op:?} beside {:?}", self.live);
                     self.newest.push(op.id);
                     self.live.push(op);
@@ -297,14 +302,20 @@ impl Watched {
             Poke::Fits(nth) => {
                 let op = self.nth(*nth);
                 let Some(at) = self.live.iter().position(|live| live.id == op) else { return };
-                let reply = match self.live.swap_remove(at).action {
-                    Action::Init { .. } => opened(),
-                    Action::Append { .. } => receipt("r"),
-                    Action::Probe { .. } => listing(&[(0, 10), (2, 10)]),
-                    Action::Finalize { .. } => running(Some(1)),
-                    Action::Status { .. } => completed(),
-                    Action::Verify { .. } => found(Verdict::NotCommitted),
-                    Action::Abort { .. } => Reply::Aborted,
+                let reply = match (self.live.swap_remove(at).action, profile.transfer) {
+                    (Action::Init { .. }, _) => opened(),
+                    (Action::Append { .. }, Transfer::Parts(_)) => receipt("r"),
+                    (Action::Append { segment, .. }, Transfer::Append(_)) => {
+                        Reply::Advanced { cursor: segment.range.end() }
+                    }
+                    (Action::Probe { .. }, Transfer::Parts(_)) => listing(&[(0, 10), (2, 10)]),
+                    (Action::Probe { .. }, Transfer::Append(_)) => {
+                        Reply::Advanced { cursor: self.upload.checkpoint().stored() }
+                    }
+                    (Action::Finalize { .. }, _) => running(Some(1)),
+                    (Action::Status { .. }, _) => completed(),
+                    (Action::Verify { .. }, _) => found(Verdict::NotCommitted),
+                    (Action::Abort { .. }, _) => Reply::Aborted,
                 };
                 Input::Outcome { op, outcome: reply.into() }
             }

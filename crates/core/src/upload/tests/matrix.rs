@@ -15,7 +15,7 @@ use alloc::string::ToString;
 use std::format;
 
 use super::script::*;
-use crate::testing::{listed_profile, parts_profile};
+use crate::testing::{append_profile, finished_append_profile, listed_profile, parts_profile};
 use crate::*;
 
 fn in_phase(phase: Phase) -> Script {
@@ -48,6 +48,26 @@ fn in_phase(phase: Phase) -> Script {
     }
 }
 
+/// The phases in which the append family differs, or could.
+fn appending_in_phase(phase: Phase) -> Script {
+    match phase {
+        Phase::Transferring => Script::opened(35, append_profile(), window(2)),
+        Phase::Probing => Script::opened(35, append_profile(), window(2)).crash(),
+        Phase::Finalizing => {
+            let mut script = Script::opened(5, finished_append_profile(), policy());
+            script.answer(OperationKind::Append, Reply::Advanced { cursor: 5 });
+            script
+        }
+        Phase::Opening => Script::with(35, append_profile(), policy()),
+        Phase::Aborting => {
+            let mut script = Script::opened(35, append_profile(), policy());
+            script.input(Input::Cancel(Disposition::Discard));
+            script
+        }
+        Phase::Verifying | Phase::Processing | Phase::Closed => in_phase(phase),
+    }
+}
+
 const PHASES: [Phase; 8] = [
     Phase::Opening,
     Phase::Transferring,
@@ -75,6 +95,13 @@ fn fitting(phase: Phase) -> Reply {
     }
 }
 
+fn fitting_append(phase: Phase) -> Reply {
+    match phase {
+        Phase::Transferring | Phase::Probing => Reply::Advanced { cursor: 3 },
+        other => fitting(other),
+    }
+}
+
 /// An answer to something else.
 fn unfitting(phase: Phase) -> Reply {
     match phase {
@@ -86,7 +113,7 @@ fn unfitting(phase: Phase) -> Reply {
 }
 
 /// Every input, by name; outcomes several times. A new variant does not compile before it has a row.
-fn inputs(phase: Phase, op: OpId) -> Vec<(&'static str, Input)> {
+fn inputs(phase: Phase, op: OpId, fitting: fn(Phase) -> Reply) -> Vec<(&'static str, Input)> {
     let outcome = |outcome: Outcome| Input::Outcome { op, outcome };
     let failure = |kind| outcome(problem(kind).into());
     let rows = Vec::from([
@@ -168,11 +195,11 @@ fn ended(script: &Script) -> &'static str {
     }
 }
 
-fn word(phase: Phase, nth: usize) -> String {
-    let mut script = in_phase(phase);
+fn word(family: &Family, phase: Phase, nth: usize) -> String {
+    let mut script = (family.in_phase)(phase);
     assert_eq!(script.upload.phase(), phase);
     let op = script.live.first().map_or(OpId::from_raw(0), |op| op.id);
-    let (_, input) = inputs(phase, op).remove(nth);
+    let (_, input) = inputs(phase, op, family.fitting).remove(nth);
     script.events.clear();
     let (ignored, idle) = (script.upload.stats().ignored, script.idle);
     if let Input::Outcome { op: answered, .. } = &input {
@@ -238,17 +265,66 @@ Cancel: discard       |x discarded |x discarded |aborting    |x discarded |-    
 Tick                  |-           |-           |-           |-           |-           |-           |-           |-
 ";
 
-#[test]
-fn every_input_in_every_phase_has_its_written_answer() {
+/// How a family gets into a phase, and what it hopes for there.
+struct Family {
+    phases: &'static [Phase],
+    in_phase: fn(Phase) -> Script,
+    fitting: fn(Phase) -> Reply,
+}
+
+fn table(family: &Family) -> String {
     let mut table = format!("\n{:<22}", "");
-    for phase in PHASES {
+    for phase in family.phases {
         table += &format!("|{:<12}", phase.name());
     }
-    for (nth, (name, _)) in inputs(Phase::Closed, OpId::from_raw(0)).into_iter().enumerate() {
+    for (nth, (name, _)) in inputs(Phase::Closed, OpId::from_raw(0), fitting).into_iter().enumerate() {
         table = format!("{}\n{name:<22}", table.trim_end());
-        for phase in PHASES {
-            table += &format!("|{:<12}", word(phase, nth));
+        for phase in family.phases {
+            table += &format!("|{:<12}", word(family, *phase, nth));
         }
     }
-    assert_eq!(format!("{}\n", table.trim_end()), MATRIX);
+    format!("{}\n", table.trim_end())
+}
+
+#[test]
+fn every_input_in_every_phase_has_its_written_answer() {
+    assert_eq!(table(&Family { phases: &PHASES, in_phase, fitting }), MATRIX);
+}
+
+/// The append family, in the phases that it has a way of its own in, or a profile of its own.
+const APPENDING: &str = "
+                      |opening     |transferring|probing     |finalizing  |aborting
+Started               |timer       |timer       |timer       |timer       |timer
+Sent                  |-           |-           |-           |-           |-
+Outcome: fitting      |transferring|on          |transferring|x ready     |x discarded
+Outcome: unfitting    |again       |probing     |again       |verifying   |again
+Outcome: processing   |again       |probing     |again       |processing  |again
+Outcome: never sent   |again       |again       |again       |again       |again
+Outcome: lost         |again       |probing     |again       |verifying   |again
+Outcome: transient    |again       |again       |again       |again       |again
+Outcome: throttled    |held        |held        |held        |held        |held
+Outcome: session gone |again       |again       |again       |again       |x discarded
+Outcome: expired      |refresh     |refresh     |refresh     |refresh     |refresh
+Outcome: refused      |x refused   |x refused   |x refused   |x refused   |again
+Outcome: broken       |again       |probing     |again       |verifying   |again
+Outcome: unknown op   |ignored     |ignored     |ignored     |ignored     |ignored
+Persisted             |-           |-           |-           |-           |-
+PersistFailed         |-           |-           |-           |-           |-
+Available: ends short |x changed   |aborting    |aborting    |-           |-
+SourceChanged         |x changed   |aborting    |aborting    |-           |-
+SourceUnreadable      |x unreadable|x unreadable|x unreadable|-           |-
+Refreshed, unasked    |-           |-           |-           |-           |-
+Hold                  |held        |held        |held        |held        |held
+Pause                 |paused      |paused      |paused      |paused      |paused
+Resume                |-           |-           |-           |-           |-
+Cancel: keep          |x kept      |x kept      |x kept      |x kept      |x kept
+Cancel: discard       |x discarded |aborting    |aborting    |aborting    |-
+Tick                  |-           |-           |-           |-           |-
+";
+
+#[test]
+fn every_input_of_the_append_family_has_its_written_answer() {
+    let phases = &[Phase::Opening, Phase::Transferring, Phase::Probing, Phase::Finalizing, Phase::Aborting];
+    let family = Family { phases, in_phase: appending_in_phase, fitting: fitting_append };
+    assert_eq!(table(&family), APPENDING);
 }

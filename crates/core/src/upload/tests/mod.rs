@@ -1,5 +1,7 @@
 //! Scripted tests of the engine: exact outputs, one behaviour each.
 
+mod append;
+mod append_again;
 mod by_hand;
 mod chaos;
 mod control;

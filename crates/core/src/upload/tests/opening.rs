@@ -197,7 +197,6 @@ fn what_the_engine_does_not_run_yet_is_a_typed_error() {
     let new = |spec, profile| Upload::new(START, spec, profile, policy(), 1).map(|_| ());
     assert_eq!(new(unknown, parts_profile()), Err(PlanError::LengthRequired));
     assert_eq!(new(unknown, listed_profile()), Err(PlanError::Unsupported(Unsupported::UnknownLength)));
-    let transfer = Transfer::Append(Append { commit: Commit::Prefix });
-    let append = Profile { transfer, ..parts_profile() };
-    assert_eq!(new(UploadSpec::whole(5), append), Err(PlanError::Unsupported(Unsupported::AppendFamily)));
+    let append = crate::testing::append_profile();
+    assert_eq!(new(unknown, append), Err(PlanError::Unsupported(Unsupported::UnknownLength)));
 }

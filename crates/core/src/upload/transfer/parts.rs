@@ -1,12 +1,13 @@
-//! The transfer of segments, parts family: which one goes next, and what becomes of each.
+//! The parts family: numbered segments in any order; which one goes next, and what becomes of each.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::live::LiveOp;
-use super::phase::Transition;
-use super::probing::Held;
-use super::shared::{Charge, Shared, Tries, timed_out, unexpected};
+use super::super::live::LiveOp;
+use super::super::phase::Transition;
+use super::super::probing::Held;
+use super::super::shared::{Charge, Shared, Tries, timed_out, unexpected};
+use super::{Answered, Blank, Known, everything_is_stored, refused_at, unplannable};
 use crate::checkpoint::Doubt;
 use crate::error::{ErrorKind, Violation};
 use crate::event::{Event, SessionEnd};
@@ -27,9 +28,9 @@ const KIND: OperationKind = OperationKind::Append;
 
 /// What is known of the segments of one session.
 #[derive(Clone, Debug)]
-pub(super) struct Transfer {
+pub(in crate::upload) struct Parts {
     /// The bytes that the server acknowledged.
-    pub(super) stored: RangeSet,
+    pub(in crate::upload) stored: RangeSet,
     /// The receipts, where Finalize wants them.
     pub(super) receipts: BTreeMap<u32, Receipt>,
     /// One more than the highest index ever sent.
@@ -61,13 +62,6 @@ enum Trial {
     Alone,
 }
 
-/// Whether a segment without a byte is stored: no range can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Blank {
-    Missing,
-    Stored,
-}
-
 #[derive(Clone, Debug)]
 struct Live {
     op: LiveOp,
@@ -97,7 +91,7 @@ enum Sent {
     Unknown,
 }
 
-impl Transfer {
+impl Parts {
     /// Of a new session. A size that was learnt from a refusal is tried alone first.
     pub(super) fn new(shared: &Shared) -> Self {
         Self {
@@ -118,15 +112,15 @@ impl Transfer {
     }
 
     /// Of a session that goes on: everything sent before may be stored.
-    pub(super) fn resumed(
-        stored: RangeSet,
-        receipts: BTreeMap<u32, Receipt>,
-        sent_to: u32,
-        doubt: Doubt,
-        blank: Blank,
-        shared: &Shared,
-    ) -> Self {
+    pub(super) fn resumed(known: Known, blank: Blank, shared: &Shared) -> Self {
+        let Known { stored, receipts, sent_to, doubt } = known;
         Self { stored, receipts, sent_to, doubt, blank, frozen_to: sent_to, ..Self::new(shared) }
+    }
+
+    /// What a checkpoint is to hold of it.
+    pub(super) fn known(&self) -> Known {
+        let Self { stored, receipts, sent_to, doubt, .. } = self;
+        Known { stored: stored.clone(), receipts: receipts.clone(), sent_to: *sent_to, doubt: *doubt }
     }
 
     /// Whether every segment is stored.
@@ -185,7 +179,7 @@ impl Transfer {
     }
 
     /// Forgets that anything is stored: the server lacks segments and can't say which.
-    pub(super) fn forget_all(&mut self) {
+    pub(in crate::upload) fn forget_all(&mut self) {
         self.stored.clear();
         self.receipts.clear();
         self.troubled.clear();
@@ -195,7 +189,7 @@ impl Transfer {
     }
 
     /// Takes over what the server says it holds, complete.
-    pub(super) fn replace(&mut self, held: Held, shared: &Shared) {
+    pub(in crate::upload) fn replace(&mut self, held: Held, shared: &Shared) {
         (self.stored, self.receipts, self.blank) = (held.ranges, held.receipts, held.blank);
         // The list may hold more than this process knows to have sent: that is frozen all the same.
         self.sent_to = self.sent_to.max(held.end);
@@ -229,10 +223,7 @@ impl Transfer {
             self.send(shared, session, segment, past);
         }
         if self.live.is_empty() && self.troubled.is_empty() && self.is_complete(&shared.plan) {
-            return match shared.profile.finalize {
-                Finalize::Call { .. } => Transition::Finalize(Tries::default(), Timestamp::EPOCH),
-                Finalize::Implicit => Transition::Unfinished,
-            };
+            return everything_is_stored(shared);
         }
         Transition::Stay
     }
@@ -432,9 +423,7 @@ impl Transfer {
             }
             Verdict::Shrink { ceiling } => {
                 let size = live.segment.range.len();
-                let below = size.saturating_sub(1);
-                let ceiling = ceiling.filter(|c| *c > 0).map_or(below, |c| c.min(below));
-                shared.ceiling = Some(shared.ceiling.map_or(ceiling, |known| known.min(ceiling)));
+                refused_at(shared, size, ceiling);
                 self.refused = Some(self.refused.map_or(size, |known| known.min(size)));
                 shared.now
             }
@@ -444,7 +433,7 @@ impl Transfer {
                 }
                 let due = shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?;
                 self.troubled.push(Troubled { index, due, past: live.past });
-                return Ok(Transition::Probe);
+                return Ok(Transition::Probe(Timestamp::EPOCH));
             }
             // No verdict on an Append (see the matrix of the judgement): the worst is assumed.
             Verdict::Missing | Verdict::SizeMismatch | Verdict::NothingLeft => {
@@ -522,14 +511,7 @@ impl Transfer {
             }
             Err(smallest) => smallest,
         };
-        // Not within this session. Within a new one?
-        Some(match shared.plan.shrunk(0, &sizing, refused / 2, ceiling) {
-            Ok(_) => {
-                let otherwise = ErrorKind::TooLarge { refused, smallest };
-                Transition::Restart(SessionEnd::Unplannable, Some(otherwise))
-            }
-            Err(smallest) => Transition::Fail(ErrorKind::TooLarge { refused, smallest }),
-        })
+        Some(unplannable(shared, refused, ceiling, smallest))
     }
 
     /// Whether a segment below the frozen edge, not sent in this process yet, is too large.
@@ -566,10 +548,4 @@ impl Transfer {
         };
         overdue.into_iter().chain(due).min()
     }
-}
-
-/// Whether an outcome belonged to a live Append, and what follows.
-pub(super) enum Answered {
-    Ours(Transition),
-    NotOurs,
 }
