@@ -377,14 +377,29 @@ mod tests {
         #[test]
         fn segments_tile_the_source(
             total in 1u64..5000, wanted in 1u64..600, multiple_of in 1u64..9, max_count in 1u32..200,
-            shrinks in proptest::collection::vec((0u32..200, 1u64..300), 0..4),
+            shrinks in proptest::collection::vec((0u32..200, 1u64..300, any::<bool>()), 0..4),
         ) {
             let sizing = Sizing { max: 1000, multiple_of, max_count, ..X };
             let Ok(mut plan) = Plan::new(total, &sizing, chunk(wanted)) else {
                 prop_assert!(total > u64::from(max_count) * (1000 - 1000 % multiple_of));
                 return Ok(());
             };
-            for (keep, ceiling) in shrinks {
+            for (keep, ceiling, at_an_offset) in shrinks {
+                if at_an_offset {
+                    let offset = u64::from(keep) * 7 % total;
+                    if let Ok(cut) = plan.shrunk_from(offset, &sizing, ceiling / 2 + 1, ceiling) {
+                        for segment in cut.segments().filter(|s| s.range.end() > offset) {
+                            prop_assert!(segment.range.len() <= ceiling, "{} behind {offset}", segment.range);
+                        }
+                        let kept = |plan: &Plan| {
+                            let kept = plan.segments().filter(|s| s.range.end() <= offset - offset % multiple_of);
+                            kept.collect::<Vec<_>>()
+                        };
+                        prop_assert!(kept(&cut).starts_with(&kept(&plan)));
+                        plan = cut;
+                    }
+                    continue;
+                }
                 let keep = keep.min(plan.count());
                 match plan.shrunk(keep, &sizing, ceiling / 2 + 1, ceiling) {
                     Ok(shrunk) => {

@@ -17,7 +17,7 @@ pub struct Policy {
     /// How many bytes a segment should hold. Default 4 MiB. Raised where the file would otherwise need more
     /// segments than the protocol allows. Larger: fewer requests; smaller: less to send again after a failure.
     pub chunk_size: ChunkSize,
-    /// How many Appends may be live at once. Default: four.
+    /// How many Appends may be live at once. Default: four. In the append family it is always one.
     pub window: WindowPolicy,
     /// When to try again, and how often.
     pub retry: RetryPolicy,

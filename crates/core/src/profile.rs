@@ -78,7 +78,7 @@ pub enum Listing {
     Complete,
 }
 
-/// The append family.
+/// The append family. After an Append with an unknown end the engine asks for the cursor, whatever is said here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Append {
@@ -110,7 +110,7 @@ pub enum Length {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sizing {
-    /// The smallest segment; the last one may be smaller.
+    /// The smallest segment; the last one may be smaller, and in the append family the rest of one stored in part.
     pub min: u64,
     /// The largest segment.
     pub max: u64,
