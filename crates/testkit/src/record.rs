@@ -123,7 +123,7 @@ pub struct Record {
     pub receipts: BTreeMap<u32, Receipt>,
     /// Append family: the server's cursor, as far as it is known.
     pub cursor: u64,
-    /// Append family: the offset behind the last byte that was ever sent in this session.
+    /// Append family: the offset behind the last byte at the server that can be ours.
     pub sent_end: u64,
     /// What was under way on disk when a Finalize or data may go out.
     pub durable: Option<(CheckpointStage, Option<Session>)>,
@@ -172,9 +172,8 @@ impl Record {
         record.receipts = checkpoint.receipts().cloned().unwrap_or_default();
         record.acked = acknowledged(checkpoint).map(|s| (s.index.get(), s.range)).collect();
         record.cursor = checkpoint.stored();
-        let last_sent = checkpoint.sent_to().checked_sub(1).map(SegmentIndex::new);
-        let sent = last_sent.and_then(|index| checkpoint.plan().segment(index)).map(|s| s.range.end());
-        record.sent_end = sent.unwrap_or_default().max(record.cursor);
+        // The process before may have sent anything after it wrote this.
+        record.sent_end = checkpoint.total();
         record
     }
 

@@ -34,8 +34,10 @@ pub(in crate::upload) struct Cursor {
     at: u64,
     /// Whether the one segment of an empty source is stored, if it has one.
     blank: Blank,
-    /// Where the furthest Append ended that was given out: behind that no byte at the server is ours.
+    /// Where the furthest Append ended that was given out.
     sent_end: u64,
+    /// Behind that no byte at the server is ours.
+    ours_end: u64,
     /// Where the furthest Append ended of which nobody knows how much was stored.
     unsure_end: u64,
     doubt: Doubt,
@@ -68,6 +70,7 @@ impl Cursor {
             at: 0,
             blank: Blank::Missing,
             sent_end: 0,
+            ours_end: 0,
             unsure_end: 0,
             doubt: Doubt::None,
             went_back: 0,
@@ -78,15 +81,23 @@ impl Cursor {
         }
     }
 
-    /// Of a session that goes on. Nobody knows what was sent after the checkpoint: the segment at the cursor may have
-    /// been, and whatever was given out before.
+    /// Of a session that goes on. Nobody knows what was sent after the checkpoint was written: writing one may lag behind
+    /// by any number of segments, so all that the server says it holds may be ours.
     pub(super) fn resumed(known: &Known, blank: Blank, plan: &Plan) -> Self {
         let at = known.stored.end();
         let end_of = |index: SegmentIndex| plan.segment(index).map(|segment| segment.range.end());
         let next = plan.index_at(at).and_then(end_of);
         let sent = known.sent_to.checked_sub(1).and_then(|last| end_of(SegmentIndex::new(last)));
         let sent_end = at.max(next.unwrap_or(0)).max(sent.unwrap_or(0));
-        Self { at, blank, sent_end, unsure_end: sent_end, doubt: known.doubt, ..Self::new() }
+        Self {
+            at,
+            blank,
+            sent_end,
+            ours_end: plan.total(),
+            unsure_end: sent_end,
+            doubt: known.doubt,
+            ..Self::new()
+        }
     }
 
     /// What a checkpoint is to hold of it. The plan may have been cut anew since the furthest Append: what counts is
@@ -178,6 +189,7 @@ impl Cursor {
         let again = self.sent_end.min(range.end()).saturating_sub(range.start());
         shared.stats.sent_again = shared.stats.sent_again.saturating_add(again);
         self.sent_end = self.sent_end.max(range.end());
+        self.ours_end = self.ours_end.max(range.end());
         let last = if range.end() == shared.plan.total() { Last::End } else { Last::More };
         let action = Action::Append { session: session.clone(), segment, last };
         let op = shared.perform(self.tries.attempt(), action);
@@ -271,9 +283,11 @@ impl Cursor {
         if cursor > shared.plan.total() {
             return Err(Violation::CursorBeyondEnd);
         }
-        if cursor > self.sent_end {
+        if cursor > self.ours_end {
             return Err(Violation::CursorBeyondSent);
         }
+        self.sent_end = self.sent_end.max(cursor);
+        self.ours_end = self.sent_end;
         if cursor > self.at {
             self.grow(shared, cursor);
         } else if cursor < self.at {
