@@ -24,6 +24,7 @@
 mod chance;
 pub mod fault;
 pub mod invariants;
+mod judge;
 mod model;
 pub mod record;
 pub mod scenario;

@@ -15,14 +15,14 @@ use crate::token::Session;
 
 const KIND: OperationKind = OperationKind::Abort;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Aborting {
     pub(super) step: Step,
     pub(super) purpose: Purpose,
 }
 
 /// Why the session is given up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Purpose {
     /// The caller wants it so.
     Discard,

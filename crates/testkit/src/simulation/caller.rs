@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chunkwise_core::{Checkpoint, Disposition, Input, ResumeError, Upload};
 
-use super::{Coming, Excuse, Life, START, World};
+use super::{Coming, Life, START, World};
 use crate::invariants::{Breach, Invariants};
+use crate::judge::Excuse;
 use crate::record::Seen;
 use crate::scenario::{Control, Source};
 

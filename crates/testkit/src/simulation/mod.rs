@@ -20,9 +20,10 @@ use chunkwise_core::{
 };
 
 use self::disk::Disk;
-pub use self::end::End;
 use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
+pub use crate::judge::End;
+use crate::judge::Excuse;
 use crate::record::Seen;
 use crate::scenario::{Control, CrashPoint, Faults, Scenario, Source};
 use crate::server::{Arrived, Server};
@@ -161,19 +162,6 @@ enum Back {
     Late(Duration),
 }
 
-/// Why an upload may end badly, though every fault is one to get over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Excuse {
-    Refused,
-    Endless,
-    NoCredentials,
-    OlderCheckpoint,
-    Slept,
-    Clock,
-    Lied,
-    Late,
-}
-
 #[derive(Clone, Debug)]
 enum Trace {
     Off,
@@ -308,10 +296,6 @@ impl World {
         if !self.excuses.contains(&excuse) {
             self.excuses.push(excuse);
         }
-    }
-
-    fn is_excused(&self, excuse: Excuse) -> bool {
-        self.excuses.contains(&excuse)
     }
 
     fn run(&mut self) -> Result<Report, Breach> {

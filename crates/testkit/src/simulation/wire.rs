@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chunkwise_core::{Failure, OpId, Operation, Outcome, ProblemKind, Reply};
 
-use super::{Back, Coming, Excuse, Journey, World};
+use super::{Back, Coming, Journey, World};
 use crate::fault::{Fault, Said, misfit, unreachable};
+use crate::judge::Excuse;
 use crate::scenario::{Faults, LIES, Lies};
 use crate::server::{Answer, Arrived};
 
