@@ -20,6 +20,7 @@ use chunkwise_core::{
 };
 
 use self::disk::Disk;
+pub(crate) use self::wire::{brief, heard};
 use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
 pub use crate::judge::End;

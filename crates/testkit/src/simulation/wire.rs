@@ -140,7 +140,7 @@ impl World {
 }
 
 /// The server's answer as the engine hears it.
-pub(super) fn heard(answer: Answer) -> Outcome {
+pub(crate) fn heard(answer: Answer) -> Outcome {
     match answer {
         Answer::Reply(reply) => reply.into(),
         Answer::Problem(kind) => {
@@ -155,7 +155,7 @@ pub(super) fn heard(answer: Answer) -> Outcome {
 }
 
 /// An outcome in a few words, for the trace.
-pub(super) fn brief(outcome: &Outcome) -> String {
+pub(crate) fn brief(outcome: &Outcome) -> String {
     match &outcome.result {
         Ok(Reply::Opened { session, .. }) => format!("opened {session}"),
         Ok(Reply::Advanced { cursor }) => format!("advanced to {cursor}"),
