@@ -1,4 +1,4 @@
-//! Persisting: level-triggered, one under way, and the two barriers that wait for the disk.
+//! Persisting: level-triggered, one under way, and the barriers that wait for the disk.
 
 use core::hash::{Hash, Hasher};
 

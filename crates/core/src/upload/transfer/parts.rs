@@ -505,7 +505,8 @@ impl Parts {
                 self.sent_to = self.sent_to.min(keep);
                 self.trial = Trial::Alone;
                 self.proven = false;
-                shared.persist.changed();
+                // Invariant 3, beyond a crash: from the old cut, the same indexes would be sent with other bytes.
+                shared.persist.barrier();
                 shared.notify(Event::Replanned { chunk_size });
                 return None;
             }
