@@ -191,6 +191,20 @@ pub enum Violation {
     Unreadable(Failure),
 }
 
+impl Violation {
+    /// Whether the server holds something else than what was sent to it: no resume of that session can come to good.
+    pub(crate) const fn is_foreign(&self) -> bool {
+        match self {
+            Self::ForeignSegment(_) | Self::CursorBeyondSent | Self::CursorWentBack => true,
+            Self::UnexpectedReply(_)
+            | Self::CursorBeyondEnd
+            | Self::ReceiptMissing
+            | Self::EndlessListing
+            | Self::Unreadable(_) => false,
+        }
+    }
+}
+
 /// What became of a session that was to be given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discard {

@@ -138,12 +138,13 @@ pub fn unreachable() -> Outcome {
 /// A good answer to another question than this kind of operation asks, with a rate limit that is used up until then.
 pub fn misfit(kind: OperationKind, until: Timestamp) -> Outcome {
     let reply = match kind {
-        OperationKind::Init | OperationKind::Append => Reply::Aborted,
-        OperationKind::Probe
+        OperationKind::Init
+        | OperationKind::Append
+        | OperationKind::Probe
         | OperationKind::Finalize
         | OperationKind::Status
-        | OperationKind::Verify
-        | OperationKind::Abort => Reply::Advanced { cursor: u64::MAX },
+        | OperationKind::Verify => Reply::Aborted,
+        OperationKind::Abort => Reply::Advanced { cursor: u64::MAX },
     };
     Outcome::from(reply).with_pace(Some(Pace { remaining: 0, reset: until }))
 }

@@ -40,6 +40,8 @@ impl Upload {
             },
         };
         match kind {
+            // What the server holds is not ours: that is what every resume would find.
+            ErrorKind::Protocol { violation, .. } if violation.is_foreign() => Kept::Nothing,
             // What is not acceptable will not be so tomorrow; a quota or a right may be had by then.
             ErrorKind::Refused { failure, .. } if failure.is_invalid() => Kept::Nothing,
             ErrorKind::Refused { .. }

@@ -459,7 +459,8 @@ impl Upload {
         if let State::Open(open) = &mut self.state
             && let Stage::Processing(polling) = &mut open.stage
         {
-            polling.since = polling.since.after(pause);
+            // It may have begun in the pause.
+            polling.since = polling.since.after(self.shared.now.since(polling.since.max(paused_at)));
         }
         self.shared.notify(Event::Resumed);
     }

@@ -91,10 +91,19 @@ impl Invariant for Patient {
         Ok(())
     }
 
-    fn learn(&mut self, fact: &Fact, _: &Record) {
+    fn learn(&mut self, fact: &Fact, record: &Record) {
+        let append = |index: u32| (OperationKind::Append, Some(index));
         match fact {
             Fact::SessionForgotten => self.things.clear(),
-            Fact::Stored(_) | Fact::Advanced { .. } | Fact::FoundOut | Fact::MayBeDone(_) => {}
+            // What is stored has nothing left to wait for; should the server lose it, that is another matter.
+            Fact::Stored(segment) => {
+                self.things.remove(&append(segment.index.get()));
+            }
+            Fact::FoundOut => {
+                self.things.retain(|thing, _| !record.acked.keys().any(|index| *thing == append(*index)));
+            }
+            Fact::Advanced { .. } => self.things.retain(|(kind, _), _| *kind != OperationKind::Append),
+            Fact::MayBeDone(_) => {}
         }
     }
 }

@@ -68,9 +68,11 @@ impl World {
             Some(_) | None => len,
         };
         if len > 0 {
-            for share in 1..=3 {
-                let bytes = taken * share / 3;
-                self.after(sending * share as u32 / 3, Coming::Sent(self.process, id, bytes));
+            // Seen at least once a second, as long as bytes are taken.
+            let looks = 3 + sending.as_secs().min(60) as u32;
+            for look in 1..=looks {
+                let bytes = taken * u64::from(look) / u64::from(looks);
+                self.after(sending * look / looks, Coming::Sent(self.process, id, bytes));
             }
         }
         let answer = |outcome: Outcome| Coming::Answer(self.process, id, Box::new(outcome));

@@ -102,7 +102,8 @@ fn a_session_with_a_segment_that_we_did_not_plan_so_is_left_for_a_new_one() {
         // And if that is foreign as well, it is the server's fault.
         script.open();
         let mut again = script.crash();
-        again.answer(PROBE, reply);
+        assert_eq!(again.answer(PROBE, reply), ["abort"]);
+        again.answer(OperationKind::Abort, Reply::Aborted);
         let violation = Violation::ForeignSegment(index);
         assert_eq!(*again.error(), ErrorKind::Protocol { operation: PROBE, violation });
     }
@@ -246,4 +247,18 @@ fn an_append_that_is_already_stored_needs_its_receipt_too() {
     let held = Receipt::new(bytes::Bytes::from_static(b"x"));
     let seen = script.answer(APPEND, problem(ProblemKind::AlreadyStored { receipt: Some(held) }));
     assert_eq!(seen, ["append 1 [10, 15)"]);
+}
+
+#[test]
+fn nothing_is_kept_of_a_session_that_holds_what_is_not_ours() {
+    let mut script = Script::opened(15, listed_profile(), Policy { sessions: 1.try_into().unwrap(), ..window(1) });
+    script.answer(APPEND, lost(Cut::Reset));
+    let foreign = script.answer(PROBE, listing(&[(0, 7)]));
+    assert_eq!(foreign, ["abort"], "a resume would find the same");
+    script.answer(OperationKind::Abort, Reply::Aborted);
+    assert!(matches!(
+        script.error(),
+        ErrorKind::Protocol { violation: Violation::ForeignSegment(0), .. }
+    ));
+    assert_eq!(script.kept(), Kept::Nothing);
 }

@@ -53,6 +53,18 @@ fn it_is_never_again_planned_at_or_above_the_refused_size() {
 }
 
 #[test]
+fn what_was_stored_at_a_size_that_is_refused_by_now_is_not_sent_again_when_the_server_lost_it() {
+    let mut script = opened_with(40, window(1));
+    script.answer(APPEND, stored());
+    script.answer(APPEND, too_large(None));
+    script.store_all();
+    let lost = script.answer(OperationKind::Finalize, problem(ProblemKind::SegmentsMissing));
+    assert_eq!(lost, ["init"], "segment 0 can't be cut smaller in this session");
+    assert_eq!(script.restarts(), [SessionEnd::Unplannable]);
+    assert_eq!(script.open(), ["append 0 [0, 5)"]);
+}
+
+#[test]
 fn the_wait_of_a_segment_holds_for_what_it_is_cut_into() {
     let mut script = opened_with(40, chunks(20, 2));
     script.answer_segment(0, problem_after(ProblemKind::Transient, after(9)));

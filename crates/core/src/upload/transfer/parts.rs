@@ -220,6 +220,11 @@ impl Parts {
         }
         while self.has_room(shared) && shared.is_ready(KIND) {
             let Some((segment, past)) = self.pick(shared) else { break };
+            // Frozen at a size that was refused meanwhile, and lost by the server: it can't go again as it is.
+            let (size, ceiling) = (segment.range.len(), shared.ceiling.unwrap_or(u64::MAX));
+            if size > ceiling {
+                return unplannable(shared, ceiling.saturating_add(1), ceiling, size);
+            }
             self.send(shared, session, segment, past);
         }
         if self.live.is_empty() && self.troubled.is_empty() && self.is_complete(&shared.plan) {
