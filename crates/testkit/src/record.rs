@@ -124,7 +124,9 @@ pub struct Record {
     /// Append family: the server's cursor, as far as it is known.
     pub cursor: u64,
     /// Append family: the offset behind the last byte at the server that can be ours.
-    pub sent_end: u64,
+    pub ours_end: u64,
+    /// Append family: the offset behind the last byte that was sent by this process in this session.
+    sent_end: u64,
     /// What was under way on disk when a Finalize or data may go out.
     pub durable: Option<(CheckpointStage, Option<Session>)>,
     /// Whether a checkpoint is being written.
@@ -155,6 +157,7 @@ impl Record {
             acked: BTreeMap::new(),
             receipts: BTreeMap::new(),
             cursor: 0,
+            ours_end: 0,
             sent_end: 0,
             durable: None,
             writing: false,
@@ -173,7 +176,7 @@ impl Record {
         record.acked = acknowledged(checkpoint).map(|s| (s.index.get(), s.range)).collect();
         record.cursor = checkpoint.stored();
         // The process before may have sent anything after it wrote this.
-        record.sent_end = checkpoint.total();
+        record.ours_end = checkpoint.total();
         record
     }
 
@@ -215,6 +218,7 @@ impl Record {
                 }
                 if let Some(range) = op.payload() {
                     self.sent_end = self.sent_end.max(range.end());
+                    self.ours_end = self.ours_end.max(range.end());
                 }
                 self.live.insert(op.id, (op.clone(), false));
             }
@@ -292,7 +296,7 @@ impl Record {
     fn forget(&mut self, facts: &mut Vec<Fact>) {
         self.acked.clear();
         self.receipts.clear();
-        (self.cursor, self.sent_end) = (0, 0);
+        (self.cursor, self.sent_end, self.ours_end) = (0, 0, 0);
         facts.push(Fact::SessionForgotten);
     }
 
@@ -313,7 +317,9 @@ impl Record {
                 }
             }
             (Action::Probe { .. }, Reply::Advanced { cursor }) if self.is_append() => {
-                if *cursor <= self.sent_end {
+                if *cursor <= self.ours_end {
+                    self.sent_end = self.sent_end.max(*cursor);
+                    self.ours_end = self.sent_end;
                     if *cursor > self.cursor {
                         facts.push(Fact::Advanced { from: self.cursor, to: *cursor });
                     }
