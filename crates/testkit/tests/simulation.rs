@@ -216,8 +216,15 @@ fn the_clock_may_jump() {
         for control in [Control::ClockForward(300), Control::ClockBack(300), Control::Suspend] {
             let controls = vec![(Duration::from_millis(at), control)];
             let report = end(&Scenario { controls, ..Scenario::calm(model) });
-            let late = matches!(control, Control::Suspend) && report.end != "liveness";
-            assert!(report.end == "completed" || late, "{}: {control:?}: {}", model.name(), report.end);
+            // Whoever sleeps may miss a deadline; a jump over a timeout is a timeout.
+            let slept = control == Control::Suspend;
+            let unknown = !model.verifies() && report.end == "finalize unknown";
+            assert!(
+                report.end == "completed" || slept || unknown,
+                "{}: {control:?}: {}",
+                model.name(),
+                report.end
+            );
         }
     }
 }

@@ -161,8 +161,10 @@ impl World {
             ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => server.limit != Limit::None,
             ErrorKind::FinalizeUnknown { .. } => !server.model.verifies(),
             ErrorKind::Refused { .. } => server.repeats == crate::server::Repeats::Refuse,
-            // Both sessions are used up.
-            ErrorKind::SessionLost { .. } | ErrorKind::SizeMismatch { .. } => {
+            // Both sessions are used up; of a checkpoint that lags behind a new cut, the server's list is foreign.
+            ErrorKind::SessionLost { .. }
+            | ErrorKind::SizeMismatch { .. }
+            | ErrorKind::Protocol { violation: Violation::ForeignSegment(_), .. } => {
                 self.upload.progress().session > 1 || self.scenario.source == Source::Once
             }
             _ => false,
