@@ -1,6 +1,6 @@
 //! The end: the object, the reasons, what is said to be left, and whether all that is true.
 
-use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Session, UploadError};
+use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Session, UploadError, Violation};
 
 use super::{Coming, Excuse, Life, World};
 use crate::invariants::Breach;
