@@ -26,7 +26,7 @@ use crate::ledger::{Entry, Ledger};
 use crate::operation::{Bytes, Performer, Step};
 use crate::source::{Availability, SourceChange, SourceError};
 
-/// How often the engine is told how far the wire is.
+/// How often the engine is told how far the wire is, if nothing else happens.
 const SAMPLE: Duration = Duration::from_millis(250);
 /// How many outputs are acted upon before other tasks get their turn.
 const OUTPUTS_AT_ONCE: u32 = 64;
@@ -211,10 +211,11 @@ impl Run {
     }
 
     fn take_in(&mut self, happening: Happening) {
+        // First of all: telling the engine anything moves its time on, and a stall timer may strike.
+        self.sample();
         match happening {
             Happening::Step(Ok(Step::Ready(operation, bytes))) => self.begin(*operation, bytes),
             Happening::Step(Ok(Step::Done(op, outcome))) => {
-                self.sample(Some(op));
                 self.live.remove(&op);
                 self.tell(Input::Outcome { op, outcome });
             }
@@ -250,12 +251,7 @@ impl Run {
                 let result = result.map_err(|error| Detail::new(error.to_string()));
                 self.tell(Input::Refreshed { stale, result });
             }
-            Happening::Time => {
-                if Instant::now() >= self.sample_at {
-                    self.sample(None);
-                    self.sample_at = Instant::now() + SAMPLE;
-                }
-            }
+            Happening::Time => {}
         }
     }
 
@@ -275,13 +271,12 @@ impl Run {
         self.spawn(op, sends.then_some(Sending { taken, told: 0 }), exchange);
     }
 
-    /// Tells the engine how far the wire is: of this operation, or of all.
-    fn sample(&mut self, only: Option<OpId>) {
+    /// Tells the engine how far the wire is.
+    fn sample(&mut self) {
+        self.sample_at = Instant::now() + SAMPLE;
         let mut news = Vec::new();
         for (op, live) in &mut self.live {
-            let Some(sending) = live.sending.as_mut().filter(|_| only.is_none_or(|only| only == *op)) else {
-                continue;
-            };
+            let Some(sending) = live.sending.as_mut() else { continue };
             let bytes = sending.taken.load(Ordering::Relaxed);
             if bytes != sending.told {
                 sending.told = bytes;
