@@ -24,7 +24,7 @@ use crate::error::DriverError;
 use crate::handle::Wish;
 use crate::ledger::{Entry, Ledger};
 use crate::operation::{Bytes, Performer, Step};
-use crate::source::{Availability, SourceChange, SourceError};
+use crate::source::{Availability, SourceChange, SourceError, WRITER_GONE};
 
 /// How often the engine is told how far the wire is, if nothing else happens.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -157,8 +157,8 @@ impl Run {
                 Output::Persist { .. } => self.ledger.write(self.clock.now(), self.upload.checkpoint()),
                 Output::Release(_) => {}
                 Output::Refresh { epoch } => {
-                    let transport = Arc::clone(&self.performer.transport);
-                    self.refreshes.push(Box::pin(async move { (epoch, transport.refresh(epoch).await) }));
+                    let performer = Arc::clone(&self.performer);
+                    self.refreshes.push(Box::pin(async move { (epoch, performer.refresh(epoch).await) }));
                 }
                 Output::Notify(event) => {
                     debug!(?event, "event");
@@ -238,7 +238,7 @@ impl Run {
                 self.tell(Input::Cancel(Disposition::Keep));
             }
             Happening::Available(Some(availability)) => self.available(availability),
-            Happening::Available(None) => self.signals.availability = None,
+            Happening::Available(None) => self.writer_gone(),
             Happening::Hold(Hold { kind, until }) => self.tell(Input::Hold { kind, until }),
             Happening::Ledger(Entry::Written((seq, Ok(())))) => self.tell(Input::Persisted(seq)),
             Happening::Ledger(Entry::Written((seq, Err(error)))) => {
@@ -305,6 +305,20 @@ impl Run {
                 let name = self.source_name();
                 self.source_fault(SourceError::Broken { name, reason });
             }
+        }
+    }
+
+    /// Nobody is left who could say that the source grows; unless it has ended, it never will.
+    fn writer_gone(&mut self) {
+        let Some(news) = self.signals.availability.take() else { return };
+        let growth = match &*news.borrow() {
+            Availability::UpTo(_, growth) => *growth,
+            // That was told already.
+            Availability::Broken(_) => Growth::Ended,
+        };
+        match growth {
+            Growth::Growing => self.available(Availability::Broken(WRITER_GONE.into())),
+            Growth::Ended => {}
         }
     }
 
