@@ -372,6 +372,62 @@ mod tests {
         assert_eq!(plan.shrunk(3, &Sizing { max_count: 10, ..X }, 5, 9), Err(10));
     }
 
+    #[test]
+    fn a_plan_that_nobody_could_have_made_is_not_sound() {
+        let sizing = Sizing { max: 50, max_count: 12, max_total: 200, ..X };
+        let run = |first, start, size| Run { first, start, size };
+        let plan = |total, count, runs: &[Run]| Plan { total, count, runs: runs.to_vec() };
+        let sound = plan(100, 12, &[run(0, 0, 10), run(4, 40, 8)]);
+        assert!(sound.is_sound(&sizing));
+        for (why, plan) in [
+            ("no run", plan(100, 0, &[])),
+            ("it begins in the middle", plan(100, 10, &[run(0, 5, 10)])),
+            ("its first index is not 0", plan(100, 11, &[run(1, 0, 10)])),
+            ("a hole between two runs", plan(100, 11, &[run(0, 0, 10), run(4, 50, 8)])),
+            ("one run over another", plan(100, 12, &[run(0, 0, 10), run(4, 39, 8)])),
+            ("two runs of one index", plan(100, 10, &[run(0, 0, 20), run(0, 0, 10)])),
+            ("runs the other way round", plan(100, 10, &[run(0, 0, 10), run(5, 50, 10), run(4, 40, 10)])),
+            ("segments without a byte", plan(0, 0, &[run(0, 0, 0)])),
+            ("segments too large", plan(100, 2, &[run(0, 0, 51)])),
+            ("a run behind the end", plan(30, 4, &[run(0, 0, 10), run(4, 40, 8)])),
+            ("too many segments", plan(100, 13, &[run(0, 0, 8)])),
+            ("a count that is not so", plan(100, 9, &[run(0, 0, 10)])),
+            ("a source too large", plan(201, 5, &[run(0, 0, 50)])),
+            ("two segments of nothing", plan(0, 2, &[run(0, 0, 1)])),
+            ("two runs of nothing", plan(0, 1, &[run(0, 0, 1), run(1, 1, 1)])),
+        ] {
+            assert!(!plan.is_sound(&sizing), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_plan_is_said_with_its_numbers() {
+        use alloc::string::ToString as _;
+
+        for (error, told) in [
+            (PlanError::EmptySource, "the source is empty, and the destination takes no empty object"),
+            (
+                PlanError::SourceTooLarge { total: 10, largest: 9 },
+                "the source has 10 bytes; the destination takes at most 9",
+            ),
+            (
+                PlanError::ChunkTooLarge { wanted: 6, largest: 5 },
+                "a chunk size of 6 bytes is too large; the largest possible is 5",
+            ),
+            (
+                PlanError::TooManySegments { total: 100, count: 20, max_count: 10, largest: 50 },
+                "100 bytes need 20 segments of the largest size, but there may be 10; the largest source \
+                 possible has 50 bytes",
+            ),
+            (
+                PlanError::LengthRequired,
+                "the destination must know the source's length before the upload begins",
+            ),
+        ] {
+            assert_eq!(error.to_string(), told);
+        }
+    }
+
     proptest! {
         /// Segments tile the source exactly, whatever was shrunk on the way, and every lookup agrees.
         #[test]

@@ -3,7 +3,8 @@
 //! of its own ([`invariants`]).
 //!
 //! Everything follows from a case's `seed` and settings, which proptest prints when one fails; the cases themselves
-//! come from a fixed generator. `CHUNKWISE_CASES` sets how many there are, `CHUNKWISE_SEED` takes other ones.
+//! come from a fixed generator. `CHUNKWISE_CASES` sets how many there are, `CHUNKWISE_SEED` takes other
+//! ones, `CHUNKWISE_SHRINK` is how many steps a failing one may take to become smaller.
 
 mod chance;
 mod invariants;
@@ -193,7 +194,9 @@ fn setting(name: &str) -> Option<u64> {
 
 /// Cases from a fixed generator, or from another one by `CHUNKWISE_SEED`.
 pub(in super::super) fn runner(cases: u32) -> TestRunner {
-    let config = Runs { cases, failure_persistence: None, max_shrink_iters: 3_000, ..Runs::default() };
+    let max_shrink_iters =
+        setting("CHUNKWISE_SHRINK").and_then(|steps| steps.try_into().ok()).unwrap_or(3_000);
+    let config = Runs { cases, failure_persistence: None, max_shrink_iters, ..Runs::default() };
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&setting("CHUNKWISE_SEED").unwrap_or(1).to_le_bytes());
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
