@@ -1,0 +1,3 @@
+//! What tests of protocols, backends and the engine share.
+
+pub mod fuzz;
