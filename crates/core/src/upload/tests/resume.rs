@@ -358,6 +358,8 @@ fn wrong_numbers_in_a_checkpoint_are_refused_or_harmless() {
                     let mut resumed = Script::of(upload);
                     if resumed.live.iter().any(|op| op.kind() == OperationKind::Probe) {
                         resumed.answer(OperationKind::Probe, listing(&[]));
+                    }
+                    if resumed.live.iter().any(|op| op.kind() == OperationKind::Append) {
                         resumed
                             .answer(OperationKind::Append, problem(ProblemKind::TooLarge { ceiling: None }));
                     }
