@@ -16,5 +16,6 @@ mod processing;
 mod resume;
 mod script;
 mod source;
+mod telling;
 mod too_large;
 mod transfer;
