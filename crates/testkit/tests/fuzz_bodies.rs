@@ -1,6 +1,7 @@
 //! What the fuzz targets run, over the kept seeds and over noise.
 //!
 //! `CHUNKWISE_SEED` chooses other noise, `CHUNKWISE_RUNS` how much of it.
+#![cfg(test)]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
