@@ -127,7 +127,7 @@ impl Upload {
                 (wake, bound, open.expires)
             }
         };
-        let persist = shared.persist.wake_at();
+        let persist = Some(shared.persist.retry_at());
         // What was due before now waits for something else than time.
         earliest([phase, bound, expires, persist].map(|at| at.filter(|at| *at > shared.now)))
     }
