@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::server::{Lie, Limit, Memory, ProcessingEnds, Repeats, ServerSettings};
 
 /// All that is decided about a simulated upload before it begins. The same scenario gives the same run, to the byte.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// What chance does on the way.
     pub seed: u64,
@@ -252,13 +252,13 @@ impl Scenario {
         profile
     }
 
-    /// The policy that the engine is given: an hour for all, ten minutes for the processing, five seconds for an answer.
+    /// The policy that the engine is given: two hours for all, ten minutes for the processing, five seconds for an answer.
     pub fn policy(&self) -> Policy {
         Policy {
             chunk_size: ChunkSize::new(self.chunk.max(1)).unwrap_or(ChunkSize::DEFAULT),
             window: self.window,
             timeouts: Timeouts { stall: Duration::from_secs(5), response: Duration::from_secs(5) },
-            deadline: Duration::from_secs(3_600),
+            deadline: Duration::from_secs(7_200),
             processing: ProcessingPolicy {
                 deadline: Duration::from_secs(600),
                 ..ProcessingPolicy::default()

@@ -81,8 +81,9 @@ impl Persist {
         if self.is_blocked() && self.failures >= BARRIER_TRIES { Failed::Fatal } else { Failed::TryAgain }
     }
 
-    pub(super) fn wake_at(&self) -> Option<Timestamp> {
-        (self.under_way.is_none() && self.current > self.durable).then_some(self.retry_at)
+    /// When a write that failed is tried again; a time that has passed if none is to be.
+    pub(super) const fn retry_at(&self) -> Timestamp {
+        self.retry_at
     }
 }
 

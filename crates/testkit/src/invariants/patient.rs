@@ -34,7 +34,9 @@ impl Patient {
         outcome: &Outcome,
         record: &Record,
     ) {
-        if let Some(pace) = outcome.pace.filter(|pace| pace.remaining == 0) {
+        // A reset beyond anybody's patience is nonsense, and no rate limit.
+        let horizon = now.after(record.policy.retry.longest_wait);
+        if let Some(pace) = outcome.pace.filter(|pace| pace.remaining == 0 && pace.reset <= horizon) {
             self.hold(op.kind(), pace.reset);
         }
         match (&op.action, &outcome.result) {

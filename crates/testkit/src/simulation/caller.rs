@@ -69,11 +69,14 @@ impl World {
             }
             Control::ClockForward(secs) => {
                 self.ahead += i64::from(secs) * 1_000_000;
+                self.began = self.began.after(Duration::from_secs(secs.into()));
                 self.excuse(Excuse::Clock);
             }
             Control::ClockBack(secs) => {
                 self.ahead -= i64::from(secs) * 1_000_000;
-                self.disturb(Duration::from_secs(secs.into()));
+                // Until it has caught up, the client's clock stands still.
+                let still = Duration::from_secs(secs.into());
+                self.disturbed = self.disturbed.max(self.now).after(still);
                 self.excuse(Excuse::Clock);
             }
         }
@@ -122,7 +125,7 @@ impl World {
             }
         };
         self.generations = vec![self.server.generation()];
-        (self.began, self.life, self.wake_at) = (self.now, Life::Runs, None);
+        (self.began, self.life, self.wake_at) = (now, Life::Runs, None);
         self.tell();
         self.drain()
     }

@@ -260,3 +260,14 @@ fn nothing_is_kept_of_a_session_that_holds_what_is_not_ours() {
     assert!(matches!(script.error(), ErrorKind::Protocol { violation: Violation::ForeignSegment(0), .. }));
     assert_eq!(script.kept(), Kept::Nothing);
 }
+
+#[test]
+fn a_probe_that_waits_for_an_append_without_an_answer_does_not_wait_for_ever() {
+    let mut script = opened_with(20, 2);
+    script.start_all();
+    script.answer_segment(0, lost(Cut::Reset));
+    assert_eq!(script.upload.phase(), Phase::Probing);
+    script.secs(2);
+    assert!(script.wakes_in().is_some_and(|wait| wait < secs(120)), "when the other Append is overdue");
+    assert_eq!(script.wake(), ["cancel append 1 [10, 20)", "probe"]);
+}

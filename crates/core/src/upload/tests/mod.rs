@@ -19,3 +19,4 @@ mod source;
 mod telling;
 mod too_large;
 mod transfer;
+mod waiting;

@@ -106,9 +106,9 @@ fn what_does_not_fit_is_refused() {
         (length, &|bad| bad.spec.length = SourceLength::Known(26)),
         (length, &|bad| bad.spec.length = SourceLength::Unknown),
         ("the plan does not hold together", &|bad| {
-            bad.plan =
-                Plan::new(25, &Sizing { max: 30, ..parts_profile().sizing }, ChunkSize::new(25).unwrap())
-                    .unwrap();
+            let sizing = Sizing { max_count: 1001, ..parts_profile().sizing };
+            bad.spec.length = SourceLength::Known(1001);
+            bad.plan = Plan::new(1001, &sizing, ChunkSize::new(1).unwrap()).unwrap();
         }),
         ("nobody writes so many checkpoints", &|bad| bad.seq = CheckpointSeq(u64::MAX / 2 + 1)),
         ("no session was ever used", &|bad| bad.sessions = 0),

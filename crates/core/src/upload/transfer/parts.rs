@@ -551,6 +551,7 @@ impl Parts {
         } else {
             None
         };
-        overdue.into_iter().chain(due).min()
+        // What is due already waits for something else than time.
+        overdue.into_iter().chain(due.filter(|due| *due > shared.now)).min()
     }
 }
