@@ -49,9 +49,11 @@ impl Plan {
         if wanted > sizing.max {
             return Err(PlanError::ChunkTooLarge { wanted, largest: sizing.max });
         }
-        let size =
-            smallest_size(total, sizing, sizing.max_count).max(round_up(wanted.max(sizing.min), sizing));
-        if size > sizing.max {
+        let size = smallest_size(total, sizing, sizing.max_count)
+            .zip(round_up(wanted.max(sizing.min), sizing))
+            .map(|(smallest, wanted)| smallest.max(wanted))
+            .filter(|size| *size <= sizing.max);
+        let Some(size) = size else {
             let largest = sizing.max.saturating_mul(u64::from(sizing.max_count)).min(sizing.max_total);
             return Err(PlanError::TooManySegments {
                 total,
@@ -59,7 +61,7 @@ impl Plan {
                 max_count: sizing.max_count,
                 largest,
             });
-        }
+        };
         let mut plan = Self { total, count: 0, runs: alloc::vec![Run { first: 0, start: 0, size }] };
         plan.count = plan.counted().unwrap_or(sizing.max_count);
         Ok(plan)
@@ -77,7 +79,9 @@ impl Plan {
         }
         let start = self.segment(SegmentIndex::new(keep)).map_or(self.total, |s| s.range.start());
         let left = sizing.max_count.saturating_sub(keep);
-        let smallest = smallest_size(self.total - start, sizing, left).max(round_up(sizing.min, sizing));
+        let smallest = smallest_size(self.total - start, sizing, left)
+            .zip(round_up(sizing.min, sizing))
+            .map_or(u64::MAX, |(smallest, min)| smallest.max(min));
         let ceiling = round_down(ceiling.min(sizing.max), sizing);
         if smallest > ceiling {
             return Err(smallest);
@@ -198,19 +202,17 @@ impl Plan {
     }
 }
 
-/// The smallest size that cuts `total` bytes into at most `count` segments.
-fn smallest_size(total: u64, sizing: &Sizing, count: u32) -> u64 {
-    if total == 0 {
-        return 1;
+/// The smallest size that cuts `total` bytes into at most `count` segments, if there is one.
+fn smallest_size(total: u64, sizing: &Sizing, count: u32) -> Option<u64> {
+    match (total, count) {
+        (0, _) => Some(1),
+        (_, 0) => None,
+        (total, count) => round_up(total.div_ceil(u64::from(count)), sizing),
     }
-    if count == 0 {
-        return u64::MAX;
-    }
-    round_up(total.div_ceil(u64::from(count)), sizing)
 }
 
-fn round_up(size: u64, sizing: &Sizing) -> u64 {
-    size.checked_next_multiple_of(sizing.multiple_of.max(1)).unwrap_or(u64::MAX)
+fn round_up(size: u64, sizing: &Sizing) -> Option<u64> {
+    size.checked_next_multiple_of(sizing.multiple_of.max(1))
 }
 
 fn round_down(size: u64, sizing: &Sizing) -> u64 {
@@ -346,6 +348,18 @@ mod tests {
         assert_eq!(Plan::new(0, &X, ChunkSize::DEFAULT), Err(PlanError::EmptySource));
         let small = Sizing { max_total: 9, ..X };
         assert_eq!(Plan::new(10, &small, chunk(1)), Err(PlanError::SourceTooLarge { total: 10, largest: 9 }));
+    }
+
+    /// Where the server has no largest segment, "no size at all" must not be taken for a very large one.
+    #[test]
+    fn without_a_largest_segment_what_is_impossible_stays_impossible() {
+        let unbounded = Sizing { max: u64::MAX, ..X };
+        let none = Sizing { max_count: 0, ..unbounded };
+        assert!(matches!(Plan::new(103, &none, chunk(78)), Err(PlanError::TooManySegments { count: 1, .. })));
+        // The next multiple of ten lies beyond the largest number.
+        let tens = Sizing { max_count: 1, multiple_of: 10, ..unbounded };
+        assert!(matches!(Plan::new(u64::MAX, &tens, chunk(1)), Err(PlanError::TooManySegments { .. })));
+        assert_eq!(Plan::new(u64::MAX - 5, &tens, chunk(1)).unwrap().chunk_size(), u64::MAX - 5);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod finished;
 mod liveness;
 mod misfits;
 mod model;
+mod paper;
 mod polls;
 mod refreshes;
 mod scripted;

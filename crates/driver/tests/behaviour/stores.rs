@@ -1,165 +1,21 @@
 //! Checkpoint stores that fail, are slow, or hang: the two barriers wait for them, and nothing else does.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chunkwise_core::{Disposition, ErrorKind, Event, Fault, Kept, OperationKind, Policy};
 use chunkwise_driver::{
-    CheckpointStore, Claim, Driver, DriverError, Left, Listed, MemoryStore, Place, Record, ResumeRequest,
-    StartError, StoreError, UploadId, UploadRequest, WhenDone,
+    CheckpointStore as _, Driver, DriverError, Left, ResumeRequest, StartError, StoreError, UploadId,
+    UploadRequest, WhenDone,
 };
 use futures::StreamExt as _;
-use mockall::mock;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::model::Model;
+use crate::paper::{Disk, MockPaper, Save, Written, full, unreadable};
 use crate::wire::{self, Wire};
 use crate::{KIB, driver, failure, policy, request, video};
-
-/// What one write does.
-enum Save {
-    Well,
-    Full,
-    /// It takes so long.
-    After(Duration),
-    /// It hangs until it is let go.
-    Hang(Arc<Notify>),
-    /// A bug.
-    Panic,
-}
-
-mock! {
-    Paper {
-        fn claim(&self) -> Result<(), StoreError>;
-        fn load(&self) -> Result<(), StoreError>;
-        fn save(&self, record: &Record) -> Save;
-        fn delete(&self) -> Result<(), StoreError>;
-    }
-}
-
-/// What a record is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Written {
-    /// Before anything is sent.
-    First,
-    /// The session: no data goes before it.
-    Session,
-    /// What is stored so far: nothing waits for it.
-    Between,
-    /// That Finalize will be sent: it does not go before.
-    Finalize,
-}
-
-impl Written {
-    fn of(record: &Record) -> Self {
-        let checkpoint = &record.checkpoint;
-        match checkpoint.stored() {
-            0 if checkpoint.session().is_none() => Self::First,
-            0 => Self::Session,
-            stored if stored == checkpoint.total() => Self::Finalize,
-            _ => Self::Between,
-        }
-    }
-}
-
-impl MockPaper {
-    /// Only writes are on script.
-    fn new_readable() -> Self {
-        let mut paper = Self::new();
-        paper.expect_claim().returning(|| Ok(()));
-        paper.expect_load().returning(|| Ok(()));
-        paper.expect_delete().returning(|| Ok(()));
-        paper
-    }
-
-    fn on(&mut self, written: Written, times: std::ops::RangeInclusive<usize>, save: fn() -> Save) {
-        self.expect_save()
-            .withf(move |record| Written::of(record) == written)
-            .times(times)
-            .returning(move |_| save());
-    }
-
-    fn store(mut self) -> Disk {
-        self.expect_save().returning(|_| Save::Well);
-        Disk { inner: MemoryStore::default(), paper: Arc::new(self), log: Arc::default() }
-    }
-}
-
-/// A store on script over one in memory, which notes when what was written.
-#[derive(Clone)]
-struct Disk {
-    inner: MemoryStore,
-    paper: Arc<MockPaper>,
-    log: Arc<Mutex<Vec<(Instant, Written)>>>,
-}
-
-impl Disk {
-    /// When the first record for this was on disk.
-    fn written(&self, wanted: Written) -> Option<Instant> {
-        self.log.lock().unwrap().iter().find(|(_, written)| *written == wanted).map(|(at, _)| *at)
-    }
-}
-
-impl fmt::Debug for Disk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Disk")
-    }
-}
-
-#[derive(Debug)]
-struct DiskClaim(Box<dyn Claim>, Disk);
-
-#[async_trait]
-impl CheckpointStore for Disk {
-    async fn claim(&self, id: &UploadId) -> Result<Box<dyn Claim>, StoreError> {
-        self.paper.claim()?;
-        Ok(Box::new(DiskClaim(self.inner.claim(id).await?, self.clone())))
-    }
-
-    async fn list(&self) -> Result<Vec<Listed>, StoreError> {
-        self.inner.list().await
-    }
-}
-
-#[async_trait]
-impl Claim for DiskClaim {
-    async fn load(&self) -> Result<Record, StoreError> {
-        self.1.paper.load()?;
-        self.0.load().await
-    }
-
-    async fn save(&self, record: Record) -> Result<(), StoreError> {
-        let written = Written::of(&record);
-        match self.1.paper.save(&record) {
-            Save::Well => {}
-            Save::Full => return Err(full(record.id)),
-            Save::After(time) => tokio::time::sleep(time).await,
-            Save::Hang(until) => until.notified().await,
-            Save::Panic => panic!("a bug in a store"),
-        }
-        self.0.save(record).await?;
-        self.1.log.lock().unwrap().push((Instant::now(), written));
-        Ok(())
-    }
-
-    async fn delete(&self) -> Result<(), StoreError> {
-        self.1.paper.delete()?;
-        self.0.delete().await
-    }
-}
-
-fn full(id: UploadId) -> StoreError {
-    let error = Arc::new(std::io::ErrorKind::StorageFull.into());
-    StoreError::Unwritable { place: Place::Memory(id), error }
-}
-
-fn unreadable(id: UploadId) -> StoreError {
-    let error = Arc::new(std::io::Error::other("input/output error"));
-    StoreError::Unreadable { place: Place::Memory(id), error }
-}
 
 fn mine() -> UploadId {
     UploadId::new("mine").unwrap()
@@ -192,7 +48,7 @@ async fn a_store_that_cannot_be_read_or_is_locked_is_told_and_nothing_is_sent() 
             }
             paper.expect_save().never();
             paper.expect_delete().never();
-            let store = Disk { inner: MemoryStore::default(), paper: Arc::new(paper), log: Arc::default() };
+            let store = paper.bare_store();
             let driver = over(store.clone());
             let request = request(&file, wire.clone(), policy(20 * KIB, 2));
             let error = if start {
