@@ -3,6 +3,8 @@
 #[cfg(feature = "serde")]
 use std::format;
 
+use alloc::collections::BTreeMap;
+
 use super::script::*;
 use crate::checkpoint::Saved;
 use crate::testing::{listed_profile, parts_profile};
@@ -156,6 +158,8 @@ fn a_checkpoint_says_what_it_holds() {
     assert_eq!((opening.spec(), opening.protocol()), (&UploadSpec::whole(25), "test"));
     assert_eq!((opening.total(), opening.stored(), opening.plan().count()), (25, 0, 3));
     assert_eq!((opening.session(), opening.expires_at(), opening.stored_ranges()), (None, None, None));
+    assert_eq!((opening.receipts(), opening.sent_to(), opening.sessions()), (None, 0, 1));
+    assert_eq!(opening.stage(), CheckpointStage::Opening);
     assert!(opening.needs_source() && !opening.abort_owed());
 
     let expires = Some(after(50));
@@ -163,13 +167,23 @@ fn a_checkpoint_says_what_it_holds() {
     script.answer_segment(1, stored());
     let open = script.upload.checkpoint();
     assert!(open.seq() > opening.seq());
+    assert_eq!([opening.seq().get(), open.seq().get()], [0, 2], "the session, and the segment");
     assert_eq!((open.session(), open.expires_at()), (Some(&Session::new("77")), Some(second(50))));
     assert_eq!((open.total(), open.stored()), (25, 10));
     let ranges: Option<Vec<_>> = open.stored_ranges().map(|ranges| ranges.iter().collect());
     assert_eq!(ranges, Some(Vec::from([ByteRange::at(10, 10)])));
+    assert_eq!((open.stage(), open.sent_to()), (CheckpointStage::Transferring, 3));
     assert!(open.needs_source() && !open.abort_owed());
+    let gone = || problem(ProblemKind::SessionGone);
+    script.answer_segment(0, gone());
+    script.wake();
+    script.answer_segment(0, gone());
+    assert_eq!(script.upload.checkpoint().sessions(), 2);
 
     let mut discarded = Script::opened(25, listed_profile(), policy());
+    discarded.answer_segment(1, receipt("b"));
+    let receipts = BTreeMap::from([(1, Receipt::new(bytes::Bytes::from_static(b"b")))]);
+    assert_eq!(discarded.upload.checkpoint().receipts(), Some(&receipts));
     discarded.input(Input::Cancel(Disposition::Discard));
     let owed = discarded.upload.checkpoint();
     assert!(owed.abort_owed() && !owed.needs_source());
@@ -224,7 +238,7 @@ fn a_source_that_was_read_once_cannot_be_resumed_but_its_session_can_be_given_up
 /// A server to be crashed against: bytes by segment index, and whether they were finalized.
 #[derive(Default)]
 struct Server {
-    held: alloc::collections::BTreeMap<u32, ByteRange>,
+    held: BTreeMap<u32, ByteRange>,
     finalized: u32,
     polls: u32,
 }
@@ -436,9 +450,9 @@ fn wrong_numbers_in_a_checkpoint_are_refused_or_harmless() {
                     if resumed.live.iter().any(|op| op.kind() == OperationKind::Probe) {
                         resumed.answer(OperationKind::Probe, listing(&[]));
                     }
-                    if resumed.live.iter().any(|op| op.kind() == OperationKind::Append) {
-                        resumed
-                            .answer(OperationKind::Append, problem(ProblemKind::TooLarge { ceiling: None }));
+                    // Or there is a new session: what the list lacks may be of a size that was refused.
+                    if resumed.live.iter().any(|op| op.kind() == APPEND) {
+                        resumed.answer(APPEND, problem(ProblemKind::TooLarge { ceiling: None }));
                     }
                     resumed.input(Input::Cancel(Disposition::Discard));
                 }
