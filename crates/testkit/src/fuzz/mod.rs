@@ -10,12 +10,12 @@ pub mod inputs;
 mod noise;
 pub mod plan;
 mod poke;
-mod seeds;
+mod replay;
 mod tape;
 mod watch;
 mod world;
 
 pub use finding::Finding;
 pub use noise::noise;
-pub use seeds::seeds;
+pub use replay::Replay;
 pub use tape::Tape;
