@@ -35,7 +35,7 @@ impl Pacer {
                 Some(known) if known.reset == pace.reset => {
                     Pace { remaining: known.remaining.min(pace.remaining), ..pace }
                 }
-                Some(known) if known.reset > pace.reset && known.reset > now => known,
+                Some(known) if known.reset > pace.reset => known,
                 // What is under way went out without knowing of this period, and may not be counted in it yet.
                 Some(_) | None => {
                     Pace { remaining: pace.remaining.saturating_sub(bucket.unanswered), ..pace }
@@ -140,6 +140,29 @@ mod tests {
         assert_eq!(pacer.ready_at(at(12), KIND), at(100), "of an earlier period");
         pacer.observe(at(100), KIND, &paced(3, 200));
         assert!(pacer.ready_at(at(100), KIND) <= at(100));
+    }
+
+    #[test]
+    fn a_later_period_counts_anew() {
+        let mut pacer = Pacer::default();
+        pacer.observe(at(10), KIND, &paced(3, 100));
+        pacer.observe(at(50), KIND, &paced(0, 200));
+        assert_eq!(pacer.ready_at(at(50), KIND), at(200), "though the earlier one is not over");
+        pacer.observe(at(200), KIND, &paced(0, 300));
+        assert_eq!(pacer.ready_at(at(200), KIND), at(300));
+    }
+
+    #[test]
+    fn what_was_never_answered_is_forgotten_when_the_period_is_over() {
+        let mut pacer = Pacer::default();
+        pacer.observe(at(10), KIND, &paced(5, 100));
+        for _ in 0..2 {
+            pacer.spend(at(50), KIND);
+        }
+        // The first one of the next period goes out at its very beginning.
+        pacer.spend(at(100), KIND);
+        pacer.observe(at(101), KIND, &paced(1, 200));
+        assert!(pacer.ready_at(at(101), KIND) <= at(101));
     }
 
     #[test]

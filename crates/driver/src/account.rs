@@ -28,11 +28,12 @@ impl Accounts {
     }
 }
 
-/// What is known of an account's rate limits.
+/// What the uploads of an account share: what is known of its rate limits, and the turn to refresh its credentials.
 #[derive(Debug)]
 pub(crate) struct AccountPace {
     pacer: Mutex<Pacer>,
     holds: broadcast::Sender<Hold>,
+    refreshing: tokio::sync::Mutex<()>,
 }
 
 /// A kind of operation is not to be sent before a point in time.
@@ -45,7 +46,11 @@ pub(crate) struct Hold {
 impl Default for AccountPace {
     fn default() -> Self {
         // Whoever is too slow to hear of a hold is kept back by the gate all the same.
-        Self { pacer: Mutex::default(), holds: broadcast::Sender::new(32) }
+        Self {
+            pacer: Mutex::default(),
+            holds: broadcast::Sender::new(32),
+            refreshing: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -89,6 +94,11 @@ impl AccountPace {
     fn tell(&self, hold: Hold) {
         // An error means that nobody listens.
         let _ = self.holds.send(hold);
+    }
+
+    /// Waits until no other upload of the account gets new credentials.
+    pub(crate) async fn refresh_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.refreshing.lock().await
     }
 
     pub(crate) fn holds(&self) -> broadcast::Receiver<Hold> {

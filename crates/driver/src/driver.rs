@@ -93,8 +93,15 @@ impl Driver {
             None => (UploadId::generate(now)?, false),
         };
         let claim: Arc<dyn Claim> = shared.store.claim(&id).await?.into();
-        if named && !matches!(claim.load().await, Err(StoreError::NotFound { .. })) {
-            return Err(StartError::Exists { id });
+        if named {
+            match claim.load().await {
+                Err(StoreError::NotFound { .. }) => {}
+                // Whatever it is, it is not overwritten.
+                Ok(_) | Err(StoreError::Damaged { .. } | StoreError::Newer { .. }) => {
+                    return Err(StartError::Exists { id });
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         let ledger = Ledger::new(claim, id, now, binding, destination, when_done);
         let ledger = ledger.open(now, upload.checkpoint()).await?;

@@ -7,6 +7,7 @@
 //! - [`simulation`]: an upload, its process, disk, network and server on one virtual clock, from one seed.
 //! - [`invariants`]: what must always hold, each as a checker with a name of its own.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
+//! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
 //!
 //! ```
 //! use chunkwise_testkit::{Model, Scenario, simulation};
@@ -23,6 +24,7 @@
 
 mod chance;
 pub mod fault;
+pub mod fuzz;
 pub mod invariants;
 mod model;
 pub mod record;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use chunkwise_core::{
     Action, ByteRange, Checkpoint, CheckpointStage, Completed, CredentialEpoch, Event, Failure, Finalize,
     OpId, Operation, OperationKind, Outcome, Part, Parts, Plan, Policy, ProblemKind, Profile, Progress,
-    RangeSet, Receipt, Receipts, Reply, Resend, Segment, SegmentIndex, Session, Timestamp, Transfer, Upload,
-    UploadError, UploadSpec,
+    RangeSet, Receipt, Receipts, Reply, Resend, Rewind, Segment, SegmentIndex, Session, Timestamp, Transfer,
+    Upload, UploadError, UploadSpec,
 };
 
 /// One thing to do: an operation's kind, and the segment's index if it is an Append.
@@ -125,7 +125,7 @@ pub struct Record {
     pub cursor: u64,
     /// Append family: the offset behind the last byte at the server that can be ours.
     pub ours_end: u64,
-    /// Append family: the offset behind the last byte that was sent by this process in this session.
+    /// Append family: the offset behind the last byte that is known to have been sent in this session.
     sent_end: u64,
     /// What was under way on disk when a Finalize or data may go out.
     pub durable: Option<(CheckpointStage, Option<Session>)>,
@@ -177,6 +177,11 @@ impl Record {
         record.cursor = checkpoint.stored();
         // The process before may have sent anything after it wrote this.
         record.ours_end = checkpoint.total();
+        let plan = checkpoint.plan();
+        let last_sent = checkpoint.sent_to().checked_sub(1).map(SegmentIndex::new);
+        let known = [plan.index_at(record.cursor), last_sent].into_iter().flatten();
+        let ends = known.filter_map(|index| plan.segment(index)).map(|segment| segment.range.end());
+        record.sent_end = ends.max().unwrap_or_default().max(record.cursor);
         record
     }
 
@@ -401,6 +406,11 @@ impl Record {
             (same && (!receipts || part.receipt.is_some())).then_some((segment, part.receipt))
         };
         let Some(listed) = listed.into_iter().map(ours).collect::<Option<Vec<_>>>() else { return false };
+        let lacks = |index: &u32| listed.iter().all(|(segment, _)| segment.index.get() != *index);
+        if self.spec.rewind == Rewind::UntilReleased && self.acked.keys().any(lacks) {
+            // What was released can't be sent again: such a list is the end, and not taken over.
+            return false;
+        }
         self.acked.clear();
         self.receipts.clear();
         for (segment, receipt) in listed {

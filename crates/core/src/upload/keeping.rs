@@ -122,7 +122,7 @@ impl Upload {
             SavedStage::Transferring => Stage::Transferring,
             SavedStage::FinalizeSent => Stage::Verifying(Verifying::resumed()),
             SavedStage::Processing => Stage::Processing(Polling::resumed(shared)),
-            SavedStage::Aborting => Stage::Aborting(Aborting::new(Purpose::Discard)),
+            SavedStage::Aborting => Stage::Aborting(Aborting::new(Purpose::Discard, shared.now)),
         };
         State::Open(Box::new(Open { session, expires, transfer, repairs: 0, stage }))
     }

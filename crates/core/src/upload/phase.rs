@@ -399,7 +399,8 @@ impl Upload {
             Abort::Unsupported => self.aborted(purpose, Discard::ExpiresByItself),
             Abort::Call => {
                 self.shared.persist.changed();
-                self.enter(Stage::Aborting(Aborting::new(purpose)));
+                let aborting = Aborting::new(purpose, self.shared.now);
+                self.enter(Stage::Aborting(aborting));
             }
         }
     }

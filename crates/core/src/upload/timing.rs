@@ -66,6 +66,10 @@ impl Upload {
             Stage::Processing(polling) if running && polling.deadline(shared) <= now => {
                 fail(ErrorKind::StillProcessing { waited: now.since(polling.since) })
             }
+            Stage::Aborting(aborting) if aborting.refresh_overdue_at(shared).is_some_and(|at| at <= now) => {
+                let failure = shared.credentials.asked_by().cloned();
+                Some(Transition::Aborted(aborting.purpose.clone(), Discard::Unconfirmed { failure }))
+            }
             Stage::Transferring
             | Stage::Probing(_)
             | Stage::Finalizing(_)
@@ -116,7 +120,9 @@ impl Upload {
                         let bound = shared.paused_at.is_none().then(|| polling.deadline(shared));
                         (polling.step.wake_at(shared, OperationKind::Status), bound)
                     }
-                    Stage::Aborting(a) => (a.step.wake_at(shared, OperationKind::Abort), None),
+                    Stage::Aborting(a) => {
+                        (a.step.wake_at(shared, OperationKind::Abort), a.refresh_overdue_at(shared))
+                    }
                 };
                 (wake, bound, open.expires)
             }

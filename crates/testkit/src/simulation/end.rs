@@ -1,6 +1,6 @@
 //! The end: the object, the reasons, what is said to be left, and whether all that is true.
 
-use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Session, UploadError};
+use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Session, UploadError, Violation};
 
 use super::{Coming, Excuse, Life, Sight, World};
 use crate::invariants::Breach;
@@ -163,8 +163,10 @@ impl World {
             ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => server.limit != Limit::None,
             ErrorKind::FinalizeUnknown { .. } => !server.model.verifies(),
             ErrorKind::Refused { .. } => server.repeats == crate::server::Repeats::Refuse,
-            // Both sessions are used up.
-            ErrorKind::SessionLost { .. } | ErrorKind::SizeMismatch { .. } => {
+            // Both sessions are used up; of a checkpoint that lags behind a new cut, the server's list is foreign.
+            ErrorKind::SessionLost { .. }
+            | ErrorKind::SizeMismatch { .. }
+            | ErrorKind::Protocol { violation: Violation::ForeignSegment(_), .. } => {
                 self.upload.progress().session > 1 || self.scenario.source == Source::Once
             }
             _ => false,

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::chaos::{runner, runs};
+use super::random::{runner, runs};
 use super::script::*;
 use crate::checkpoint::{Doubt, Saved};
 use crate::testing::{append_profile, finished_append_profile};

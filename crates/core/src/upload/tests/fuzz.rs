@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::chaos::{runner, runs};
+use super::random::{runner, runs};
 use super::script::*;
 use crate::testing::{append_profile, listed_profile, parts_profile};
 use crate::*;

@@ -3,7 +3,6 @@
 mod append;
 mod append_again;
 mod by_hand;
-mod chaos;
 mod control;
 mod credentials;
 mod finalize;
@@ -13,8 +12,10 @@ mod matrix;
 mod opening;
 mod persist;
 mod processing;
+mod random;
 mod resume;
 mod script;
 mod source;
+mod telling;
 mod too_large;
 mod transfer;

@@ -99,25 +99,102 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(refused(&|bad| bad.version = 2), ResumeError::Newer { found: 2, known: 1 });
     let other = ResumeError::OtherProtocol { found: "other".into(), wanted: "test".into() };
     assert_eq!(refused(&|bad| bad.protocol = "other".into()), other);
-    type Damage<'a> = (&'a str, &'a dyn Fn(&mut Checkpoint));
-    let damages: [Damage<'_>; 9] = [
-        ("version 0", &|bad| bad.version = 0),
-        ("another length", &|bad| bad.spec.length = SourceLength::Known(26)),
-        ("no length", &|bad| bad.spec.length = SourceLength::Unknown),
-        ("no session used", &|bad| bad.sessions = 0),
-        ("more than there is", &|bad| open(bad, &|s| _ = s.stored.insert(ByteRange::at(20, 6)))),
-        ("half a segment", &|bad| open(bad, &|s| _ = s.stored.insert(ByteRange::at(0, 5)))),
-        ("sent beyond the end", &|bad| open(bad, &|s| s.sent_to = 4)),
-        ("a receipt for nothing", &|bad| {
-            open(bad, &|s| _ = s.receipts.insert(9, Receipt::new(bytes::Bytes::new())));
+    type Damage<'a> = (&'static str, &'a dyn Fn(&mut Checkpoint));
+    let length = "the plan is not for a source of this length";
+    let damages: [Damage<'_>; 13] = [
+        ("there is no version 0", &|bad| bad.version = 0),
+        (length, &|bad| bad.spec.length = SourceLength::Known(26)),
+        (length, &|bad| bad.spec.length = SourceLength::Unknown),
+        ("the plan does not hold together", &|bad| {
+            bad.plan =
+                Plan::new(25, &Sizing { max: 30, ..parts_profile().sizing }, ChunkSize::new(25).unwrap())
+                    .unwrap();
         }),
-        ("finalized too early", &|bad| {
+        ("nobody writes so many checkpoints", &|bad| bad.seq = CheckpointSeq(u64::MAX / 2 + 1)),
+        ("no session was ever used", &|bad| bad.sessions = 0),
+        ("more is stored than there is", &|bad| {
+            open(bad, &|s| _ = s.stored.insert(ByteRange::at(20, 6)));
+        }),
+        ("more is stored than there is", &|bad| open(bad, &|s| s.sent_to = 4)),
+        ("what is stored does not end with a segment", &|bad| {
+            open(bad, &|s| _ = s.stored.insert(ByteRange::at(0, 5)));
+        }),
+        ("what is stored does not end with a segment", &|bad| {
+            open(bad, &|s| {
+                s.stored.clear();
+                s.stored.insert(ByteRange::at(5, 5));
+            });
+        }),
+        ("there is a receipt for no segment", &|bad| {
+            open(bad, &|s| _ = s.receipts.insert(3, Receipt::new(bytes::Bytes::new())));
+        }),
+        ("it was finalized before everything was stored", &|bad| {
             open(bad, &|s| s.stage = crate::checkpoint::SavedStage::FinalizeSent);
+        }),
+        ("it was finalized before everything was stored", &|bad| {
+            open(bad, &|s| s.stage = crate::checkpoint::SavedStage::Processing);
         }),
     ];
     for (what, change) in damages {
-        assert!(matches!(refused(change), ResumeError::Damaged(_)), "{what}");
+        assert_eq!(refused(change), ResumeError::Damaged(what));
     }
+    // At the very edge.
+    let mut edge = good.clone();
+    edge.seq = CheckpointSeq(u64::MAX / 2);
+    open(&mut edge, &|s| {
+        s.stored.insert(ByteRange::at(0, 25));
+        s.receipts.insert(2, Receipt::new(bytes::Bytes::new()));
+        s.sent_to = 3;
+    });
+    assert_eq!(script.resume(edge, parts_profile()).first, ["finalize"]);
+}
+
+#[test]
+fn a_checkpoint_says_what_it_holds() {
+    let mut script = Script::new(25);
+    let opening = script.upload.checkpoint();
+    assert_eq!((opening.spec(), opening.protocol()), (&UploadSpec::whole(25), "test"));
+    assert_eq!((opening.total(), opening.stored(), opening.plan().count()), (25, 0, 3));
+    assert_eq!((opening.session(), opening.expires_at(), opening.stored_ranges()), (None, None, None));
+    assert!(opening.needs_source() && !opening.abort_owed());
+
+    let expires = Some(after(50));
+    script.answer(OperationKind::Init, Reply::Opened { session: Session::new("77"), expires });
+    script.answer_segment(1, stored());
+    let open = script.upload.checkpoint();
+    assert!(open.seq() > opening.seq());
+    assert_eq!((open.session(), open.expires_at()), (Some(&Session::new("77")), Some(second(50))));
+    assert_eq!((open.total(), open.stored()), (25, 10));
+    let ranges: Option<Vec<_>> = open.stored_ranges().map(|ranges| ranges.iter().collect());
+    assert_eq!(ranges, Some(Vec::from([ByteRange::at(10, 10)])));
+    assert!(open.needs_source() && !open.abort_owed());
+
+    let mut discarded = Script::opened(25, listed_profile(), policy());
+    discarded.input(Input::Cancel(Disposition::Discard));
+    let owed = discarded.upload.checkpoint();
+    assert!(owed.abort_owed() && !owed.needs_source());
+    let mut finalized = Script::finalizing(parts_profile(), policy());
+    assert!(finalized.upload.checkpoint().needs_source(), "should the server lack segments");
+    finalized.answer(FINALIZE, running(None));
+    assert!(!finalized.upload.checkpoint().needs_source());
+}
+
+/// An empty segment leaves no range behind that could tell whether it was stored: only its receipt can.
+#[test]
+fn a_finalized_empty_segment_has_its_receipt() {
+    let mut profile = listed_profile();
+    profile.sizing.empty = Empty::OneSegment;
+    let mut script = Script::opened(0, profile.clone(), policy());
+    let unsent = script.upload.checkpoint();
+    assert!(Upload::resume(START, unsent, profile.clone(), policy(), 1).is_ok());
+    assert_eq!(script.answer_segment(0, receipt("a")), ["finalize"]);
+    let mut bad = script.upload.checkpoint();
+    assert!(Upload::resume(START, bad.clone(), profile.clone(), policy(), 1).is_ok());
+    if let Saved::Open(open) = &mut bad.state {
+        open.receipts.clear();
+    }
+    let error = Upload::resume(START, bad, profile, policy(), 1).map(|_| ()).unwrap_err();
+    assert_eq!(error, ResumeError::Damaged("a stored segment has no receipt"));
 }
 
 #[test]
@@ -358,6 +435,8 @@ fn wrong_numbers_in_a_checkpoint_are_refused_or_harmless() {
                     let mut resumed = Script::of(upload);
                     if resumed.live.iter().any(|op| op.kind() == OperationKind::Probe) {
                         resumed.answer(OperationKind::Probe, listing(&[]));
+                    }
+                    if resumed.live.iter().any(|op| op.kind() == OperationKind::Append) {
                         resumed
                             .answer(OperationKind::Append, problem(ProblemKind::TooLarge { ceiling: None }));
                     }

@@ -94,6 +94,19 @@ fn a_stall_is_seen_while_sending_and_a_missing_answer_after_it() {
     assert_eq!(script.wake(), ["cancel append 0 [0, 10) try 2"], "and stalls at once");
 }
 
+/// Whoever tells it looks at the wire now and then: what was taken just in time may be told when the timer strikes.
+#[test]
+fn bytes_that_are_told_when_the_stall_timer_strikes_were_taken_in_time() {
+    let mut script = opened_with(10, policy());
+    let op = script.live[0].id;
+    script.start_all();
+    script.now = script.now.after(secs(30));
+    assert_eq!(script.input(Input::Sent { op, bytes: 4 }), NOTHING);
+    assert_eq!(script.wakes_in(), Some(secs(30)), "the stall timer begins anew");
+    script.now = script.now.after(secs(31));
+    assert_eq!(script.input(Input::Sent { op, bytes: 4 }), ["cancel append 0 [0, 10)"], "no more was taken");
+}
+
 #[test]
 fn of_several_timers_the_first_one_wakes() {
     let mut script = opened_with(20, window(2));
