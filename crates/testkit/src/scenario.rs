@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chunkwise_core::{
-    ChunkSize, Empty, Policy, ProcessingPolicy, Profile, Rewind, Timeouts, UploadSpec, WindowPolicy,
+    ChunkSize, Empty, OperationKind, Policy, ProcessingPolicy, Profile, Rewind, Timeouts, UploadSpec,
+    WindowPolicy,
 };
 
 use crate::chance::Chance;
@@ -36,8 +37,101 @@ pub struct Scenario {
     pub faults: Faults,
     /// What the caller and the machine do, and how long after the beginning.
     pub controls: Vec<(Duration, Control)>,
+    /// What they do while an operation is under way.
+    pub interventions: Vec<Intervention>,
     /// Where the process dies: at the n-th write of a checkpoint, counted from 0 over all processes.
     pub crashes: Vec<(u32, CrashPoint)>,
+    /// Which writes of a checkpoint fail: the n-th, counted likewise, or every one from then on.
+    pub unwritten: Vec<(u32, Times)>,
+    /// How long the upload waits for an answer and for an end.
+    pub patience: Patience,
+    /// How the machine goes about its work.
+    pub machine: Machine,
+}
+
+/// How long an upload waits: the times of its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Patience {
+    /// When an operation counts as stuck.
+    pub timeouts: Timeouts,
+    /// How long the upload may take.
+    pub deadline: Duration,
+    /// How long the processing may take.
+    pub processing: Duration,
+}
+
+impl Patience {
+    /// Two hours for all, ten minutes for the processing, five seconds for an answer.
+    pub const SHORT: Self = Self {
+        timeouts: Timeouts { stall: Duration::from_secs(5), response: Duration::from_secs(5) },
+        deadline: Duration::from_secs(7_200),
+        processing: Duration::from_secs(600),
+    };
+
+    /// That of the default policy.
+    pub fn usual() -> Self {
+        let Policy { timeouts, deadline, processing, .. } = Policy::default();
+        Self { timeouts, deadline, processing: processing.deadline }
+    }
+}
+
+/// How the machine goes about its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Machine {
+    /// As chance has it: now and then it is slow, or loses the newest checkpoint when a process dies.
+    Moody,
+    /// Always in the same way, with the shortest waits; nothing is lost that was written.
+    Steady,
+}
+
+/// Where in an upload something strikes: an operation, by how many of its kind were sent before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Which kind of operation.
+    pub kind: OperationKind,
+    /// Which one of them, from 0, counted over all processes.
+    pub nth: u32,
+}
+
+/// How often something strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Times {
+    /// There, and never again.
+    Once,
+    /// There, and from then on always.
+    Always,
+}
+
+impl Times {
+    /// Whether the n-th is struck, if the first to be struck is this one.
+    pub const fn strikes(self, first: u32, nth: u32) -> bool {
+        match self {
+            Self::Once => nth == first,
+            Self::Always => nth >= first,
+        }
+    }
+}
+
+/// A fault with the place that it strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Aim {
+    /// Where.
+    pub at: Place,
+    /// How often: once, or every operation of that kind from then on.
+    pub times: Times,
+    /// What.
+    pub fault: Fault,
+}
+
+/// What the caller or the machine does while an operation is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Intervention {
+    /// Which operation.
+    pub at: Place,
+    /// How long after it was sent.
+    pub after: Duration,
+    /// What is done.
+    pub control: Control,
 }
 
 /// What kind of source it is.
@@ -76,6 +170,8 @@ pub enum Faults {
     },
     /// These, each striking the n-th operation that is sent, from 0.
     Scheduled(Vec<(u32, Fault)>),
+    /// These, each at its place. Of several that strike one operation the first counts.
+    Aimed(Vec<Aim>),
 }
 
 /// Whether a server lies.
@@ -110,6 +206,14 @@ pub enum Control {
     ClockForward(u32),
     /// The clock is set back by so many seconds.
     ClockBack(u32),
+    /// The machine sleeps so many seconds.
+    Sleep(u32),
+    /// It is found that the source is not what it was.
+    SourceChanged,
+    /// The source can't be read.
+    SourceUnreadable,
+    /// No new credentials can be had from now on.
+    NoCredentials,
 }
 
 /// Where in a write of a checkpoint the process dies.
@@ -141,7 +245,11 @@ impl Scenario {
             network: Network { least: 5, most: 50, rate: 1_000 },
             faults: Faults::Scheduled(Vec::new()),
             controls: Vec::new(),
+            interventions: Vec::new(),
             crashes: Vec::new(),
+            unwritten: Vec::new(),
+            patience: Patience::SHORT,
+            machine: Machine::Moody,
         }
     }
 
@@ -184,6 +292,10 @@ impl Scenario {
             },
             faults,
             controls: Self::controls(chance),
+            interventions: Vec::new(),
+            unwritten: Vec::new(),
+            patience: Patience::SHORT,
+            machine: Machine::Moody,
             crashes: if chance.percent(25) {
                 let crash = |chance: &mut Chance| {
                     let point = chance.one_of([CrashPoint::Before, CrashPoint::During, CrashPoint::After]);
@@ -252,15 +364,15 @@ impl Scenario {
         profile
     }
 
-    /// The policy that the engine is given: two hours for all, ten minutes for the processing, five seconds for an answer.
+    /// The policy that the engine is given: the default one, with this scenario's patience.
     pub fn policy(&self) -> Policy {
         Policy {
             chunk_size: ChunkSize::new(self.chunk.max(1)).unwrap_or(ChunkSize::DEFAULT),
             window: self.window,
-            timeouts: Timeouts { stall: Duration::from_secs(5), response: Duration::from_secs(5) },
-            deadline: Duration::from_secs(7_200),
+            timeouts: self.patience.timeouts,
+            deadline: self.patience.deadline,
             processing: ProcessingPolicy {
-                deadline: Duration::from_secs(600),
+                deadline: self.patience.processing,
                 ..ProcessingPolicy::default()
             },
             ..Policy::default()

@@ -1,4 +1,5 @@
 //! What the fuzz targets of the core run, over the kept seeds and over noise.
+#![cfg(test)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;

@@ -143,6 +143,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
                 faults,
                 controls,
                 crashes,
+                ..Scenario::calm(Model::Parts)
             }
         },
     )

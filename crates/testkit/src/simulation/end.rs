@@ -2,7 +2,7 @@
 
 use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Session, UploadError, Violation};
 
-use super::{Coming, Excuse, Life, World};
+use super::{Coming, Excuse, Life, Sight, World};
 use crate::invariants::Breach;
 use crate::record::Seen;
 use crate::scenario::{Control, Faults, Source};
@@ -65,7 +65,7 @@ impl World {
         Ok(())
     }
 
-    fn object_is_right(&self, session: &Session) -> Result<(), Breach> {
+    pub(super) fn object_is_right(&self, session: &Session) -> Result<(), Breach> {
         let object = self.server.object(session);
         let mut end = 0;
         let whole = object.iter().all(|range| {
@@ -82,7 +82,9 @@ impl World {
     /// Whether too little went wrong for any other end than a good one.
     fn is_without_reason(&self) -> bool {
         let server = &self.scenario.server;
-        let calm = self.scenario.controls.iter().all(|(_, control)| {
+        let intervened = self.scenario.interventions.iter().map(|i| i.control);
+        let controls = self.scenario.controls.iter().map(|(_, control)| *control);
+        let calm = controls.chain(intervened).all(|control| {
             matches!(control, Control::Pause | Control::Resume | Control::Hold | Control::Rotate)
         });
         self.faults_met < 2
@@ -182,6 +184,10 @@ impl World {
         self.faults_left = 0;
         self.scenario.faults = Faults::Scheduled(Vec::new());
         self.scenario.crashes.clear();
+        self.scenario.interventions.clear();
+        self.scenario.unwritten.clear();
+        self.credentials = true;
+        self.witness(|| Sight::GoesOn);
         self.queue.retain(|_, coming| matches!(coming, Coming::Grown(_) | Coming::Arrival(..)));
         let checkpoint = self.upload.checkpoint();
         self.disturb(std::time::Duration::ZERO);

@@ -8,6 +8,7 @@ mod caller;
 mod client;
 mod disk;
 mod end;
+mod history;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -15,12 +16,13 @@ use std::time::Duration;
 use std::{fmt, panic};
 
 use chunkwise_core::{
-    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Growth, Input, OpId, Operation, Outcome,
-    PlanError, Timestamp, Upload, UploadError,
+    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Growth, Input, OpId, Operation, OperationKind,
+    Outcome, PlanError, Timestamp, Upload, UploadError,
 };
 
 use self::disk::Disk;
 pub use self::end::End;
+pub use self::history::{Sight, Watched, watched};
 use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
 use crate::record::Seen;
@@ -150,6 +152,8 @@ struct Journey {
     generation: u64,
     arrived: Arrived,
     lie: Option<crate::server::Lie>,
+    /// What it answers instead, once it has done it.
+    said: Option<crate::fault::Said>,
     back: Back,
 }
 
@@ -172,6 +176,7 @@ enum Excuse {
     NoCredentials,
     OlderCheckpoint,
     Slept,
+    Source,
     Clock,
     Lied,
     Late,
@@ -214,6 +219,9 @@ struct World {
     disk: Disk,
     available: u64,
     sent: u32,
+    sent_of: BTreeMap<OperationKind, u32>,
+    /// Whether new credentials can be had.
+    credentials: bool,
     faults_left: u32,
     faults_met: u32,
     excuses: Vec<Excuse>,
@@ -226,6 +234,7 @@ struct World {
     sent_again: u64,
     life: Life,
     trace: Trace,
+    history: Option<Vec<(Timestamp, Sight)>>,
 }
 
 /// The most steps of one process: far more than any upload of a scenario's size needs.
@@ -240,6 +249,7 @@ impl World {
         let faults_left = match &scenario.faults {
             Faults::Random { count, .. } => *count,
             Faults::Scheduled(faults) => faults.len() as u32,
+            Faults::Aimed(_) => u32::MAX,
         };
         let mut world = Self {
             wire: Chance::stream(scenario.seed, 2),
@@ -258,6 +268,8 @@ impl World {
             disk: Disk::new(),
             available: if scenario.source == Source::Growing { 0 } else { scenario.total },
             sent: 0,
+            sent_of: BTreeMap::new(),
+            credentials: true,
             faults_left,
             faults_met: 0,
             excuses: Vec::new(),
@@ -268,6 +280,7 @@ impl World {
             sent_again: 0,
             life: Life::Runs,
             trace,
+            history: None,
             scenario,
         };
         world.schedule();
@@ -367,6 +380,7 @@ impl World {
     }
 
     fn see(&mut self, seen: Seen<'_>) -> Result<(), Breach> {
+        self.witness_seen(&seen);
         self.invariants.see(self.clock, seen, self.upload.plan())
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use chunkwise_core::{Failure, OpId, Operation, Outcome, ProblemKind, Reply};
+use chunkwise_core::{ByteRange, Failure, OpId, Operation, Outcome, ProblemKind, Reply};
 
-use super::{Back, Coming, Excuse, Journey, World};
-use crate::fault::{Fault, Said, misfit, unreachable};
+use super::{Back, Coming, Excuse, Journey, Sight, World};
+use crate::fault::{Fault, Said, misconfigured, misfit, unreachable};
 use crate::scenario::{Faults, LIES, Lies};
 use crate::server::{Answer, Arrived};
 
@@ -19,11 +19,21 @@ impl World {
     fn draw(&mut self, op: &Operation) -> Option<Fault> {
         let nth = self.sent;
         self.sent += 1;
+        let of_kind = self.sent_of.entry(op.kind()).or_default();
+        let nth_of_kind = *of_kind;
+        *of_kind += 1;
+        self.intervene(op.kind(), nth_of_kind);
         if self.faults_left == 0 {
             return None;
         }
         let fault = match &self.scenario.faults {
             Faults::Scheduled(faults) => faults.iter().find(|(at, _)| *at == nth).map(|(_, fault)| *fault)?,
+            Faults::Aimed(aims) => {
+                let strikes = |at: crate::scenario::Place, times: crate::scenario::Times| {
+                    at.kind == op.kind() && times.strikes(at.nth, nth_of_kind)
+                };
+                aims.iter().find(|aim| strikes(aim.at, aim.times))?.fault
+            }
             Faults::Random { rate, lies, .. } => {
                 let (rate, lies) = (*rate, *lies);
                 if !self.wire.percent(rate) {
@@ -41,13 +51,17 @@ impl World {
         // Its consequences may take the longest backoff, and a timeout before that.
         self.disturb(fault.lasts() + Duration::from_secs(70));
         match fault {
-            Fault::Says(Said::Invalid | Said::Forbidden) => self.excuse(Excuse::Refused),
+            Fault::Misconfigured
+            | Fault::Says(Said::Invalid | Said::Forbidden | Said::Quota | Said::SizeMismatch) => {
+                self.excuse(Excuse::Refused);
+            }
             Fault::Says(Said::Endless) => self.excuse(Excuse::Endless),
             Fault::RequestLate(_) => self.excuse(Excuse::Late),
             Fault::Lies(_) => self.excuse(Excuse::Lied),
             _ => {}
         }
         self.note(|| format!("{}: {fault:?}", op.id));
+        self.witness(|| Sight::Struck(fault));
         Some(fault)
     }
 
@@ -61,7 +75,7 @@ impl World {
         let there = self.latency() + sending;
         let fault = self.draw(&op);
         let taken = match fault {
-            Some(Fault::Unreachable) => 0,
+            Some(Fault::Unreachable | Fault::Misconfigured) => 0,
             Some(Fault::Stall(permille) | Fault::Cut(permille)) => {
                 len * u64::from(permille.min(1_000)) / 1_000
             }
@@ -75,12 +89,17 @@ impl World {
                 self.after(sending * look / looks, Coming::Sent(self.process, id, bytes));
             }
         }
+        if let Some(range) = op.payload() {
+            self.witness(|| Sight::Taken(id, ByteRange::at(range.start(), taken)));
+        }
         let answer = |outcome: Outcome| Coming::Answer(self.process, id, Box::new(outcome));
-        let journey = Journey { generation, arrived: Arrived::Whole, lie: None, back: Back::Arrives };
+        let journey =
+            Journey { generation, arrived: Arrived::Whole, lie: None, said: None, back: Back::Arrives };
         let arrives = |journey| Coming::Arrival(self.process, Box::new(op.clone()), journey);
         let coming = match fault {
             None => arrives(journey),
             Some(Fault::Unreachable) => answer(unreachable()),
+            Some(Fault::Misconfigured) => answer(misconfigured()),
             Some(Fault::RequestLost(loss)) => match loss.outcome() {
                 Some(outcome) => answer(outcome),
                 None => return,
@@ -105,6 +124,7 @@ impl World {
             Some(Fault::ReplyTwice(wait)) => arrives(Journey { back: Back::Twice(wait), ..journey }),
             Some(Fault::ReplyLate(wait)) => arrives(Journey { back: Back::Late(wait), ..journey }),
             Some(Fault::Says(said)) => answer(said.failure(self.now.after(there)).into()),
+            Some(Fault::DoneBut(said)) => arrives(Journey { said: Some(said), ..journey }),
             Some(Fault::Misfit(wait)) => answer(misfit(op.kind(), self.now.after(there + wait))),
             Some(Fault::Lies(lie)) => arrives(Journey { lie: Some(lie), ..journey }),
         };
@@ -120,7 +140,10 @@ impl World {
                 Some(lie) => self.server.lie(self.now, &op.action, lie),
                 None => self.server.perform(self.now, &op.action, journey.arrived),
             };
-            heard(answer)
+            match journey.said {
+                Some(said) => said.failure(self.now).into(),
+                None => heard(answer),
+            }
         };
         let (outcome, wait) = match journey.back {
             Back::Unheard => return,
