@@ -24,6 +24,7 @@
 mod chance;
 pub mod fault;
 pub mod invariants;
+mod journey;
 mod model;
 pub mod record;
 pub mod scenario;

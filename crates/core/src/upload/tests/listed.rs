@@ -251,14 +251,12 @@ fn an_append_that_is_already_stored_needs_its_receipt_too() {
 
 #[test]
 fn nothing_is_kept_of_a_session_that_holds_what_is_not_ours() {
-    let mut script = Script::opened(15, listed_profile(), Policy { sessions: 1.try_into().unwrap(), ..window(1) });
+    let mut script =
+        Script::opened(15, listed_profile(), Policy { sessions: 1.try_into().unwrap(), ..window(1) });
     script.answer(APPEND, lost(Cut::Reset));
     let foreign = script.answer(PROBE, listing(&[(0, 7)]));
     assert_eq!(foreign, ["abort"], "a resume would find the same");
     script.answer(OperationKind::Abort, Reply::Aborted);
-    assert!(matches!(
-        script.error(),
-        ErrorKind::Protocol { violation: Violation::ForeignSegment(0), .. }
-    ));
+    assert!(matches!(script.error(), ErrorKind::Protocol { violation: Violation::ForeignSegment(0), .. }));
     assert_eq!(script.kept(), Kept::Nothing);
 }
