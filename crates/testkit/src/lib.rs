@@ -7,6 +7,7 @@
 //! - [`simulation`]: an upload, its process, disk, network and server on one virtual clock, from one seed.
 //! - [`invariants`]: what must always hold, each as a checker with a name of its own.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
+//! - `transport` (a feature, on by default): a model server behind a `Transport`, to test a driver or an app with.
 //!
 //! ```
 //! use chunkwise_testkit::{Model, Scenario, simulation};
@@ -30,7 +31,11 @@ pub mod record;
 pub mod scenario;
 pub mod server;
 pub mod simulation;
+#[cfg(feature = "transport")]
+pub mod transport;
 
 pub use chance::Chance;
 pub use model::Model;
 pub use scenario::Scenario;
+#[cfg(feature = "transport")]
+pub use transport::ModelTransport;

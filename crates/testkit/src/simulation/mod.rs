@@ -21,6 +21,8 @@ use chunkwise_core::{
 
 use self::disk::Disk;
 pub use self::end::End;
+#[cfg(feature = "transport")]
+pub(crate) use self::wire::brief;
 use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
 use crate::journey::{Arrival, Heard};

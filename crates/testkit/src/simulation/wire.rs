@@ -90,7 +90,7 @@ impl World {
 }
 
 /// An outcome in a few words, for the trace.
-pub(super) fn brief(outcome: &Outcome) -> String {
+pub(crate) fn brief(outcome: &Outcome) -> String {
     match &outcome.result {
         Ok(Reply::Opened { session, .. }) => format!("opened {session}"),
         Ok(Reply::Advanced { cursor }) => format!("advanced to {cursor}"),
