@@ -156,6 +156,13 @@ pub struct Network {
     pub rate: u64,
 }
 
+impl Network {
+    /// How long it takes to send so many bytes.
+    pub fn sending(self, bytes: u64) -> Duration {
+        Duration::from_micros(bytes.saturating_mul(1_000_000) / self.rate.max(1))
+    }
+}
+
 /// What goes wrong on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Faults {
@@ -388,6 +395,30 @@ impl Scenario {
             Source::Once => spec.rewind = Rewind::UntilReleased,
         }
         spec
+    }
+
+    /// The longest that a process may take over the upload, whatever happens: the deadline, the processing's own, what
+    /// was paused or slept, and the rounds of an Abort.
+    pub fn longest(&self) -> Duration {
+        let policy = self.policy();
+        policy.deadline + policy.processing.deadline + Duration::from_secs(1_260)
+    }
+
+    /// The longest that an upload of so many segments may take once nothing goes wrong any more: the time to send
+    /// everything twice, one segment after the other, what is left of the longest backoffs and timeouts, and the
+    /// processing.
+    pub fn longest_quiet(&self, segments: u32) -> Duration {
+        let (network, policy) = (self.network, self.policy());
+        let exchanges = segments.saturating_add(20).saturating_mul(2);
+        let travel = Duration::from_millis(2 * network.most) * exchanges;
+        let sending = Duration::from_secs(2 * self.total / network.rate.max(1));
+        let processing = match self.server.processing {
+            ProcessingEnds::Never => policy.processing.deadline,
+            ProcessingEnds::Ready | ProcessingEnds::Fails => {
+                policy.processing.ceiling * (self.server.polls + 1)
+            }
+        };
+        travel + sending + processing + policy.retry.backoff_cap * 8
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`noise`] strings.
 
 pub mod checkpoint;
+#[cfg(feature = "transport")]
 pub mod decode;
 mod finding;
 pub mod inputs;

@@ -19,6 +19,7 @@ use self::append::Bytewise;
 pub use self::lies::Lie;
 use self::parts::Numbered;
 use self::processing::Processor;
+use crate::invariants::Breach;
 use crate::model::Model;
 
 /// How a server behaves, beyond what its kind is.
@@ -218,6 +219,25 @@ impl Server {
             Content::Numbered(numbered) => numbered.object(),
             Content::Bytewise(bytewise) => bytewise.object(),
         })
+    }
+
+    /// Whether the object that a session holds is a source of this length: all of its ranges, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Breach`], with what it is instead.
+    pub fn check_object(&self, session: &Session, total: u64) -> Result<(), Breach> {
+        let object = self.object(session);
+        let mut end = 0;
+        let whole = object.iter().all(|range| {
+            let fits = range.start() == end;
+            end = range.end();
+            fits
+        });
+        if whole && end == total {
+            return Ok(());
+        }
+        Err(Breach { rule: "the object", detail: format!("{session} is {object:?}") })
     }
 
     /// Performs an operation that reached it, whole or in part. Of a part nobody hears an answer.

@@ -147,7 +147,10 @@ impl World {
                     self.input(Input::Sent { op, bytes });
                 }
             }
-            Coming::Arrival(process, op, journey) => self.arrive(process, &op, journey),
+            Coming::Arrival(process, carried) => {
+                let (op, carried) = *carried;
+                self.arrive(process, &op, carried);
+            }
             Coming::Answer(process, id, outcome) => {
                 if process == self.process {
                     self.answer(id, *outcome)?;

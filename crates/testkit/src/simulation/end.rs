@@ -1,6 +1,6 @@
 //! The end: the object, the reasons, what is said to be left, and whether all that is true.
 
-use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Session, UploadError, Violation};
+use chunkwise_core::{Completed, Discard, ErrorKind, Kept, UploadError, Violation};
 
 use super::{Coming, Excuse, Life, Sight, World};
 use crate::invariants::Breach;
@@ -33,7 +33,7 @@ impl World {
         };
         for session in self.server.sessions() {
             if self.server.state(&session) == Some(SessionState::Committed) {
-                self.object_is_right(&session)?;
+                self.server.check_object(&session, self.scenario.total)?;
             }
         }
         if self.is_without_reason() {
@@ -52,7 +52,7 @@ impl World {
         if self.server.state(session) != Some(SessionState::Committed) {
             return Err(Breach { rule, detail: format!("completed, but {session} is not committed") });
         }
-        self.object_is_right(session)?;
+        self.server.check_object(session, self.scenario.total)?;
         // Whoever has no newest checkpoint, or whose request comes behind its own back, can't know.
         let excused = self.process > 0 || self.is_excused(Excuse::Late);
         if !excused && self.server.finalized_again(session) > 0 {
@@ -63,20 +63,6 @@ impl World {
             return Err(Breach { rule, detail: format!("completed, but {committed} bytes are committed") });
         }
         Ok(())
-    }
-
-    pub(super) fn object_is_right(&self, session: &Session) -> Result<(), Breach> {
-        let object = self.server.object(session);
-        let mut end = 0;
-        let whole = object.iter().all(|range| {
-            let fits = range.start() == end;
-            end = range.end();
-            fits
-        });
-        if whole && end == self.scenario.total {
-            return Ok(());
-        }
-        Err(Breach { rule: "the object", detail: format!("{session} is {object:?}") })
     }
 
     /// Whether too little went wrong for any other end than a good one.
@@ -146,7 +132,7 @@ impl World {
                 match self.go_on()? {
                     None => Ok(()),
                     Some(Ok(completed)) => match &completed.session {
-                        Some(session) => self.object_is_right(session),
+                        Some(session) => self.server.check_object(session, self.scenario.total),
                         None => Err(Breach { rule, detail: "completed without a session".into() }),
                     },
                     Some(Err(again)) => self.may_not_go_on(error, &again),
