@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use chunkwise_core::{
-    ChunkSize, Empty, Policy, ProcessingPolicy, Profile, Rewind, Timeouts, UploadSpec, WindowPolicy,
+    ChunkSize, Empty, Policy, ProcessingPolicy, Profile, RetryPolicy, Rewind, Timeouts, UploadSpec,
+    WindowPolicy,
 };
 
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::model::Model;
-use crate::server::{Lie, Limit, Memory, ProcessingEnds, Repeats, ServerSettings};
+use crate::server::{Appetite, Lie, Limit, Memory, ProcessingEnds, Repeats, ServerSettings};
 
 /// All that is decided about a simulated upload before it begins. The same scenario gives the same run, to the byte.
 #[derive(Clone, Debug)]
@@ -36,6 +37,10 @@ pub struct Scenario {
     pub faults: Faults,
     /// What the caller and the machine do, and how long after the beginning.
     pub controls: Vec<(Duration, Control)>,
+    /// How many retries the policy allows beyond growth.
+    pub budget: u32,
+    /// How many bytes a segment should hold by the settings that a later process has.
+    pub chunk_later: u64,
     /// Where the process dies: at the n-th write of a checkpoint, counted from 0 over all processes.
     pub crashes: Vec<(u32, CrashPoint)>,
 }
@@ -141,6 +146,8 @@ impl Scenario {
             network: Network { least: 5, most: 50, rate: 1_000 },
             faults: Faults::Scheduled(Vec::new()),
             controls: Vec::new(),
+            budget: 32,
+            chunk_later: 10,
             crashes: Vec::new(),
         }
     }
@@ -168,7 +175,7 @@ impl Scenario {
             rate: chance.one_of([10, 30, 70]),
             lies: if chance.percent(8) { Lies::Often } else { Lies::Never },
         };
-        Self {
+        let mut scenario = Self {
             seed,
             server: Self::server(chance, model),
             total: if chance.percent(2) { chance.between(240, 4_000) } else { chance.below(240) },
@@ -184,6 +191,8 @@ impl Scenario {
             },
             faults,
             controls: Self::controls(chance),
+            budget: 32,
+            chunk_later: 0,
             crashes: if chance.percent(25) {
                 let crash = |chance: &mut Chance| {
                     let point = chance.one_of([CrashPoint::Before, CrashPoint::During, CrashPoint::After]);
@@ -193,7 +202,18 @@ impl Scenario {
             } else {
                 Vec::new()
             },
-        }
+        };
+        // What came later is drawn last: the draws before it stay what they were.
+        let most = chance.between(20, 60);
+        scenario.server.appetite = chance.weighted([
+            (17, Appetite::All),
+            (2, Appetite::AtMost(most)),
+            (1, Appetite::NothingBehind(scenario.total / 2)),
+        ]);
+        scenario.budget = chance.weighted([(3, 32), (1, 8)]);
+        let other = chance.between(4, 60);
+        scenario.chunk_later = if chance.percent(50) { other } else { scenario.chunk };
+        scenario
     }
 
     fn server(chance: &mut Chance, model: Model) -> ServerSettings {
@@ -217,6 +237,7 @@ impl Scenario {
             memory: if chance.percent(6) { Memory::LosesOnce } else { Memory::Good },
             page: chance.between(1, 6) as u32,
             abort_rounds: chance.below(3) as u32,
+            appetite: Appetite::All,
         }
     }
 
@@ -257,6 +278,7 @@ impl Scenario {
         Policy {
             chunk_size: ChunkSize::new(self.chunk.max(1)).unwrap_or(ChunkSize::DEFAULT),
             window: self.window,
+            retry: RetryPolicy { budget: self.budget, ..RetryPolicy::default() },
             timeouts: Timeouts { stall: Duration::from_secs(5), response: Duration::from_secs(5) },
             deadline: Duration::from_secs(3_600),
             processing: ProcessingPolicy {

@@ -6,7 +6,7 @@ use super::{Coming, Excuse, Life, World};
 use crate::invariants::Breach;
 use crate::record::Seen;
 use crate::scenario::{Control, Faults, Source};
-use crate::server::{Limit, Memory, ProcessingEnds, SessionState};
+use crate::server::{Appetite, Limit, Memory, ProcessingEnds, SessionState};
 
 /// How a simulated upload ended, by the name of what ended it.
 pub type End = &'static str;
@@ -52,6 +52,12 @@ impl World {
         if self.server.state(session) != Some(SessionState::Committed) {
             return Err(Breach { rule, detail: format!("completed, but {session} is not committed") });
         }
+        if !self.server.told_ready(session) {
+            return Err(Breach {
+                rule,
+                detail: format!("completed, but {session} was never said to be ready"),
+            });
+        }
         self.object_is_right(session)?;
         // Whoever has no newest checkpoint, or whose request comes behind its own back, can't know.
         let excused = self.process > 0 || self.is_excused(Excuse::Late);
@@ -90,6 +96,7 @@ impl World {
             && server.limit == Limit::None
             && server.lifetime.is_none()
             && server.processing == ProcessingEnds::Ready
+            && !matches!(server.appetite, Appetite::NothingBehind(_))
             && server.repeats != crate::server::Repeats::Refuse
             && self.process == 0
             && calm
@@ -158,7 +165,9 @@ impl World {
         let holds = match *again.kind {
             ErrorKind::ProcessingFailed { .. } => server.processing == ProcessingEnds::Fails,
             ErrorKind::StillProcessing { .. } => server.processing == ProcessingEnds::Never,
-            ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => server.limit != Limit::None,
+            ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => {
+                server.limit != Limit::None || matches!(server.appetite, Appetite::NothingBehind(_))
+            }
             ErrorKind::FinalizeUnknown { .. } => !server.model.verifies(),
             ErrorKind::Refused { .. } => server.repeats == crate::server::Repeats::Refuse,
             // Both sessions are used up.

@@ -25,7 +25,7 @@ use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
 use crate::record::Seen;
 use crate::scenario::{Control, CrashPoint, Faults, Scenario, Source};
-use crate::server::{Arrived, Server};
+use crate::server::{Appetite, Arrived, Server};
 
 /// When every simulation begins.
 pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -409,7 +409,11 @@ impl World {
     /// the other, what is left of the longest backoffs and timeouts, and the processing.
     fn quiet_bound(&self) -> Duration {
         let network = self.scenario.network;
-        let segments = u64::from(self.upload.plan().count()) + 20;
+        let bites = match self.scenario.server.appetite {
+            Appetite::AtMost(most) => self.scenario.total / most.max(1),
+            Appetite::All | Appetite::NothingBehind(_) => 0,
+        };
+        let segments = u64::from(self.upload.plan().count()) + bites + 20;
         let travel =
             Duration::from_millis(2 * network.most) * u32::try_from(2 * segments).unwrap_or(u32::MAX);
         let sending = Duration::from_secs(2 * self.scenario.total / network.rate.max(1));
