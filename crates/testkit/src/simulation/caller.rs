@@ -125,6 +125,8 @@ impl World {
     }
 
     pub(super) fn restart(&mut self, from: Option<Checkpoint>) -> Result<(), Breach> {
+        // Whoever goes on may have other settings; what was planned stays planned.
+        self.scenario.chunk = self.scenario.chunk_later;
         let (profile, policy, spec) = (self.scenario.profile(), self.scenario.policy(), self.scenario.spec());
         self.operations += self.upload.stats().operations;
         self.sent_again += self.upload.stats().sent_again;

@@ -6,7 +6,7 @@ use super::{Coming, Excuse, Life, Sight, World};
 use crate::invariants::Breach;
 use crate::record::Seen;
 use crate::scenario::{Control, Faults, Source};
-use crate::server::{Limit, Memory, ProcessingEnds, SessionState};
+use crate::server::{Appetite, Limit, Memory, ProcessingEnds, SessionState};
 
 /// How a simulated upload ended, by the name of what ended it.
 pub type End = &'static str;
@@ -52,6 +52,12 @@ impl World {
         if self.server.state(session) != Some(SessionState::Committed) {
             return Err(Breach { rule, detail: format!("completed, but {session} is not committed") });
         }
+        if !self.server.told_ready(session) {
+            return Err(Breach {
+                rule,
+                detail: format!("completed, but {session} was never said to be ready"),
+            });
+        }
         self.server.check_object(session, self.scenario.total)?;
         // Whoever has no newest checkpoint, or whose request comes behind its own back, can't know.
         let excused = self.process > 0 || self.is_excused(Excuse::Late);
@@ -78,6 +84,7 @@ impl World {
             && server.limit == Limit::None
             && server.lifetime.is_none()
             && server.processing == ProcessingEnds::Ready
+            && !matches!(server.appetite, Appetite::NothingBehind(_))
             && server.repeats != crate::server::Repeats::Refuse
             && self.process == 0
             && calm
@@ -146,7 +153,9 @@ impl World {
         let holds = match *again.kind {
             ErrorKind::ProcessingFailed { .. } => server.processing == ProcessingEnds::Fails,
             ErrorKind::StillProcessing { .. } => server.processing == ProcessingEnds::Never,
-            ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => server.limit != Limit::None,
+            ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => {
+                server.limit != Limit::None || matches!(server.appetite, Appetite::NothingBehind(_))
+            }
             ErrorKind::FinalizeUnknown { .. } => !server.model.verifies(),
             ErrorKind::Refused { .. } => server.repeats == crate::server::Repeats::Refuse,
             // Both sessions are used up; of a checkpoint that lags behind a new cut, the server's list is foreign.

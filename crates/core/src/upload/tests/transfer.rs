@@ -431,3 +431,15 @@ fn a_segment_that_was_never_there_is_refused_for_good() {
     script.answer(APPEND, problem(ProblemKind::Refused(Refusal::Invalid)));
     assert!(matches!(script.error(), ErrorKind::Refused { .. }));
 }
+
+#[test]
+fn a_session_that_is_gone_for_every_segment_once_is_believed_gone_before_the_budget_is() {
+    let retry = RetryPolicy { budget: 3, ..RetryPolicy::default() };
+    let mut script = opened_with(90, Policy { retry, ..window(5) });
+    for index in 0..3 {
+        script.answer_segment(index, problem(ProblemKind::SessionGone));
+        assert_eq!(script.restarts(), []);
+    }
+    script.answer_segment(3, problem(ProblemKind::SessionGone));
+    assert_eq!(script.restarts(), [SessionEnd::Gone]);
+}
