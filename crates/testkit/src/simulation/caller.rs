@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chunkwise_core::{Checkpoint, Detail, Disposition, Input, OperationKind, ResumeError, Upload};
 
-use super::{Coming, Excuse, Life, START, Sight, World};
+use super::{Coming, Life, START, Sight, World};
 use crate::invariants::{Breach, Invariants};
+use crate::judge::Excuse;
 use crate::record::Seen;
 use crate::scenario::{Control, Machine, Place, Source};
 

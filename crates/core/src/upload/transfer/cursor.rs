@@ -28,7 +28,7 @@ const KIND: OperationKind = OperationKind::Append;
 ///
 /// The window has no say here: there is one Append whatever it is, and so it learns nothing either. A step of it could
 /// not be judged, and an event that it changed would be about nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(in crate::upload) struct Cursor {
     /// The server holds every byte before this offset.
     at: u64,
@@ -50,14 +50,14 @@ pub(in crate::upload) struct Cursor {
     size: Size,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Live {
     op: LiveOp,
     segment: Segment,
 }
 
 /// Whether an Append of the present size ever got through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Size {
     Untried,
     Proven,
