@@ -95,10 +95,8 @@ fn answered(kind: OperationKind, problem: &Problem, profile: &Profile) -> Verdic
     match &problem.kind {
         ProblemKind::Transient => again,
         ProblemKind::Throttled | ProblemKind::Busy => Verdict::Wait,
-        ProblemKind::OffsetConflict { .. } => match (kind, profile.transfer) {
-            (OperationKind::Append, Transfer::Append(_)) => Verdict::FindOut { fate: Fate::Unknown },
-            _ => misplaced(kind, profile),
-        },
+        // In the append family that finds out where the cursor is.
+        ProblemKind::OffsetConflict { .. } => misplaced(kind, profile),
         ProblemKind::AlreadyStored { receipt } => match (kind, profile.transfer) {
             (OperationKind::Append, Transfer::Parts(_)) => Verdict::Stored(receipt.clone()),
             // How much of it, only the cursor tells.

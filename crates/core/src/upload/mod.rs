@@ -428,7 +428,7 @@ impl Upload {
 
     fn hold(&mut self, kind: OperationKind, until: Timestamp) {
         let until = until.min(self.shared.now.after(self.shared.policy.retry.longest_wait));
-        let known = self.shared.pacer.ready_at(self.shared.now, kind) >= until;
+        let known = self.shared.pacer.ready_at(kind) >= until;
         if self.shared.pacer.hold(kind, until) && !known {
             self.shared.notify(Event::Held { kind, until });
         }
