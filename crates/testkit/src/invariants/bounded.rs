@@ -9,8 +9,8 @@ use crate::record::{Fact, Record, Seen};
 /// sessions are bounded.
 #[derive(Clone, Debug, Default, Hash)]
 pub struct Bounded {
-    charged: u32,
-    grown: u32,
+    /// Retries that were charged, less what grew at the server's.
+    charged: i64,
 }
 
 impl Bounded {
@@ -49,14 +49,9 @@ impl Invariant for Bounded {
                     | OperationKind::Finalize => !waits,
                     OperationKind::Status | OperationKind::Verify | OperationKind::Abort => false,
                 };
-                self.charged += u32::from(charged);
-                let most = record.policy.retry.budget + self.grown;
-                must!(
-                    self.charged <= most,
-                    "{} retries, but the server's store grew {} times only",
-                    self.charged,
-                    self.grown
-                );
+                self.charged += i64::from(charged);
+                let (charged, most) = (self.charged, record.policy.retry.budget);
+                must!(charged <= i64::from(most), "{charged} retries more than the server's store grew");
             }
             _ => {}
         }
@@ -65,8 +60,8 @@ impl Invariant for Bounded {
 
     fn learn(&mut self, fact: &Fact, _: &Record) {
         match fact {
-            Fact::Stored(_) => self.grown += 1,
-            Fact::Advanced { from, to } => self.grown += u32::from(to > from),
+            Fact::Stored(_) => self.charged -= 1,
+            Fact::Advanced { from, to } => self.charged -= i64::from(to > from),
             Fact::FoundOut | Fact::MayBeDone(_) | Fact::SessionForgotten => {}
         }
     }

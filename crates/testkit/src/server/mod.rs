@@ -160,7 +160,6 @@ pub struct Server {
     sessions: Vec<Held>,
     /// Credentials of an older generation are not valid.
     generation: u64,
-    receipts: u32,
     memory: Memory,
 }
 
@@ -193,7 +192,7 @@ impl Server {
     /// A server without a session.
     pub const fn new(settings: ServerSettings) -> Self {
         let memory = settings.memory;
-        Self { settings, sessions: Vec::new(), generation: 0, receipts: 0, memory }
+        Self { settings, sessions: Vec::new(), generation: 0, memory }
     }
 
     /// How it behaves.
@@ -320,8 +319,7 @@ impl Server {
                         if !whole {
                             return Answer::Reset;
                         }
-                        self.receipts += 1;
-                        numbered.append(settings, *segment, self.receipts)
+                        numbered.append(settings, *segment)
                     }
                     Content::Bytewise(bytewise) => {
                         let forgets = held.state == SessionState::Open
@@ -422,7 +420,7 @@ impl Server {
         self.sessions.push(Held {
             total,
             content: if self.settings.model.is_parts() {
-                Content::Numbered(Numbered::default())
+                Content::Numbered(Numbered::new(self.sessions.len()))
             } else {
                 Content::Bytewise(Bytewise::default())
             },
