@@ -37,7 +37,7 @@ pub(in crate::upload) struct Parts {
     pub(super) sent_to: u32,
     /// Whether a segment that may have been stored was sent again.
     pub(super) doubt: Doubt,
-    /// The first index that has not been considered yet.
+    /// No segment before it is fresh.
     cursor: u32,
     /// No fresh segment goes before then: the waits of segments that were cut anew hold for what they were cut into.
     fresh_at: Timestamp,
@@ -255,7 +255,7 @@ impl Parts {
         if segment.range.end() > shared.available {
             return None;
         }
-        self.cursor = segment.index.get() + 1;
+        self.cursor = segment.index.get();
         // Below what was sent before a resume, the server may hold it.
         let sent = if segment.index.get() < self.frozen_to { Sent::Unknown } else { Sent::NotDone };
         Some((segment, Past { sent, ..Past::default() }))
@@ -267,9 +267,7 @@ impl Parts {
         let mut index = self.cursor;
         loop {
             let segment = shared.plan.segment(SegmentIndex::new(index))?;
-            if let Some(held) =
-                self.stored.covering(segment.range.start()).filter(|_| !segment.range.is_empty())
-            {
+            if let Some(held) = self.stored.covering(segment.range.start()) {
                 index = shared.plan.index_at(held.end())?.get();
             } else if self.troubled.iter().any(|t| t.index == segment.index)
                 || self.live.iter().any(|live| live.segment.index == segment.index)
@@ -477,7 +475,7 @@ impl Parts {
             return None;
         }
         let ceiling = shared.ceiling.unwrap_or(u64::MAX).min(size.saturating_sub(1));
-        shared.plan.shrunk(0, &shared.profile.sizing, size / 2, ceiling).ok()?;
+        shared.plan.shrunk(0, &shared.profile.sizing, ceiling, ceiling).ok()?;
         shared.ceiling = Some(ceiling);
         Some(Transition::Restart(SessionEnd::Unplannable, None))
     }
@@ -494,18 +492,14 @@ impl Parts {
         let keep = self.frozen_to;
         let ceiling = shared.ceiling.unwrap_or(u64::MAX).min(refused.saturating_sub(1));
         let sizing = shared.profile.sizing;
-        let is_hole = |t: &Troubled| {
-            t.index.get() < keep
-                && shared.plan.segment(t.index).is_some_and(|segment| segment.range.len() > ceiling)
-        };
+        // What is frozen can't get smaller than it is, and nothing before the refused one is.
+        let is_hole = |t: &Troubled| t.index.get() < keep;
         let uneven = sizing.uniformity == Uniformity::Uniform && keep > 0;
-        // What is frozen and was refused can't get smaller than it is.
-        let planned =
-            if uneven || self.troubled.iter().any(is_hole) || self.has_untried_hole(shared, keep, ceiling) {
-                Err(refused)
-            } else {
-                shared.plan.shrunk(keep, &sizing, refused / 2, ceiling)
-            };
+        let planned = if uneven || self.troubled.iter().any(is_hole) {
+            Err(refused)
+        } else {
+            shared.plan.shrunk(keep, &sizing, refused / 2, ceiling)
+        };
         let smallest = match planned {
             Ok(plan) => {
                 let chunk_size = plan.chunk_size();
@@ -524,11 +518,6 @@ impl Parts {
             Err(smallest) => smallest,
         };
         Some(unplannable(shared, refused, ceiling, smallest))
-    }
-
-    /// Whether a segment below the frozen edge, not sent in this process yet, is too large.
-    fn has_untried_hole(&self, shared: &Shared, keep: u32, ceiling: u64) -> bool {
-        self.next_fresh(shared).is_some_and(|s| s.index.get() < keep && s.range.len() > ceiling)
     }
 
     const fn freeze(&mut self, index: SegmentIndex) {
