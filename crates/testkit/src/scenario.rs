@@ -331,6 +331,9 @@ impl Scenario {
         scenario.budget = chance.weighted([(3, 32), (1, 8)]);
         let other = chance.between(4, 60);
         scenario.chunk_later = if chance.percent(50) { other } else { scenario.chunk };
+        if chance.percent(30) {
+            scenario.server.limit_from = scenario.total / 3;
+        }
         scenario
     }
 
@@ -355,6 +358,7 @@ impl Scenario {
             memory: if chance.percent(6) { Memory::LosesOnce } else { Memory::Good },
             page: chance.between(1, 6) as u32,
             abort_rounds: chance.below(3) as u32,
+            limit_from: 0,
             appetite: Appetite::All,
         }
     }

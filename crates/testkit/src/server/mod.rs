@@ -30,6 +30,8 @@ pub struct ServerSettings {
     pub model: Model,
     /// What it does with segments that are larger than it likes.
     pub limit: Limit,
+    /// From which offset of the source on it dislikes them: what lies before it may have been stored at a larger size.
+    pub limit_from: u64,
     /// How many Status operations find it processing still.
     pub polls: u32,
     /// What comes of the processing.
@@ -54,6 +56,7 @@ impl ServerSettings {
         Self {
             model,
             limit: Limit::None,
+            limit_from: 0,
             polls: 1,
             processing: ProcessingEnds::Ready,
             repeats: Repeats::Overwrite,
@@ -308,7 +311,9 @@ impl Server {
         let settings = &self.settings;
         match action {
             Action::Append { segment, .. } => {
-                if let Some(answer) = settings.limit.objects(segment.range.len()) {
+                if segment.range.start() >= settings.limit_from
+                    && let Some(answer) = settings.limit.objects(segment.range.len())
+                {
                     return answer;
                 }
                 match &mut held.content {
