@@ -98,9 +98,18 @@ fn servers() -> impl Strategy<Value = ServerSettings> {
         1 => (1u64..20).prop_map(Appetite::AtMost),
         1 => (0u64..200).prop_map(Appetite::NothingBehind),
     ];
-    let counts = (0u32..4, 1u32..6, 0u32..3, appetite);
+    let limit_from = prop_oneof![3 => Just(0u64), 1 => 0u64..100];
+    let counts = (0u32..4, 1u32..6, 0u32..3, appetite, limit_from);
     (select(Model::ALL.to_vec()), limit, processing, repeats, memory, lifetime, counts).prop_map(
-        |(model, limit, processing, repeats, memory, lifetime, (polls, page, abort_rounds, appetite))| {
+        |(
+            model,
+            limit,
+            processing,
+            repeats,
+            memory,
+            lifetime,
+            (polls, page, abort_rounds, appetite, limit_from),
+        )| {
             ServerSettings {
                 model,
                 limit,
@@ -112,6 +121,7 @@ fn servers() -> impl Strategy<Value = ServerSettings> {
                 page,
                 abort_rounds,
                 appetite,
+                limit_from,
             }
         },
     )
