@@ -304,3 +304,12 @@ fn what_was_learnt_of_sizes_outlives_the_session_and_the_process() {
     resumed.open();
     assert!(resumed.upload.plan().chunk_size() <= 12);
 }
+
+#[test]
+fn a_hole_that_has_to_wait_is_seen_before_anything_is_cut() {
+    let mut script = opened_with(40, window(3));
+    script.answer_segment(1, stored());
+    assert_eq!(script.answer_segment(0, problem_after(ProblemKind::Transient, after(60))), NOTHING);
+    script.answer_segment(3, stored());
+    assert_eq!(script.answer_segment(2, too_large(None)), ["init"], "what is cut now would be sent in vain");
+}
