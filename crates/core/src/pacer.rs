@@ -11,12 +11,12 @@ use crate::time::Timestamp;
 /// anew. A pure value: every upload has one, and a driver shares one between the uploads of an account.
 ///
 /// Source: X fact sheet §2.8 (`x-rate-limit-remaining`, `x-rate-limit-reset`, one bucket per endpoint).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pacer {
     buckets: [Bucket; OperationKind::ALL.len()],
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Bucket {
     pace: Option<Pace>,
     held_until: Timestamp,

@@ -28,6 +28,7 @@ pub mod fault;
 pub mod fuzz;
 pub mod invariants;
 mod journey;
+mod judge;
 mod model;
 pub mod record;
 pub mod scenario;

@@ -13,7 +13,7 @@ use chunkwise_core::{
 use chunkwise_testkit::fault::{Fault, Loss, Said, Wait};
 use chunkwise_testkit::scenario::{Control, CrashPoint, Faults, Network, Source};
 use chunkwise_testkit::server::{
-    Answer, Arrived, Lie, Limit, Memory, ProcessingEnds, Repeats, Server, ServerSettings,
+    Answer, Appetite, Arrived, Lie, Limit, Memory, ProcessingEnds, Repeats, Server, ServerSettings,
 };
 use chunkwise_testkit::{Model, Scenario, simulation};
 use proptest::collection::vec;
@@ -93,18 +93,36 @@ fn servers() -> impl Strategy<Value = ServerSettings> {
     let repeats = select(vec![Repeats::Overwrite, Repeats::Tell, Repeats::Refuse]);
     let memory = prop_oneof![4 => Just(Memory::Good), 1 => Just(Memory::LosesOnce)];
     let lifetime = option::weighted(0.2, (1u64..90).prop_map(Duration::from_secs));
-    let counts = (0u32..4, 1u32..6, 0u32..3);
+    let appetite = prop_oneof![
+        4 => Just(Appetite::All),
+        1 => (1u64..20).prop_map(Appetite::AtMost),
+        1 => (0u64..200).prop_map(Appetite::NothingBehind),
+    ];
+    let limit_from = prop_oneof![3 => Just(0u64), 1 => 0u64..100];
+    let counts = (0u32..4, 1u32..6, 0u32..3, appetite, limit_from);
     (select(Model::ALL.to_vec()), limit, processing, repeats, memory, lifetime, counts).prop_map(
-        |(model, limit, processing, repeats, memory, lifetime, (polls, page, abort_rounds))| ServerSettings {
+        |(
             model,
             limit,
-            polls,
             processing,
             repeats,
-            lifetime,
             memory,
-            page,
-            abort_rounds,
+            lifetime,
+            (polls, page, abort_rounds, appetite, limit_from),
+        )| {
+            ServerSettings {
+                model,
+                limit,
+                polls,
+                processing,
+                repeats,
+                lifetime,
+                memory,
+                page,
+                abort_rounds,
+                appetite,
+                limit_from,
+            }
         },
     )
 }

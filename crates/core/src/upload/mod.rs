@@ -59,7 +59,7 @@ pub use self::shared::Stats;
 /// The contract: after making it and after every [`handle`](Self::handle), call [`poll`](Self::poll) until it says
 /// [`Output::Idle`] or [`Output::Closed`]; poll again when the time that `Idle` names has come. Spurious polls and
 /// inputs change nothing. The same seed and the same inputs at the same times give the same outputs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Upload {
     shared: Shared,
     state: State,

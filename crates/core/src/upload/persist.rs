@@ -1,5 +1,7 @@
 //! Persisting: level-triggered, one under way, and the two barriers that wait for the disk.
 
+use core::hash::{Hash, Hasher};
+
 use crate::io::CheckpointSeq;
 use crate::time::Timestamp;
 
@@ -15,6 +17,16 @@ pub(super) struct Persist {
     barrier: u64,
     failures: u32,
     retry_at: Timestamp,
+}
+
+/// Numbers only grow: what it does next depends on how far they are from what is on disk, and on whether anything is.
+impl Hash for Persist {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { current, durable, under_way, barrier, failures, retry_at } = self;
+        let ahead = |number: u64| number.saturating_sub(*durable);
+        (ahead(*current), under_way.map(ahead), ahead(*barrier), *durable > 0).hash(state);
+        (failures, retry_at).hash(state);
+    }
 }
 
 /// How often a checkpoint that a barrier waits for may fail to be written.

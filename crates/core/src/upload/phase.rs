@@ -34,7 +34,7 @@ use crate::time::Timestamp;
 use crate::token::Session;
 
 /// Where an upload is, with all that belongs there and nothing else.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum State {
     Opening(Step),
     Open(Box<Open>),
@@ -42,7 +42,7 @@ pub(super) enum State {
 }
 
 /// An open session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Open {
     pub(super) session: Session,
     pub(super) expires: Option<Timestamp>,
@@ -53,7 +53,7 @@ pub(super) struct Open {
 }
 
 /// What is under way in an open session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Stage {
     Transferring,
     Probing(Probing),
@@ -64,7 +64,7 @@ pub(super) enum Stage {
 }
 
 /// How it ended, and what a resume could go on from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Ended {
     pub(super) result: Result<Completed, UploadError>,
     pub(super) saved: Saved,

@@ -1,6 +1,7 @@
 //! What every phase of an upload works with.
 
 use alloc::collections::VecDeque;
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use super::credentials::{Credentials, Expired};
@@ -55,6 +56,18 @@ pub(super) struct Shared {
     pub(super) next_op: u64,
 }
 
+/// All that what it does next depends on, and nothing else: not the counters, and not how many names were given out.
+impl Hash for Shared {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { spec, profile, policy, plan, ceiling, sessions, available, changed, .. } = self;
+        (spec, profile, policy, plan, ceiling, sessions, available, changed).hash(state);
+        let Self { credentials, pacer, window, budget, persist, now, started, paused_at, .. } = self;
+        (credentials, pacer, window, budget, persist, now, started, paused_at).hash(state);
+        let Self { sent_mark, stored_mark, stats: _, out, rng, next_op: _, .. } = self;
+        (sent_mark, stored_mark, out, rng).hash(state);
+    }
+}
+
 /// Counters; no behaviour depends on them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -69,7 +82,7 @@ pub struct Stats {
 }
 
 /// How often a thing was tried in vain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Tries {
     pub(super) failures: u32,
     pub(super) waits: u32,
@@ -85,7 +98,7 @@ impl Tries {
 }
 
 /// Whether the source is not what it was any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Changed {
     No,
     Yes,

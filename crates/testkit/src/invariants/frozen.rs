@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chunkwise_core::{Action, ByteRange, Checkpoint, Event, Failure, Problem, ProblemKind, Timestamp};
+use chunkwise_core::{
+    Action, ByteRange, Checkpoint, Event, Failure, Problem, ProblemKind, SourceLength, Timestamp, Uniformity,
+};
 
 use super::{Invariant, must};
 use crate::record::{Fact, Record, Seen, acknowledged};
 
 /// Invariant 3: a segment that may be stored keeps its index and range for this session; a size that was refused is never
-/// sent again; the first segment of a new size goes alone.
+/// sent again; where all are to be of one size, they are; the first segment of a new size goes alone.
 #[derive(Clone, Debug, Hash)]
 pub struct Frozen {
     /// Segments that the server may hold.
@@ -39,6 +41,7 @@ impl Invariant for Frozen {
             Seen::Perform(op) => {
                 let Action::Append { segment, .. } = &op.action else { return Ok(()) };
                 let (index, range) = (segment.index.get(), segment.range);
+                let uniform = record.profile.sizing.uniformity == Uniformity::Uniform;
                 for (other, held) in &self.held {
                     if *other == index {
                         must!(
@@ -46,6 +49,16 @@ impl Invariant for Frozen {
                             "segment {index} may be stored as {held}, and is sent as {range}"
                         );
                     } else {
+                        // All but the last are of one size where the protocol wants it so.
+                        let end = match record.spec.length {
+                            SourceLength::Known(total) => total,
+                            SourceLength::Unknown => u64::MAX,
+                        };
+                        let whole = range.end() < end && held.end() < end;
+                        must!(
+                            !(whole && uniform) || range.len() == held.len(),
+                            "{index} {range} and {other} {held} differ in size"
+                        );
                         let apart = range.end() <= held.start() || held.end() <= range.start();
                         must!(apart || held.is_empty(), "{index} {range} overlaps {other} {held}");
                         let in_order = (*other < index) == (held.start() < range.start());

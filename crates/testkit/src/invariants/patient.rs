@@ -67,6 +67,9 @@ impl Invariant for Patient {
     const NAME: &'static str = "invariant 4 (Patient)";
 
     fn check(&mut self, now: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
+        // What has passed forbids nothing any more.
+        self.things.retain(|_, at| *at > now);
+        self.kinds.retain(|_, at| *at > now);
         match *seen {
             Seen::Perform(op) => {
                 if let Some(at) = self.things.get(&thing(op)) {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chunkwise_core::{Checkpoint, Detail, Disposition, Input, OperationKind, ResumeError, Upload};
 
-use super::{Coming, Excuse, Life, START, Sight, World};
+use super::{Coming, Life, START, Sight, World};
 use crate::invariants::{Breach, Invariants};
+use crate::judge::Excuse;
 use crate::record::Seen;
 use crate::scenario::{Control, Machine, Place, Source};
 
@@ -125,6 +126,8 @@ impl World {
     }
 
     pub(super) fn restart(&mut self, from: Option<Checkpoint>) -> Result<(), Breach> {
+        // Whoever goes on may have other settings; what was planned stays planned.
+        self.scenario.chunk = self.scenario.chunk_later;
         let (profile, policy, spec) = (self.scenario.profile(), self.scenario.policy(), self.scenario.spec());
         self.operations += self.upload.stats().operations;
         self.sent_again += self.upload.stats().sent_again;

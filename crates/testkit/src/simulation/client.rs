@@ -3,8 +3,9 @@
 use chunkwise_core::{Event, Input, OpId, Operation, OperationKind, Outcome, Output};
 
 use super::wire::brief;
-use super::{Coming, Excuse, Life, World};
+use super::{Coming, Life, World};
 use crate::invariants::Breach;
+use crate::judge::Excuse;
 use crate::record::{Awaits, Seen, thing};
 use crate::scenario::{CrashPoint, Machine, Source};
 

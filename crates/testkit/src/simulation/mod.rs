@@ -21,13 +21,14 @@ use chunkwise_core::{
 };
 
 use self::disk::Disk;
-pub use self::end::End;
 pub use self::history::{Sight, Watched, watched};
 #[cfg(feature = "transport")]
 pub(crate) use self::wire::brief;
 use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
 use crate::journey::{Arrival, Heard};
+pub use crate::judge::End;
+use crate::judge::Excuse;
 use crate::record::Seen;
 use crate::scenario::{Control, CrashPoint, Scenario, Source};
 use crate::server::Server;
@@ -155,20 +156,6 @@ struct Carried {
     generation: u64,
     arrival: Arrival,
     heard: Heard,
-}
-
-/// Why an upload may end badly, though every fault is one to get over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Excuse {
-    Refused,
-    Endless,
-    NoCredentials,
-    OlderCheckpoint,
-    Slept,
-    Source,
-    Clock,
-    Lied,
-    Late,
 }
 
 #[derive(Clone, Debug)]
@@ -312,10 +299,6 @@ impl World {
         }
     }
 
-    fn is_excused(&self, excuse: Excuse) -> bool {
-        self.excuses.contains(&excuse)
-    }
-
     fn run(&mut self) -> Result<Report, Breach> {
         self.tell();
         self.drain()?;
@@ -396,7 +379,7 @@ impl World {
         let quiet = self.now.since(self.disturbed);
         let most = self.scenario.longest_quiet(self.upload.plan().count());
         // By a clock that is wrong, what a server calls "until then" may be long.
-        if quiet > most && !self.is_excused(Excuse::Clock) {
+        if quiet > most && !self.excuses.contains(&Excuse::Clock) {
             let detail =
                 format!("{quiet:?} since anything went wrong (at most {most:?}), in {}", self.upload.phase());
             return Err(Breach { rule: "liveness", detail });

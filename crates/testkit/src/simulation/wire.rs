@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chunkwise_core::{ByteRange, Failure, OpId, Operation, Outcome, ProblemKind, Reply};
 
-use super::{Carried, Coming, Excuse, Sight, World};
+use super::{Carried, Coming, Sight, World};
 use crate::fault::{Fault, Said};
 use crate::journey::{Heard, Journey, taken};
+use crate::judge::Excuse;
 
 impl World {
     fn latency(&mut self) -> Duration {

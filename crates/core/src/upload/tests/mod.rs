@@ -6,7 +6,6 @@ mod by_hand;
 mod control;
 mod credentials;
 mod finalize;
-mod fuzz;
 mod listed;
 mod matrix;
 mod opening;

@@ -476,3 +476,15 @@ fn an_empty_segment_is_sent_before_finalize_and_storing_it_is_no_growth() {
     assert_eq!(script.answer(APPEND, stored()), ["finalize"]);
     assert_eq!(script.answer(OperationKind::Finalize, problem(ProblemKind::Transient)), ["closed"]);
 }
+
+#[test]
+fn a_session_that_is_gone_for_every_segment_once_is_believed_gone_before_the_budget_is() {
+    let retry = RetryPolicy { budget: 3, ..RetryPolicy::default() };
+    let mut script = opened_with(90, Policy { retry, ..window(5) });
+    for index in 0..3 {
+        script.answer_segment(index, problem(ProblemKind::SessionGone));
+        assert_eq!(script.restarts(), []);
+    }
+    script.answer_segment(3, problem(ProblemKind::SessionGone));
+    assert_eq!(script.restarts(), [SessionEnd::Gone]);
+}

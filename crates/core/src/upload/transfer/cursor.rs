@@ -28,7 +28,7 @@ const KIND: OperationKind = OperationKind::Append;
 ///
 /// The window has no say here: there is one Append whatever it is, and so it learns nothing either. A step of it could
 /// not be judged, and an event that it changed would be about nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(in crate::upload) struct Cursor {
     /// The server holds every byte before this offset.
     at: u64,
@@ -50,14 +50,14 @@ pub(in crate::upload) struct Cursor {
     size: Size,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Live {
     op: LiveOp,
     segment: Segment,
 }
 
 /// Whether an Append of the present size ever got through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Size {
     Untried,
     Proven,
@@ -325,7 +325,14 @@ impl Cursor {
                 if self.tries.gone > 1 {
                     return Ok(Transition::Restart(SessionEnd::Gone, None));
                 }
-                shared.retry(KIND, &mut self.tries, failure, Charge::Upload)?
+                // Many segments may have seen it once each: if that uses up the budget, it is believed as well.
+                match shared.retry(KIND, &mut self.tries, failure, Charge::Upload) {
+                    Ok(due) => due,
+                    Err(kind @ ErrorKind::Exhausted { .. }) => {
+                        return Ok(Transition::Restart(SessionEnd::Gone, Some(kind)));
+                    }
+                    Err(kind) => return Err(kind),
+                }
             }
             Verdict::Shrink { ceiling } => {
                 let due = shared.at_the_earliest(KIND, shared.now, failure)?;

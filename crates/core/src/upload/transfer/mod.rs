@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 use crate::token::{Receipt, Session};
 
 /// What is known of the bytes of one session, in the profile's family.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Transfer {
     /// Numbered segments in any order.
     Parts(Parts),
@@ -31,7 +31,7 @@ pub(super) enum Transfer {
 }
 
 /// Whether a segment without a byte is stored: no range can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Blank {
     Missing,
     Stored,

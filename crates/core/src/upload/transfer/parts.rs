@@ -27,7 +27,7 @@ use crate::token::{Receipt, Session};
 const KIND: OperationKind = OperationKind::Append;
 
 /// What is known of the segments of one session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(in crate::upload) struct Parts {
     /// The bytes that the server acknowledged.
     pub(in crate::upload) stored: RangeSet,
@@ -56,20 +56,20 @@ pub(in crate::upload) struct Parts {
 }
 
 /// Whether the first segment of a new size has to go alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Trial {
     Over,
     Alone,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Live {
     op: LiveOp,
     segment: Segment,
     past: Past,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Troubled {
     index: SegmentIndex,
     due: Timestamp,
@@ -77,14 +77,14 @@ struct Troubled {
 }
 
 /// What happened to a segment so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 struct Past {
     tries: Tries,
     sent: Sent,
 }
 
 /// Whether the server may hold a segment that was not acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Sent {
     #[default]
     NotDone,
@@ -422,7 +422,14 @@ impl Parts {
                 if live.past.tries.gone > 1 {
                     return Ok(Transition::Restart(SessionEnd::Gone, None));
                 }
-                shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?
+                // Many segments may have seen it once each: if that uses up the budget, it is believed as well.
+                match shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload) {
+                    Ok(due) => due,
+                    Err(kind @ ErrorKind::Exhausted { .. }) => {
+                        return Ok(Transition::Restart(SessionEnd::Gone, Some(kind)));
+                    }
+                    Err(kind) => return Err(kind),
+                }
             }
             Verdict::Shrink { ceiling } => {
                 let size = live.segment.range.len();
