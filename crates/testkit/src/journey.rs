@@ -143,15 +143,18 @@ impl Server {
         if let Some(said) = arrival.said {
             return said.failure(now).into();
         }
-        match answer {
-            Answer::Reply(reply) => reply.into(),
-            Answer::Problem(kind) => {
-                Failure::answered(kind, ServerError::message("so the model says")).into()
-            }
-            Answer::Reset => {
-                let detail = Detail::new("the server broke the connection");
-                Failure::Unknown { cut: Cut::Reset, detail }.into()
-            }
+        heard(answer)
+    }
+}
+
+/// A server's answer as the engine hears it.
+pub(crate) fn heard(answer: Answer) -> Outcome {
+    match answer {
+        Answer::Reply(reply) => reply.into(),
+        Answer::Problem(kind) => Failure::answered(kind, ServerError::message("so the model says")).into(),
+        Answer::Reset => {
+            let detail = Detail::new("the server broke the connection");
+            Failure::Unknown { cut: Cut::Reset, detail }.into()
         }
     }
 }

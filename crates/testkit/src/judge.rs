@@ -31,6 +31,12 @@ pub(crate) enum Excuse {
     Lied,
     /// A request came behind its own back.
     Late,
+    /// The server could not process the object.
+    Unprocessed,
+    /// The time ran out.
+    OutOfTime,
+    /// The caller stopped it.
+    Stopped,
 }
 
 /// What is known of an upload that has ended, beside its end.

@@ -5,6 +5,7 @@
 //!
 //! - [`server`]: model servers, one for each kind of protocol ([`Model`]), written apart from the engine.
 //! - [`simulation`]: an upload, its process, disk, network and server on one virtual clock, from one seed.
+//! - [`explore`]: every state of a small upload, whatever happens and in whatever order.
 //! - [`invariants`]: what must always hold, each as a checker with a name of its own.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
 //! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
@@ -24,6 +25,7 @@
 //! ```
 
 mod chance;
+pub mod explore;
 pub mod fault;
 pub mod fuzz;
 pub mod invariants;

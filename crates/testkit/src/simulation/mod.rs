@@ -22,7 +22,6 @@ use chunkwise_core::{
 
 use self::disk::Disk;
 pub use self::history::{Sight, Watched, watched};
-#[cfg(feature = "transport")]
 pub(crate) use self::wire::brief;
 use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
