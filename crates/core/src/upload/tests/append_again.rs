@@ -423,3 +423,15 @@ fn a_suspected_size_is_cut_within_the_session_unless_all_must_be_of_one_size() {
     assert_eq!(after_two_resets(Uniformity::Uniform, 0), ["append 0 [0, 5) try 3"]);
     assert_eq!(after_two_resets(Uniformity::Uniform, 10), ["append 1 [10, 20) try 3"]);
 }
+
+#[test]
+fn what_the_server_lost_from_after_a_cut_is_small_enough_as_it_is() {
+    let mut script = Script::opened(60, append_profile(), policy());
+    assert_eq!(script.answer(APPEND, too_large(None)), ["append 0 [0, 5)"]);
+    script.answer(APPEND, at(5));
+    script.answer(APPEND, at(10));
+    script.answer(APPEND, lost(Cut::TimedOut));
+    script.secs(60);
+    assert_eq!(script.answer(PROBE, at(5)), ["append 1 [5, 10) try 2"]);
+    assert_eq!(script.count(|event| matches!(event, Event::Replanned { .. })), 1, "the first refusal");
+}
