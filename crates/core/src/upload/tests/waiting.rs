@@ -59,7 +59,7 @@ fn waits_are_counted_to_the_last() {
 
 #[test]
 fn where_the_window_is_full_what_is_due_again_wakes_nobody() {
-    let mut script = Script::opened(60, parts_profile(), window(2));
+    let mut script = Script::opened(30, parts_profile(), window(2));
     script.answer(APPEND, problem_after(ProblemKind::Transient, after(9)));
     script.start_all();
     assert_eq!(script.under_way(), ["append 1 [10, 20)", "append 2 [20, 30)"]);
