@@ -252,6 +252,28 @@ mod tests {
     }
 
     #[test]
+    fn a_hasher_can_tell_names_from_numbers() {
+        #[derive(Default)]
+        struct Names(alloc::vec::Vec<u128>);
+
+        impl Hasher for Names {
+            fn write(&mut self, _bytes: &[u8]) {}
+
+            fn write_u128(&mut self, name: u128) {
+                self.0.push(name);
+            }
+
+            fn finish(&self) -> u64 {
+                0
+            }
+        }
+
+        let mut names = Names::default();
+        (OpId::from_raw(7), 8u64, CredentialEpoch::new(9), OpId::from_raw(10)).hash(&mut names);
+        assert_eq!((names.finish(), names.0), (0, [7, 10].into()));
+    }
+
+    #[test]
     fn all_but_an_init_belong_to_a_session() {
         let session = || Session::new("710");
         let segment = Segment { index: SegmentIndex::new(3), range: ByteRange::at(30, 10) };

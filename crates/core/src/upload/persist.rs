@@ -146,6 +146,32 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_on_alike_hashes_alike_whatever_its_numbers() {
+        let hash = |persist: &Persist| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            persist.hash(&mut hasher);
+            hasher.finish()
+        };
+        let made = |durable, steps: &[fn(&mut Persist)]| {
+            let mut persist = Persist::new(CheckpointSeq(durable));
+            steps.iter().for_each(|step| step(&mut persist));
+            hash(&persist)
+        };
+        let begun = |persist: &mut Persist| assert!(persist.begin(NOW).is_some());
+        assert_eq!(made(1, &[Persist::changed, begun]), made(70, &[Persist::changed, begun]));
+        let all = [
+            made(0, &[]),
+            made(1, &[]),
+            made(1, &[Persist::changed]),
+            made(1, &[Persist::changed, begun]),
+            made(1, &[Persist::changed, Persist::changed]),
+            made(1, &[Persist::barrier]),
+        ];
+        let different: std::collections::BTreeSet<_> = all.into_iter().collect();
+        assert_eq!(different.len(), all.len());
+    }
+
+    #[test]
     fn a_barrier_blocks_until_its_state_is_on_disk() {
         let mut persist = Persist::new(CheckpointSeq(0));
         persist.changed();

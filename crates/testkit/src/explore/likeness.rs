@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_second_is_remembered_where_it_matters() {
-        let ago = |secs| {
+        let ago = |secs: u64| {
             let mut likener = Likener::new(START.after(Duration::from_secs(100)), &[]);
             likener.remember(Duration::from_secs(1));
             START.after(Duration::from_secs(100 - secs)).hash(&mut likener);

@@ -476,3 +476,54 @@ fn garbage_from_a_store_is_refused() {
         assert!(serde_json::from_str::<Checkpoint>(&json[..cut]).is_err());
     }
 }
+
+#[test]
+fn what_was_sent_before_is_known_to_the_process_after_the_next() {
+    let mut script = Script::opened(60, parts_profile(), window(4));
+    script.answer_segment(0, stored());
+    let upload = Upload::resume(START, script.upload.checkpoint(), parts_profile(), window(1), 9).unwrap();
+    let resumed = Script::of(upload);
+    assert_eq!(resumed.first, ["append 1 [10, 20)"]);
+    assert_eq!((resumed.upload.checkpoint().sent_to(), resumed.upload.stats().sent_again), (5, 10));
+}
+
+#[test]
+fn the_receipts_of_a_resumed_upload_go_with_its_finalize() {
+    let mut script = Script::opened(15, listed_profile(), window(1));
+    script.answer(APPEND, receipt("a"));
+    assert_eq!(script.answer(APPEND, receipt("b")), ["finalize"]);
+    let mut resumed = script.crash();
+    assert_eq!(resumed.first, ["verify"]);
+    for _ in 0..2 {
+        resumed.answer(OperationKind::Verify, found(Verdict::NotCommitted));
+        if resumed.live.is_empty() {
+            resumed.wake();
+        }
+    }
+    assert_eq!(resumed.under_way(), ["finalize"]);
+    let Action::Finalize { receipts: Some(receipts), .. } = &resumed.live[0].action else {
+        panic!("with its receipts")
+    };
+    assert_eq!(receipts.iter().map(Receipt::as_bytes).collect::<Vec<_>>(), [b"a", b"b"]);
+}
+
+#[test]
+fn an_empty_segment_that_was_stored_is_finalized_by_the_next_process_too() {
+    for (mut profile, reply) in [
+        (parts_profile(), stored()),
+        (crate::testing::finished_append_profile(), Reply::Advanced { cursor: 0 }),
+    ] {
+        profile.sizing.empty = Empty::OneSegment;
+        let mut script = Script::opened(0, profile, policy());
+        assert_eq!(script.answer(APPEND, reply), ["finalize"]);
+        let mut resumed = script.crash();
+        assert_eq!(resumed.first, ["verify"]);
+        for _ in 0..2 {
+            resumed.answer(OperationKind::Verify, found(Verdict::NotCommitted));
+            if resumed.live.is_empty() {
+                resumed.wake();
+            }
+        }
+        assert_eq!(resumed.under_way(), ["finalize"], "the segment is not sent again");
+    }
+}

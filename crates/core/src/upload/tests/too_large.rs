@@ -329,3 +329,12 @@ fn after_a_resume_every_segment_may_be_stored_where_no_list_can_tell() {
     assert_eq!(script.answer_segment(3, stored()), ["init"], "the dead process may have sent any of them");
     assert_eq!(script.restarts(), [SessionEnd::Unplannable]);
 }
+
+#[test]
+fn a_hole_that_has_to_wait_is_seen_before_anything_is_cut() {
+    let mut script = opened_with(40, window(3));
+    script.answer_segment(1, stored());
+    assert_eq!(script.answer_segment(0, problem_after(ProblemKind::Transient, after(60))), NOTHING);
+    script.answer_segment(3, stored());
+    assert_eq!(script.answer_segment(2, too_large(None)), ["init"], "what is cut now would be sent in vain");
+}

@@ -56,3 +56,12 @@ fn waits_are_counted_to_the_last() {
     let failure = problem(ProblemKind::Busy);
     assert_eq!(*script.error(), ErrorKind::Exhausted { operation: APPEND, attempts: 4, failure });
 }
+
+#[test]
+fn where_the_window_is_full_what_is_due_again_wakes_nobody() {
+    let mut script = Script::opened(30, parts_profile(), window(2));
+    script.answer(APPEND, problem_after(ProblemKind::Transient, after(9)));
+    script.start_all();
+    assert_eq!(script.under_way(), ["append 1 [10, 20)", "append 2 [20, 30)"]);
+    assert_eq!(script.wakes_in(), Some(secs(30)), "when one of them stalls");
+}
