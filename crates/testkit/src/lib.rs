@@ -7,6 +7,7 @@
 //! - [`simulation`]: an upload, its process, disk, network and server on one virtual clock, from one seed.
 //! - [`invariants`]: what must always hold, each as a checker with a name of its own.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
+//! - [`failure_table`]: what every fault at every place comes to, as a page.
 //! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
 //!
 //! ```
@@ -23,6 +24,7 @@
 //! ```
 
 mod chance;
+pub mod failure_table;
 pub mod fault;
 pub mod fuzz;
 pub mod invariants;

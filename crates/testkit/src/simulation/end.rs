@@ -202,7 +202,7 @@ impl World {
 }
 
 /// The name of what ended an upload.
-pub(super) const fn name(kind: &ErrorKind) -> End {
+pub(crate) const fn name(kind: &ErrorKind) -> End {
     match kind {
         ErrorKind::Refused { .. } => "refused",
         ErrorKind::Misconfigured { .. } => "misconfigured",

@@ -22,6 +22,7 @@ use chunkwise_core::{
 
 use self::disk::Disk;
 pub use self::end::End;
+pub(crate) use self::end::name;
 pub use self::history::{Sight, Watched, watched};
 use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
