@@ -158,7 +158,7 @@ pub(super) const WAYS: [(&str, Way); 10] = [
     ("reply lost; a repetition is \"stored\"", Way::Repeats(Repeats::Tell)),
     ("reply lost; a repetition is \"invalid\"", Way::Repeats(Repeats::Refuse)),
     ("discarded; 3 Aborts until all is gone", Way::SlowAbort(3)),
-    ("discarded; Aborts never are enough", Way::SlowAbort(u32::MAX)),
+    ("discarded; 15 Aborts until all is gone", Way::SlowAbort(15)),
 ];
 
 impl Way {

@@ -36,13 +36,6 @@ pub enum Unfit {
         /// The run.
         scenario: Box<Scenario>,
     },
-    /// The same fault at the same place came to different things, by nothing but the jitter.
-    Unsteady {
-        /// To what, with the bytes sent again.
-        told: Vec<(String, u64)>,
-        /// The run.
-        scenario: Box<Scenario>,
-    },
     /// The prose speaks of a row that is not there.
     NoSuchRow(&'static str),
 }
@@ -51,7 +44,6 @@ impl std::fmt::Display for Unfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Breach { breach, scenario } => write!(f, "{breach}, in {scenario:#?}"),
-            Self::Unsteady { told, scenario } => write!(f, "it comes to {told:?}, in {scenario:#?}"),
             Self::NoSuchRow(row) => write!(f, "there is no row {row:?}"),
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct Reading {
     pub again: u64,
     /// The same of the resume from what was kept, if there was one.
     pub resumed: Option<u64>,
+    /// Whether another jitter came to something better.
+    pub varies: bool,
 }
 
 /// Something that a calm run does not have.
@@ -120,6 +122,7 @@ pub(super) fn read(watched: &Watched, from: From, policy: &RetryPolicy) -> Optio
         steps: reader.steps,
         end: ending.unwrap_or(Ending::None),
         again,
+        varies: false,
         resumed: (end < sights.len()).then(|| repeated(&sights) - again),
     })
 }

@@ -117,8 +117,13 @@ pub(super) fn all(kind: OperationKind, model: Model) -> Vec<Strike> {
         OperationKind::Append => &DATA,
         _ => &[],
     };
+    // To an Abort it would be a lie that nobody can see through, unless it is true.
+    let true_to_abort = |strike: Strike| match (kind, strike.fault) {
+        (OperationKind::Abort, Fault::Says(Said::Gone)) => Strike { fault: Fault::DoneBut(Said::Gone), ..strike },
+        _ => strike,
+    };
     let grouped = |group| move |strike: &Strike| Strike { group, ..*strike };
-    let own = NETWORK.iter().chain(data).chain(&ANSWERS).chain(fitting).copied();
+    let own = NETWORK.iter().chain(data).chain(&ANSWERS).chain(fitting).copied().map(true_to_abort);
     own.chain(elsewhere.iter().map(grouped(Group::Elsewhere)))
         .chain(lies(kind, model).into_iter().map(|(name, lie)| Strike {
             name,

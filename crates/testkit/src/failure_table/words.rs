@@ -11,12 +11,13 @@ use crate::simulation::name;
 /// What the engine did, and how it ended if not well.
 pub(super) fn reaction(reading: &Reading) -> String {
     let steps: Vec<_> = reading.steps.iter().map(|(step, count)| told(*step, *count)).collect();
-    match (steps.is_empty(), ending(&reading.end)) {
+    let told = match (steps.is_empty(), ending(&reading.end)) {
         (true, None) => "nothing, it goes on".into(),
         (false, None) => steps.join("; "),
         (true, Some(end)) => format!("=> {end}"),
         (false, Some(end)) => format!("{} => {end}", steps.join("; ")),
-    }
+    };
+    if reading.varies { format!("at worst: {told}") } else { told }
 }
 
 /// Bytes sent again, and how many segments that is.
