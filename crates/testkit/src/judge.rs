@@ -226,9 +226,16 @@ pub(crate) fn is_harmless(server: &Server, source: Source) -> bool {
 }
 
 /// The name of an end.
-pub(crate) const fn name(result: &Result<Completed, UploadError>) -> End {
-    let Err(error) = result else { return "completed" };
-    match *error.kind {
+pub(crate) fn name(result: &Result<Completed, UploadError>) -> End {
+    match result {
+        Ok(_) => "completed",
+        Err(error) => kind_name(&error.kind),
+    }
+}
+
+/// The name of what ended an upload badly.
+pub(crate) const fn kind_name(kind: &ErrorKind) -> End {
+    match kind {
         ErrorKind::Refused { .. } => "refused",
         ErrorKind::Misconfigured { .. } => "misconfigured",
         ErrorKind::Credentials { .. } => "credentials",

@@ -8,6 +8,7 @@
 //! - [`explore`]: every state of a small upload, whatever happens and in whatever order.
 //! - [`invariants`]: what must always hold, each as a checker with a name of its own.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
+//! - [`failure_table`]: what every fault at every place comes to, as a page.
 //! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
 //! - `transport` (a feature, on by default): a model server behind a `Transport`, to test a driver or an app with.
 //!
@@ -26,6 +27,7 @@
 
 mod chance;
 pub mod explore;
+pub mod failure_table;
 pub mod fault;
 pub mod fuzz;
 pub mod invariants;

@@ -130,6 +130,8 @@ pub struct Record {
     sent_end: u64,
     /// What was under way on disk when a Finalize or data may go out.
     pub durable: Option<(CheckpointStage, Option<Session>)>,
+    /// The cut of the source that is on disk.
+    pub durable_plan: Option<Plan>,
     /// Whether a checkpoint is being written.
     pub writing: bool,
     /// Whether new credentials are awaited.
@@ -161,6 +163,7 @@ impl Record {
             ours_end: 0,
             sent_end: 0,
             durable: None,
+            durable_plan: None,
             writing: false,
             refreshing: false,
             paused: false,
@@ -172,6 +175,7 @@ impl Record {
         let Some(checkpoint) = from else { return record };
         record.sessions = checkpoint.sessions();
         record.durable = Some((checkpoint.stage(), checkpoint.session().cloned()));
+        record.durable_plan = Some(checkpoint.plan().clone());
         record.session = checkpoint.session().cloned();
         record.receipts = checkpoint.receipts().cloned().unwrap_or_default();
         record.acked = acknowledged(checkpoint).map(|s| (s.index.get(), s.range)).collect();
@@ -240,6 +244,7 @@ impl Record {
                 self.writing = false;
                 if let Some(checkpoint) = checkpoint {
                     self.durable = Some((checkpoint.stage(), checkpoint.session().cloned()));
+                    self.durable_plan = Some(checkpoint.plan().clone());
                 }
             }
             Seen::Refresh(_) => self.refreshing = true,

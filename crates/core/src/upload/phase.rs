@@ -170,7 +170,13 @@ impl Upload {
         if open.repairs > REPAIRS || self.shared.spec.rewind != crate::spec::Rewind::Possible {
             let operation = crate::operation::OperationKind::Finalize;
             let violation = crate::error::Violation::Unreadable(failure);
-            return self.fail(ErrorKind::Protocol { operation, violation });
+            let error = ErrorKind::Protocol { operation, violation };
+            if is_listed(&self.shared.profile) {
+                return self.fail(error);
+            }
+            // It may hold what a process before this one sent of another cut, and no repair takes that out again. A
+            // session of our own does.
+            return self.restart(SessionEnd::Foreign, Some(error));
         }
         self.shared.persist.changed();
         if is_listed(&self.shared.profile) {

@@ -252,8 +252,11 @@ impl State {
             upload: &self.upload,
             now: self.now,
             source: Source::Whole,
-            // So few faults are survived, all of them, and crashes as well.
-            must_complete: self.excuses.iter().all(|excuse| *excuse == Excuse::Late)
+            // So few faults are survived, all of them, and crashes as well. A request that comes behind its own back is
+            // two in one (an answer that is lost, and a deed that nobody expects any more): of two such, three tries
+            // and two sessions may be used up.
+            must_complete: (self.excuses.is_empty()
+                || self.world.faults < 2 && self.excuses.iter().all(|excuse| *excuse == Excuse::Late))
                 && (unharmed || is_harmless(&self.server, Source::Whole)),
             resumed: self.resumed,
             excuses: &self.excuses,

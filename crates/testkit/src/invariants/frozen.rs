@@ -25,8 +25,10 @@ impl Frozen {
     pub(super) fn new(record: &Record, from: Option<&Checkpoint>) -> Self {
         let mut held = BTreeMap::new();
         if let Some(checkpoint) = from.filter(|_| !record.is_append()) {
-            // What was sent and not acknowledged may be stored as well.
-            let sent = checkpoint.plan().segments().take(checkpoint.sent_to() as usize);
+            // What was sent and not acknowledged may be stored as well; where the server can't list what it holds, whatever
+            // was sent after the checkpoint was written too.
+            let known = if record.must_find_out() { checkpoint.sent_to() } else { checkpoint.plan().count() };
+            let sent = checkpoint.plan().segments().take(known as usize);
             held.extend(sent.chain(acknowledged(checkpoint)).map(|s| (s.index.get(), s.range)));
         }
         Self { held, refused: None, alone: false }

@@ -29,6 +29,7 @@ impl World {
 
     pub(super) fn control(&mut self, control: Control) -> Result<(), Breach> {
         self.note(|| format!("{control:?}"));
+        self.witness(|| Sight::Done(control));
         self.disturb(Duration::from_secs(1));
         match control {
             Control::Pause => self.input(Input::Pause),

@@ -7,13 +7,15 @@ use chunkwise_core::{
 use super::{Breach, Report, Trace, World};
 use crate::fault::Fault;
 use crate::record::Seen;
-use crate::scenario::Scenario;
+use crate::scenario::{Control, Scenario};
 
 /// Something that was seen of a simulated upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sight {
     /// A fault struck what was just sent.
     Struck(Fault),
+    /// The caller or the machine did this.
+    Done(Control),
     /// An operation was given out.
     Performed(Operation),
     /// Of an Append that was sent the wire took, or will take, these bytes.
@@ -51,9 +53,8 @@ pub struct Watched {
 
 /// Runs a scenario to its end, and gives what was seen.
 pub fn watched(scenario: &Scenario) -> Watched {
-    let mut world = match World::new(scenario, Trace::Off) {
-        Ok(world) => world,
-        Err(_) => return Watched { ran: Ok(Report::unplanned()), history: Vec::new(), object: false },
+    let Ok(mut world) = World::new(scenario, Trace::Off) else {
+        return Watched { ran: Ok(Report::unplanned()), history: Vec::new(), object: false };
     };
     world.history = Some(Vec::new());
     let ran = world.run();

@@ -141,6 +141,14 @@ fn a_missing_receipt_is_a_protocol_error_from_an_append_and_from_a_list() {
 }
 
 #[test]
+fn a_segment_that_is_stored_already_without_its_receipt_is_looked_up_in_the_list() {
+    let mut script = opened_with(5, 1);
+    let seen = script.answer(APPEND, problem(ProblemKind::AlreadyStored { receipt: None }));
+    assert_eq!(seen, ["probe"], "the list has the receipt that the answer lacks");
+    assert_eq!(script.answer(PROBE, listing(&[(0, 5)])), ["finalize"], "and nothing is sent again");
+}
+
+#[test]
 fn missing_segments_are_found_by_the_list_and_only_they_are_sent_again() {
     let mut script = opened_with(25, 4);
     for (index, tag) in [(0, "a"), (1, "b"), (2, "c")] {

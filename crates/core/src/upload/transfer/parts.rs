@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::super::live::LiveOp;
-use super::super::phase::Transition;
+use super::super::phase::{Transition, is_listed};
 use super::super::probing::Held;
 use super::super::shared::{Charge, Shared, Tries, timed_out, unexpected};
 use super::{Answered, Blank, Known, everything_is_stored, refused_at, unplannable};
@@ -114,7 +114,9 @@ impl Parts {
     /// Of a session that goes on: everything sent before may be stored.
     pub(super) fn resumed(known: Known, blank: Blank, shared: &Shared) -> Self {
         let Known { stored, receipts, sent_to, doubt } = known;
-        Self { stored, receipts, sent_to, doubt, blank, frozen_to: sent_to, ..Self::new(shared) }
+        // Writing a checkpoint may lag behind what was sent by any number of segments. A list tells of them.
+        let frozen_to = if is_listed(&shared.profile) { sent_to } else { shared.plan.count() };
+        Self { stored, receipts, sent_to, doubt, blank, frozen_to, ..Self::new(shared) }
     }
 
     /// What a checkpoint is to hold of it.
@@ -511,7 +513,8 @@ impl Parts {
                 self.sent_to = self.sent_to.min(keep);
                 self.trial = Trial::Alone;
                 self.proven = false;
-                shared.persist.changed();
+                // Invariant 8: whoever goes on from the old cut would use its indexes for other bytes.
+                shared.persist.barrier();
                 shared.notify(Event::Replanned { chunk_size });
                 return None;
             }
