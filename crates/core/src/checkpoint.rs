@@ -37,7 +37,7 @@ pub struct Checkpoint {
 }
 
 /// Where the upload was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Saved {
     Opening,
@@ -45,7 +45,7 @@ pub(crate) enum Saved {
 }
 
 /// An open session and what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct SavedSession {
     pub(crate) session: Session,
@@ -59,7 +59,7 @@ pub(crate) struct SavedSession {
 }
 
 /// What was under way in an open session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum SavedStage {
     Transferring,
@@ -84,7 +84,7 @@ pub enum CheckpointStage {
 }
 
 /// Whether a segment that may have been stored was sent again in this session (invariant 7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Doubt {
     None,

@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use crate::token::Session;
 
 /// Why an upload did not end with a ready object.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{kind}")]
 pub struct UploadError {
     /// What happened.
@@ -51,7 +51,7 @@ pub enum Fault {
 }
 
 /// What ended an upload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// The server refused for good.
     Refused {
@@ -206,7 +206,7 @@ impl Violation {
 }
 
 /// What became of a session that was to be given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Discard {
     /// There was no session to give up.
     NothingToDo,

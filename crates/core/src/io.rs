@@ -99,7 +99,7 @@ impl CheckpointSeq {
 
 /// What the upload wants done. Outputs come in one ordered queue; poll until [`Output::Idle`] or
 /// [`Output::Closed`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum Output {
     /// Perform this operation, once. Answer with [`Input::Started`] when it has its bytes and its turn, with
@@ -132,7 +132,7 @@ pub enum Output {
 }
 
 /// What a finished upload gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Completed {
     /// The session in which it was uploaded.
     pub session: Option<Session>,

@@ -173,7 +173,9 @@ pub use operation::{Action, CredentialEpoch, Last, OpId, Operation, OperationKin
 pub use outcome::{Commitment, Final, Outcome, Pace, Page, Part, Percent, Processing, Reply, Verdict};
 pub use pacer::Pacer;
 pub use plan::{Plan, PlanError, Unsupported};
-pub use policy::{ChunkSize, Policy, PolicyError, ProcessingPolicy, RetryPolicy, Timeouts, WindowPolicy};
+pub use policy::{
+    ChunkSize, Jitter, Policy, PolicyError, ProcessingPolicy, RetryPolicy, Timeouts, WindowPolicy,
+};
 pub use profile::{
     Abort, Append, Commit, Empty, Finalize, Length, Listing, Open, Parts, Processed, Profile, Receipts,
     Resend, Sizing, Transfer, Uniformity, Verify,

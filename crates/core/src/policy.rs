@@ -108,11 +108,12 @@ pub struct RetryPolicy {
     /// How many retries the whole upload may have outstanding: every retry takes one, every stored segment gives
     /// one back, up to this number. Default 32.
     pub budget: u32,
-    /// The longest the first backoff may be; every further one may be twice as long. Default 500 ms. The wait is
-    /// drawn evenly between zero and this (full jitter).
+    /// The longest the first backoff may be; every further one may be twice as long. Default 500 ms.
     pub backoff_base: Duration,
     /// The longest any backoff may be. Default 60 s.
     pub backoff_cap: Duration,
+    /// Which part of that is waited. Default: full jitter.
+    pub jitter: Jitter,
     /// How often one thing may be throttled or found busy in a row. Default 60.
     pub throttles: NonZeroU32,
     /// The longest wait that a server may ask for; a longer one ends the upload (it can be resumed).
@@ -127,10 +128,22 @@ impl Default for RetryPolicy {
             budget: 32,
             backoff_base: Duration::from_millis(500),
             backoff_cap: Duration::from_secs(60),
+            jitter: Jitter::Full,
             throttles: nonzero_u32(60),
             longest_wait: Duration::from_secs(3600),
         }
     }
+}
+
+/// Which part of the longest backoff is waited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Jitter {
+    /// A time drawn evenly between zero and the longest: many uploads that failed at once come back one by one.
+    #[default]
+    Full,
+    /// All of it, always the same: for tests, and where nobody else is waiting.
+    None,
 }
 
 /// When an operation counts as stuck.

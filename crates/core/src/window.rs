@@ -12,20 +12,20 @@ use crate::time::{Timestamp, micros};
 /// one less in turn, with a rest in between. What gains less than one part in 32 is taken back; what costs less than
 /// that, against the best measured, is kept. A throttle or a broken connection takes a quarter away. Integer
 /// arithmetic only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Window {
     max: u32,
     size: u32,
     mode: Mode,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Mode {
     Fixed,
     Adaptive(Climb),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Climb {
     round: Option<Round>,
     trial: Option<Trial>,
@@ -35,7 +35,7 @@ struct Climb {
 }
 
 /// A step that was taken and is to be judged by its goodput.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Trial {
     from: u32,
     /// Bytes per second before it.
@@ -43,14 +43,14 @@ struct Trial {
     step: Step,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
     Double,
     Up,
     Down,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Round {
     began: Timestamp,
     stored: u32,

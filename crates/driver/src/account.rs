@@ -59,7 +59,7 @@ impl AccountPace {
     pub(crate) async fn ready(&self, clock: &Clock, kind: OperationKind) {
         loop {
             let now = clock.now();
-            let at = self.pacer().ready_at(now, kind);
+            let at = self.pacer().ready_at(kind);
             if at <= now {
                 return;
             }
@@ -71,7 +71,7 @@ impl AccountPace {
     /// Counts an operation of this kind that goes out now, if one may.
     pub(crate) fn try_spend(&self, now: Timestamp, kind: OperationKind) -> bool {
         let mut pacer = self.pacer();
-        let ready = pacer.ready_at(now, kind) <= now;
+        let ready = pacer.ready_at(kind) <= now;
         if ready {
             pacer.spend(now, kind);
         }
@@ -84,7 +84,7 @@ impl AccountPace {
         let until = {
             let mut pacer = self.pacer();
             pacer.observe(now, kind, outcome);
-            pacer.ready_at(now, kind)
+            pacer.ready_at(kind)
         };
         if until > now {
             self.tell(Hold { kind, until });

@@ -53,6 +53,7 @@ impl Driver {
         read_ahead: u32,
         limit: Option<Arc<RateLimit>>,
         store: Arc<dyn CheckpointStore>,
+        clock: Clock,
     ) -> Self {
         Self(Arc::new(Shared {
             budget,
@@ -60,7 +61,7 @@ impl Driver {
             limit,
             store,
             accounts: Accounts::default(),
-            clock: Clock::start(),
+            clock,
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             running: AtomicUsize::new(0),

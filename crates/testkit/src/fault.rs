@@ -235,4 +235,10 @@ impl Fault {
             _ => Duration::ZERO,
         }
     }
+
+    /// How long after it nothing can be expected of an upload: as long as it lasts, and then its consequences, a timeout
+    /// and the longest backoff.
+    pub fn disturbs(&self) -> Duration {
+        self.lasts() + Duration::from_secs(70)
+    }
 }

@@ -125,10 +125,13 @@ pub struct Record {
     pub cursor: u64,
     /// Append family: the offset behind the last byte at the server that can be ours.
     pub ours_end: u64,
-    /// Append family: the offset behind the last byte that is known to have been sent in this session.
+    /// Append family: the offset behind the last byte that was surely sent in this session, or may have been under way
+    /// when the checkpoint was written.
     sent_end: u64,
     /// What was under way on disk when a Finalize or data may go out.
     pub durable: Option<(CheckpointStage, Option<Session>)>,
+    /// The cut of the source that is on disk.
+    pub durable_plan: Option<Plan>,
     /// Whether a checkpoint is being written.
     pub writing: bool,
     /// Whether new credentials are awaited.
@@ -160,6 +163,7 @@ impl Record {
             ours_end: 0,
             sent_end: 0,
             durable: None,
+            durable_plan: None,
             writing: false,
             refreshing: false,
             paused: false,
@@ -171,17 +175,17 @@ impl Record {
         let Some(checkpoint) = from else { return record };
         record.sessions = checkpoint.sessions();
         record.durable = Some((checkpoint.stage(), checkpoint.session().cloned()));
+        record.durable_plan = Some(checkpoint.plan().clone());
         record.session = checkpoint.session().cloned();
         record.receipts = checkpoint.receipts().cloned().unwrap_or_default();
         record.acked = acknowledged(checkpoint).map(|s| (s.index.get(), s.range)).collect();
         record.cursor = checkpoint.stored();
-        // The process before may have sent anything after it wrote this.
+        // The process before may have sent anything after it wrote this; surely it may have sent this much.
         record.ours_end = checkpoint.total();
-        let plan = checkpoint.plan();
-        let last_sent = checkpoint.sent_to().checked_sub(1).map(SegmentIndex::new);
-        let known = [plan.index_at(record.cursor), last_sent].into_iter().flatten();
-        let ends = known.filter_map(|index| plan.segment(index)).map(|segment| segment.range.end());
-        record.sent_end = ends.max().unwrap_or_default().max(record.cursor);
+        let end_of = |index| checkpoint.plan().segment(index).map(|segment| segment.range.end());
+        let next = checkpoint.plan().index_at(record.cursor).and_then(end_of);
+        let sent = checkpoint.sent_to().checked_sub(1).and_then(|last| end_of(SegmentIndex::new(last)));
+        record.sent_end = record.cursor.max(next.unwrap_or(0)).max(sent.unwrap_or(0));
         record
     }
 
@@ -240,6 +244,7 @@ impl Record {
                 self.writing = false;
                 if let Some(checkpoint) = checkpoint {
                     self.durable = Some((checkpoint.stage(), checkpoint.session().cloned()));
+                    self.durable_plan = Some(checkpoint.plan().clone());
                 }
             }
             Seen::Refresh(_) => self.refreshing = true,

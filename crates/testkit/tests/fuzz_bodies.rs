@@ -1,56 +1,38 @@
-//! What the fuzz targets run, over the kept seeds and over noise.
-//!
-//! `CHUNKWISE_SEED` chooses other noise, `CHUNKWISE_RUNS` how much of it.
+//! What the fuzz targets of the core run, over the kept seeds and over noise.
 #![cfg(test)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use chunkwise_testkit::fuzz::{Finding, checkpoint, inputs, noise, plan, seeds};
+use chunkwise_testkit::fuzz::{Replay, checkpoint, inputs, plan};
 
-fn setting(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
-}
-
-/// Runs the body over its seeds and over noise.
-fn replay(target: &str, runs: u64, longest: usize, body: impl Fn(&[u8]) -> Result<(), Finding>) {
-    let kept = seeds(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz")), target).unwrap();
-    assert!(!kept.is_empty(), "{target} has no seeds");
-    for (name, bytes) in kept {
-        body(&bytes).unwrap_or_else(|finding| panic!("{target}, seed {name}: {finding}"));
-    }
-    let seed = setting("CHUNKWISE_SEED", 1);
-    let runs = setting("CHUNKWISE_RUNS", runs);
-    for (nth, bytes) in noise(seed, longest).take(usize::try_from(runs).unwrap()).enumerate() {
-        body(&bytes).unwrap_or_else(|finding| {
-            panic!("{target}, CHUNKWISE_SEED={seed}, string {nth}, {bytes:?}: {finding}")
-        });
-    }
-}
+const FUZZ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz");
 
 #[test]
 fn arbitrary_inputs_keep_the_contract() {
     let met = RefCell::new(BTreeSet::new());
-    replay("inputs", 3_000, 600, |bytes| {
+    let body = |bytes: &[u8]| {
         inputs::run_and_tell(bytes, &mut |phase| {
             met.borrow_mut().insert(phase);
         })
-    });
+    };
+    Replay { fuzz: FUZZ, target: "inputs", runs: 3_000, longest: 600 }.run(body).unwrap();
     assert_eq!(met.into_inner().len(), 8, "every phase is met");
 }
 
 #[test]
 fn a_foreign_checkpoint_is_refused_or_harmless() {
-    let accepted = RefCell::new(0);
-    replay("checkpoint", 2_000, 200, |bytes| {
-        *accepted.borrow_mut() += u32::from(checkpoint::run_and_tell(bytes)?.accepted > 0);
-        Ok(())
-    });
-    assert!(accepted.into_inner() > 300, "most checkpoints are refused before anything is tried");
+    let accepted = Cell::new(0);
+    let body = |bytes: &[u8]| {
+        let tally = checkpoint::run_and_tell(bytes)?;
+        accepted.set(accepted.get() + u32::from(tally.accepted > 0));
+        Ok::<_, chunkwise_testkit::fuzz::Finding>(())
+    };
+    Replay { fuzz: FUZZ, target: "checkpoint", runs: 2_000, longest: 200 }.run(body).unwrap();
+    assert!(accepted.get() > 300, "nearly all are refused before anything is tried");
 }
 
 #[test]
 fn every_plan_is_the_oracles() {
-    replay("plan", 10_000, 60, plan::run);
+    Replay { fuzz: FUZZ, target: "plan", runs: 10_000, longest: 60 }.run(plan::run).unwrap();
 }

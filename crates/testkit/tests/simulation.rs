@@ -34,7 +34,6 @@ fn whatever_happens_the_invariants_hold_and_every_upload_ends() {
     // The bad ends are met as well: the checks of them are not idle.
     for expected in [
         "cancelled",
-        "deadline",
         "discarded",
         "exhausted",
         "finalize unknown",

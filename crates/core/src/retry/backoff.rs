@@ -1,12 +1,12 @@
-//! Exponential backoff with full jitter, from a seed.
+//! Exponential backoff, with full jitter from a seed or with none.
 
 use core::time::Duration;
 
-use crate::policy::RetryPolicy;
+use crate::policy::{Jitter, RetryPolicy};
 use crate::time::micros;
 
 /// A small generator (SplitMix64): the same seed gives the same waits, always.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
@@ -30,9 +30,13 @@ impl Rng {
 }
 
 /// The wait after the `failures`-th failure in a row (from 1): evenly drawn between zero and the ceiling
-/// `min(cap, base × 2^(failures − 1))`.
+/// `min(cap, base × 2^(failures − 1))`, or without jitter the ceiling itself.
 pub(crate) fn backoff(policy: &RetryPolicy, failures: u32, rng: &mut Rng) -> Duration {
-    Duration::from_micros(rng.up_to(ceiling(policy, failures)))
+    let longest = ceiling(policy, failures);
+    Duration::from_micros(match policy.jitter {
+        Jitter::Full => rng.up_to(longest),
+        Jitter::None => longest,
+    })
 }
 
 fn ceiling(policy: &RetryPolicy, failures: u32) -> u64 {
@@ -95,5 +99,14 @@ mod tests {
         let mean = waits.iter().sum::<u128>() / 4000;
         assert!((230_000..270_000).contains(&mean), "{mean}");
         assert!(waits.iter().any(|w| *w < 5_000) && waits.iter().any(|w| *w > 495_000));
+    }
+
+    #[test]
+    fn without_jitter_the_wait_is_the_ceiling_whatever_the_seed() {
+        let policy = RetryPolicy { jitter: Jitter::None, ..RetryPolicy::default() };
+        for seed in 0..20 {
+            let wait = |failures| backoff(&policy, failures, &mut Rng::new(seed)).as_millis();
+            assert_eq!([wait(1), wait(2), wait(3), wait(99)], [500, 1000, 2000, 60_000]);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The retry budget: it refills only when the committed set grows.
 
 /// How many retries an upload may still make before a segment must be stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
     left: u32,
     full: u32,

@@ -102,10 +102,8 @@ fn answered(kind: OperationKind, problem: &Problem, profile: &Profile) -> Verdic
     match &problem.kind {
         ProblemKind::Transient => again,
         ProblemKind::Throttled | ProblemKind::Busy => Verdict::Wait,
-        ProblemKind::OffsetConflict { .. } => match (kind, profile.transfer) {
-            (OperationKind::Append, Transfer::Append(_)) => Verdict::FindOut { fate: Fate::Unknown },
-            _ => misplaced(kind, profile),
-        },
+        // In the append family that finds out where the cursor is.
+        ProblemKind::OffsetConflict { .. } => misplaced(kind, profile),
         // The list has the receipt that the answer lacks.
         ProblemKind::AlreadyStored { receipt: None }
             if kind == OperationKind::Append && wants_receipts(profile) && must_probe(profile) =>

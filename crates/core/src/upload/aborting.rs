@@ -16,7 +16,7 @@ use crate::token::Session;
 
 const KIND: OperationKind = OperationKind::Abort;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Aborting {
     pub(super) step: Step,
     pub(super) purpose: Purpose,
@@ -25,7 +25,7 @@ pub(super) struct Aborting {
 }
 
 /// Why the session is given up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Purpose {
     /// The caller wants it so.
     Discard,

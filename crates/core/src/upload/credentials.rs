@@ -7,7 +7,7 @@ use crate::operation::CredentialEpoch;
 /// upload has refreshed meanwhile.
 const REFRESHES: u32 = 2;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Credentials {
     epoch: CredentialEpoch,
     refresh: Refresh,
@@ -15,7 +15,7 @@ pub(super) struct Credentials {
     fruitless: u32,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 enum Refresh {
     #[default]
     None,

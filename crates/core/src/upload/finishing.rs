@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 use crate::token::{Receipt, Session};
 
 /// Finalize is to be sent, or was.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Finalizing {
     pub(super) step: Step,
 }
@@ -126,7 +126,7 @@ fn receipts(shared: &Shared, transfer: &Transfer) -> Option<Arc<[Receipt]>> {
 }
 
 /// Finalize may have been done; the server is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Verifying {
     pub(super) step: Step,
     pub(super) why: WhyVerify,
@@ -135,7 +135,7 @@ pub(super) struct Verifying {
 }
 
 /// Why it has to be found out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum WhyVerify {
     /// The answer to Finalize was lost.
     Lost {

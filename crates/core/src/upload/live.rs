@@ -7,7 +7,7 @@ use crate::policy::Timeouts;
 use crate::time::Timestamp;
 
 /// An operation under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LiveOp {
     pub(super) id: OpId,
     pub(super) epoch: CredentialEpoch,
@@ -18,7 +18,7 @@ pub(super) struct LiveOp {
     timer: OpTimer,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum OpTimer {
     /// It waits for its bytes and its turn; nothing runs.
     NotStarted,

@@ -59,7 +59,7 @@ pub use self::shared::Stats;
 /// The contract: after making it and after every [`handle`](Self::handle), call [`poll`](Self::poll) until it says
 /// [`Output::Idle`] or [`Output::Closed`]; poll again when the time that `Idle` names has come. Spurious polls and
 /// inputs change nothing. The same seed and the same inputs at the same times give the same outputs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Upload {
     shared: Shared,
     state: State,
@@ -428,7 +428,7 @@ impl Upload {
 
     fn hold(&mut self, kind: OperationKind, until: Timestamp) {
         let until = until.min(self.shared.now.after(self.shared.policy.retry.longest_wait));
-        let known = self.shared.pacer.ready_at(self.shared.now, kind) >= until;
+        let known = self.shared.pacer.ready_at(kind) >= until;
         if self.shared.pacer.hold(kind, until) && !known {
             self.shared.notify(Event::Held { kind, until });
         }

@@ -34,7 +34,7 @@ use crate::time::Timestamp;
 use crate::token::Session;
 
 /// Where an upload is, with all that belongs there and nothing else.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum State {
     Opening(Step),
     Open(Box<Open>),
@@ -42,7 +42,7 @@ pub(super) enum State {
 }
 
 /// An open session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Open {
     pub(super) session: Session,
     pub(super) expires: Option<Timestamp>,
@@ -53,7 +53,7 @@ pub(super) struct Open {
 }
 
 /// What is under way in an open session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Stage {
     Transferring,
     Probing(Probing),
@@ -64,7 +64,7 @@ pub(super) enum Stage {
 }
 
 /// How it ended, and what a resume could go on from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Ended {
     pub(super) result: Result<Completed, UploadError>,
     pub(super) saved: Saved,
@@ -170,7 +170,13 @@ impl Upload {
         if open.repairs > REPAIRS || self.shared.spec.rewind != crate::spec::Rewind::Possible {
             let operation = crate::operation::OperationKind::Finalize;
             let violation = crate::error::Violation::Unreadable(failure);
-            return self.fail(ErrorKind::Protocol { operation, violation });
+            let error = ErrorKind::Protocol { operation, violation };
+            if is_listed(&self.shared.profile) {
+                return self.fail(error);
+            }
+            // It may hold what a process before this one sent of another cut, and no repair takes that out again. A
+            // session of our own does.
+            return self.restart(SessionEnd::Foreign, Some(error));
         }
         self.shared.persist.changed();
         if is_listed(&self.shared.profile) {

@@ -21,7 +21,7 @@ use crate::token::{PageToken, Receipt, Session};
 
 const KIND: OperationKind = OperationKind::Probe;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Probing {
     pub(super) step: Step,
     page: Option<PageToken>,
@@ -29,7 +29,7 @@ pub(super) struct Probing {
 }
 
 /// What the server says it holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Held {
     pub(super) ranges: RangeSet,
     pub(super) receipts: BTreeMap<u32, Receipt>,

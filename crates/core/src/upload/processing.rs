@@ -15,7 +15,7 @@ use crate::token::Session;
 
 const KIND: OperationKind = OperationKind::Status;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Polling {
     pub(super) step: Step,
     /// When processing began, moved on by every pause.

@@ -1,6 +1,7 @@
 //! What every phase of an upload works with.
 
 use alloc::collections::VecDeque;
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use super::credentials::{Credentials, Expired};
@@ -55,6 +56,18 @@ pub(super) struct Shared {
     pub(super) next_op: u64,
 }
 
+/// All that what it does next depends on, and nothing else: not the counters, and not how many names were given out.
+impl Hash for Shared {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { spec, profile, policy, plan, ceiling, sessions, available, changed, .. } = self;
+        (spec, profile, policy, plan, ceiling, sessions, available, changed).hash(state);
+        let Self { credentials, pacer, window, budget, persist, now, started, paused_at, .. } = self;
+        (credentials, pacer, window, budget, persist, now, started, paused_at).hash(state);
+        let Self { sent_mark, stored_mark, stats: _, out, rng, next_op: _, .. } = self;
+        (sent_mark, stored_mark, out, rng).hash(state);
+    }
+}
+
 /// Counters; no behaviour depends on them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -69,7 +82,7 @@ pub struct Stats {
 }
 
 /// How often a thing was tried in vain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Tries {
     pub(super) failures: u32,
     pub(super) waits: u32,
@@ -85,7 +98,7 @@ impl Tries {
 }
 
 /// Whether the source is not what it was any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Changed {
     No,
     Yes,
@@ -110,12 +123,12 @@ impl Shared {
     /// Whether an operation of this kind may go out now. If only time stands in the way, [`Shared::ready_at`] tells
     /// how much.
     pub(super) fn is_ready(&self, kind: OperationKind) -> bool {
-        self.is_free() && self.pacer.ready_at(self.now, kind) <= self.now
+        self.is_free() && self.pacer.ready_at(kind) <= self.now
     }
 
     /// When an operation of this kind that is due then may go out, if only time stands in the way.
     pub(super) fn ready_at(&self, kind: OperationKind, due: Timestamp) -> Option<Timestamp> {
-        self.is_free().then(|| due.max(self.pacer.ready_at(self.now, kind)))
+        self.is_free().then(|| due.max(self.pacer.ready_at(kind)))
     }
 
     const fn is_free(&self) -> bool {
@@ -135,7 +148,7 @@ impl Shared {
         let live = LiveOp::new(id, operation.epoch, len);
         self.out.push_back(Output::Perform(operation));
         // The last one that the server takes for now: whoever watches should know why nothing follows.
-        let until = self.pacer.ready_at(self.now, kind);
+        let until = self.pacer.ready_at(kind);
         if until > self.now {
             self.notify(Event::Held { kind, until });
         }

@@ -7,13 +7,13 @@ use crate::failure::Failure;
 use crate::operation::{Action, OpId, OperationKind};
 use crate::time::Timestamp;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Step {
     pub(super) tries: Tries,
     next: Next,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Next {
     Due(Timestamp),
     Live(LiveOp),

@@ -28,6 +28,13 @@ fn roomy() -> Driver {
     driver(256 * KIB, 4 * KIB, MemoryStore::default())
 }
 
+/// Waits until somebody has the turn.
+async fn refreshing(wire: &Wire) {
+    while wire.most_refreshing() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn uploads_of_one_account_refresh_one_after_the_other_and_each_asks_once() {
     let ((one, _), (other, _)) = (video(100 * KIB, 1), video(100 * KIB, 2));
@@ -112,6 +119,7 @@ async fn a_refresh_that_hangs_meets_the_deadline_and_then_the_next_has_its_turn(
     let driver = roomy();
     let begin = Instant::now();
     let first = driver.start(request(&one, wire.clone(), short())).await.unwrap();
+    refreshing(&wire).await;
     let patient = Policy { deadline: Duration::from_secs(1000), ..short() };
     let second = driver.start(request(&other, wire.clone(), patient)).await.unwrap();
     let (error, _) = crate::failure(first).await;
@@ -134,9 +142,7 @@ async fn whoever_cancels_waits_for_a_refresh_that_hangs_no_longer_than_for_an_an
         let wire = Wire::new(script).account("someone").arc();
         let driver = roomy();
         let handle = driver.start(request(&file, wire.clone(), short())).await.unwrap();
-        while wire.most_refreshing() == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        refreshing(&wire).await;
         let begin = Instant::now();
         handle.cancel(disposition);
         let error =
@@ -167,6 +173,7 @@ async fn a_refresh_that_panics_ends_its_own_upload_only() {
     let wire: Arc<Wire> = Wire::new(script).account("someone").arc();
     let driver = roomy();
     let first = driver.start(request(&one, wire.clone(), short())).await.unwrap();
+    refreshing(&wire).await;
     let second = driver.start(request(&other, wire.clone(), short())).await.unwrap();
     let error = first.wait().await.unwrap_err();
     assert!(matches!(error, DriverError::Panicked(_)), "{error}");

@@ -6,7 +6,7 @@ use chunkwise_core::{Discard, ErrorKind, Kept, SessionEnd};
 
 use super::reading::{Count, Ending, Reading, Step, Wait};
 use super::scene::SEGMENT;
-use crate::simulation::name;
+use crate::judge::kind_name;
 
 /// What the engine did, and how it ended if not well.
 pub(super) fn reaction(reading: &Reading) -> String {
@@ -43,7 +43,7 @@ pub(super) fn ending(end: &Ending) -> Option<String> {
 pub(super) fn ended(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::Discarded(discard) => format!("discarded: {}", discarded(discard)),
-        kind => name(kind).into(),
+        kind => kind_name(kind).into(),
     }
 }
 

@@ -165,10 +165,10 @@ pub struct Tally {
     /// Whether the bytes were a checkpoint at all.
     pub read: bool,
     /// How many profiles accepted it.
-    pub accepted: u32,
+    pub accepted: usize,
 }
 
-/// Resumes from a checkpoint made of the bytes, under every profile, and goes on with the rest of the bytes.
+/// Resumes from a checkpoint made of the bytes, under every profile, and goes on under one with the rest of the bytes.
 ///
 /// What is accepted comes back from a disk as it is; going on from it keeps the core's contract, and comes to an end.
 ///
@@ -186,15 +186,24 @@ pub fn run(bytes: &[u8]) -> Result<(), Finding> {
 /// As [`run`].
 pub fn run_and_tell(bytes: &[u8]) -> Result<Tally, Finding> {
     let mut tally = Tally::default();
-    let Some((checkpoint, tape)) = read(bytes) else { return Ok(tally) };
+    let Some((checkpoint, mut tape)) = read(bytes) else { return Ok(tally) };
     tally.read = true;
     there_and_back(&checkpoint)?;
+    let mut accepted = Vec::new();
     for profile in profiles() {
         let world = World { spec: *checkpoint.spec(), profile, policy: policy() };
-        let Ok(mut watch) = Watch::resume(checkpoint.clone(), world, START)? else { continue };
-        tally.accepted += 1;
-        there_and_back(&watch.checkpoint())?;
-        let mut tape = tape.clone();
+        if let Ok(watch) = Watch::resume(checkpoint.clone(), world, START)? {
+            there_and_back(&watch.checkpoint())?;
+            accepted.push(watch);
+        }
+    }
+    tally.accepted = accepted.len();
+    if tape.is_empty() {
+        // Nothing but a checkpoint: everybody means well, under every profile.
+        accepted.iter_mut().try_for_each(Watch::end_well)?;
+    } else if !accepted.is_empty() {
+        let at = usize::from(tape.byte()) % accepted.len();
+        let mut watch = accepted.swap_remove(at);
         for _ in 0..POKES {
             if tape.is_empty() {
                 break;

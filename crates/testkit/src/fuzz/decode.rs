@@ -89,7 +89,7 @@ impl Author<'_, '_> {
             }
             14 => self.echo(),
             _ => {
-                let (word, times) = (self.text(), usize::from(self.tape.byte()) * 8);
+                let (word, times) = (self.text(), usize::from(self.tape.byte()));
                 if word.len() < 64 { word.repeat(times) } else { word }
             }
         }
@@ -158,7 +158,7 @@ impl Author<'_, '_> {
             }
             _ => {
                 let byte = self.tape.pick(b"[{<\" \xff");
-                vec![byte; usize::from(self.tape.byte()) << self.tape.below(9)]
+                vec![byte; usize::from(self.tape.byte()) << self.tape.below(6)]
             }
         }
     }

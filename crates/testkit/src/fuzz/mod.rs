@@ -4,18 +4,19 @@
 //! [`noise`] strings.
 
 pub mod checkpoint;
+#[cfg(feature = "transport")]
 pub mod decode;
 mod finding;
 pub mod inputs;
 mod noise;
 pub mod plan;
 mod poke;
-mod seeds;
+mod replay;
 mod tape;
 mod watch;
 mod world;
 
 pub use finding::Finding;
 pub use noise::noise;
-pub use seeds::seeds;
+pub use replay::Replay;
 pub use tape::Tape;

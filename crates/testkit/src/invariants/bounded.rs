@@ -5,12 +5,12 @@ use chunkwise_core::{Checkpoint, Event, Failure, OperationKind, ProblemKind, Tim
 use super::{Invariant, must};
 use crate::record::{Fact, Record, Seen};
 
-/// Invariant 5: attempts are bounded per operation; retries are paid for from a budget that only growth refills;
+/// Invariant 5: attempts are bounded per operation, and no backoff is longer than its cap; retries are paid for from a budget that only growth refills;
 /// sessions are bounded.
 #[derive(Clone, Debug, Default, Hash)]
 pub struct Bounded {
-    charged: u32,
-    grown: u32,
+    /// Retries that were charged, less what grew at the server's.
+    charged: i64,
 }
 
 impl Bounded {
@@ -22,7 +22,7 @@ impl Bounded {
 impl Invariant for Bounded {
     const NAME: &'static str = "invariant 5 (Bounded)";
 
-    fn check(&mut self, _: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
+    fn check(&mut self, now: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
         match *seen {
             Seen::Perform(op) => {
                 let retry = &record.policy.retry;
@@ -32,7 +32,10 @@ impl Invariant for Bounded {
                 let (used, most) = (record.sessions, record.policy.sessions.get());
                 must!(used <= most, "session {used} of {most}");
             }
-            Seen::Notify(Event::Retrying { kind, failure, .. }) => {
+            Seen::Notify(Event::Retrying { kind, failure, at, .. }) => {
+                let backoff = now.after(record.policy.retry.backoff_cap);
+                let most = failure.after().map_or(backoff, |after| after.until(now).max(backoff));
+                must!(*at <= most, "the next {kind} is at {at}, now it is {now}");
                 let waits = match failure {
                     Failure::Answered(problem) => {
                         matches!(problem.kind, ProblemKind::Throttled | ProblemKind::Busy)
@@ -46,14 +49,9 @@ impl Invariant for Bounded {
                     | OperationKind::Finalize => !waits,
                     OperationKind::Status | OperationKind::Verify | OperationKind::Abort => false,
                 };
-                self.charged += u32::from(charged);
-                let most = record.policy.retry.budget + self.grown;
-                must!(
-                    self.charged <= most,
-                    "{} retries, but the server's store grew {} times only",
-                    self.charged,
-                    self.grown
-                );
+                self.charged += i64::from(charged);
+                let (charged, most) = (self.charged, record.policy.retry.budget);
+                must!(charged <= i64::from(most), "{charged} retries more than the server's store grew");
             }
             _ => {}
         }
@@ -62,8 +60,8 @@ impl Invariant for Bounded {
 
     fn learn(&mut self, fact: &Fact, _: &Record) {
         match fact {
-            Fact::Stored(_) => self.grown += 1,
-            Fact::Advanced { from, to } => self.grown += u32::from(to > from),
+            Fact::Stored(_) => self.charged -= 1,
+            Fact::Advanced { from, to } => self.charged -= i64::from(to > from),
             Fact::FoundOut | Fact::MayBeDone(_) | Fact::SessionForgotten => {}
         }
     }

@@ -5,7 +5,8 @@ use chunkwise_core::{Action, Checkpoint, CheckpointStage, Failure, ProblemKind, 
 use super::{Invariant, must};
 use crate::record::{Fact, Record, Seen};
 
-/// Invariant 8: the session is on disk before the first data, "finalize sent" before Finalize; what the checkpoint holds
+/// Invariant 8: the session is on disk before the first data, a new cut of the source before the first segment of it (parts
+/// family), "finalize sent" before Finalize; what the checkpoint holds
 /// as stored is not sent again, unless the server says that it lacks it.
 #[derive(Clone, Debug, Hash)]
 pub struct Durable {
@@ -29,6 +30,9 @@ impl Invariant for Durable {
                     let on_disk = record.durable.as_ref().and_then(|(_, session)| session.as_ref());
                     must!(on_disk == Some(session), "data for {session}, but {on_disk:?} is on disk");
                     let range = segment.range;
+                    let cut = record.durable_plan.as_ref().and_then(|plan| plan.segment(segment.index));
+                    let same_cut = cut.is_some_and(|cut| cut.range == range) || record.is_append();
+                    must!(same_cut, "{} is sent as {range}, on disk is {cut:?}", segment.index);
                     let again = !range.is_empty() && self.stored.overlaps(range);
                     must!(!again, "of {range}, something was stored when this process began");
                 }

@@ -34,7 +34,9 @@ impl Patient {
         outcome: &Outcome,
         record: &Record,
     ) {
-        if let Some(pace) = outcome.pace.filter(|pace| pace.remaining == 0) {
+        // A reset beyond anybody's patience is nonsense, and no rate limit.
+        let horizon = now.after(record.policy.retry.longest_wait);
+        if let Some(pace) = outcome.pace.filter(|pace| pace.remaining == 0 && pace.reset <= horizon) {
             self.hold(op.kind(), pace.reset);
         }
         match (&op.action, &outcome.result) {
@@ -65,6 +67,9 @@ impl Invariant for Patient {
     const NAME: &'static str = "invariant 4 (Patient)";
 
     fn check(&mut self, now: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
+        // What has passed forbids nothing any more.
+        self.things.retain(|_, at| *at > now);
+        self.kinds.retain(|_, at| *at > now);
         match *seen {
             Seen::Perform(op) => {
                 if let Some(at) = self.things.get(&thing(op)) {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chunkwise_core::{Checkpoint, Detail, Disposition, Input, OperationKind, ResumeError, Upload};
 
-use super::{Coming, Excuse, Life, START, Sight, World};
+use super::{Coming, Life, START, Sight, World};
 use crate::invariants::{Breach, Invariants};
+use crate::judge::Excuse;
 use crate::record::Seen;
 use crate::scenario::{Control, Machine, Place, Source};
 
@@ -79,11 +80,14 @@ impl World {
             Control::NoCredentials => self.credentials = false,
             Control::ClockForward(secs) => {
                 self.ahead += i64::from(secs) * 1_000_000;
+                self.began = self.began.after(Duration::from_secs(secs.into()));
                 self.excuse(Excuse::Clock);
             }
             Control::ClockBack(secs) => {
                 self.ahead -= i64::from(secs) * 1_000_000;
-                self.disturb(Duration::from_secs(secs.into()));
+                // Until it has caught up, the client's clock stands still.
+                let still = Duration::from_secs(secs.into());
+                self.disturbed = self.disturbed.max(self.now).after(still);
                 self.excuse(Excuse::Clock);
             }
         }
@@ -123,6 +127,8 @@ impl World {
     }
 
     pub(super) fn restart(&mut self, from: Option<Checkpoint>) -> Result<(), Breach> {
+        // Whoever goes on may have other settings; what was planned stays planned.
+        self.scenario.chunk = self.scenario.chunk_later;
         let (profile, policy, spec) = (self.scenario.profile(), self.scenario.policy(), self.scenario.spec());
         self.operations += self.upload.stats().operations;
         self.sent_again += self.upload.stats().sent_again;
@@ -149,7 +155,7 @@ impl World {
             }
         };
         self.generations = vec![self.server.generation()];
-        (self.began, self.life, self.wake_at) = (self.now, Life::Runs, None);
+        (self.began, self.life, self.wake_at) = (now, Life::Runs, None);
         self.tell();
         self.drain()
     }

@@ -3,8 +3,9 @@
 use chunkwise_core::{Event, Input, OpId, Operation, OperationKind, Outcome, Output};
 
 use super::wire::brief;
-use super::{Coming, Excuse, Life, World};
+use super::{Coming, Life, World};
 use crate::invariants::Breach;
+use crate::judge::Excuse;
 use crate::record::{Awaits, Seen, thing};
 use crate::scenario::{CrashPoint, Machine, Source};
 
@@ -147,7 +148,10 @@ impl World {
                     self.input(Input::Sent { op, bytes });
                 }
             }
-            Coming::Arrival(process, op, journey) => self.arrive(process, &op, journey),
+            Coming::Arrival(process, carried) => {
+                let (op, carried) = *carried;
+                self.arrive(process, &op, carried);
+            }
             Coming::Answer(process, id, outcome) => {
                 if process == self.process {
                     self.answer(id, *outcome)?;

@@ -60,7 +60,7 @@ pub fn watched(scenario: &Scenario) -> Watched {
     let ran = world.run();
     let committed = |session: &_| {
         world.server.state(session) == Some(crate::server::SessionState::Committed)
-            && world.object_is_right(session).is_ok()
+            && world.server.check_object(session, world.scenario.total).is_ok()
     };
     let object = world.server.sessions().any(|session| committed(&session));
     Watched { ran, object, history: world.history.unwrap_or_default() }

@@ -71,6 +71,7 @@ fn brief() -> Policy {
             backoff_cap: millis(40),
             throttles: count(3),
             longest_wait: Duration::from_secs(3600),
+            ..RetryPolicy::default()
         },
         timeouts: Timeouts { stall: Duration::from_secs(40), response: Duration::from_secs(40) },
         deadline: Duration::from_secs(120),

@@ -247,17 +247,27 @@ fn a_session_gone_twice_at_finalize_takes_a_new_one() {
 #[test]
 fn missing_segments_are_sent_again_in_bounded_rounds() {
     let mut script = finalizing();
-    for _ in 0..2 {
-        let seen = script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing));
-        assert_eq!(
-            seen,
-            ["append 0 [0, 10)", "append 1 [10, 20)", "append 2 [20, 25)"],
-            "which, it can't say"
-        );
-        assert_eq!(script.upload.progress().stored, 25, "progress does not go back");
-        assert_eq!(script.store_all(), ["finalize"]);
+    for session in 1..=2 {
+        for _ in 0..2 {
+            let seen = script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing));
+            assert_eq!(
+                seen,
+                ["append 0 [0, 10)", "append 1 [10, 20)", "append 2 [20, 25)"],
+                "which, it can't say"
+            );
+            assert_eq!(script.upload.progress().stored, 25, "progress does not go back");
+            assert_eq!(script.store_all(), ["finalize"]);
+        }
+        let then = script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing));
+        if session == 1 {
+            assert_eq!(then, ["init"], "it may hold what no repair takes out again");
+            assert_eq!(script.restarts(), [SessionEnd::Foreign]);
+            script.open();
+            script.store_all();
+        } else {
+            assert_eq!(then, ["closed"]);
+        }
     }
-    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing)), ["closed"]);
     assert!(matches!(script.error(), ErrorKind::Protocol { operation: FINALIZE, .. }));
 }
 

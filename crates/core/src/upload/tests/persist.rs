@@ -13,7 +13,7 @@ fn slow(len: u64) -> Script {
 
 impl Script {
     /// The disk is done.
-    fn written(&mut self) -> Vec<String> {
+    pub(super) fn written(&mut self) -> Vec<String> {
         let seq = self.wanted.take().expect("a checkpoint is being written");
         self.input(Input::Persisted(seq))
     }

@@ -74,3 +74,26 @@ fn a_reply_that_is_no_answer_is_named() {
     let broke = "the server broke its protocol in answer to Append: \"Aborted is no answer to Append\"";
     assert_eq!(told, broke);
 }
+
+fn hash(script: &Script) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    core::hash::Hash::hash(&script.upload, &mut hasher);
+    core::hash::Hasher::finish(&hasher)
+}
+
+#[test]
+fn the_hash_of_an_upload_follows_what_it_does_next_and_not_its_counters() {
+    let script = || Script::opened(25, parts_profile(), policy());
+    let mut ignored = script();
+    ignored.input(Input::Started(OpId::from_raw(999)));
+    assert_eq!(ignored.upload.stats().ignored, 1);
+    assert_eq!(hash(&ignored), hash(&script()));
+    // Nothing but its policy, the time, or what is held tells these from the first.
+    let longest = RetryPolicy { longest_wait: secs(1), ..RetryPolicy::default() };
+    let other = Script::opened(25, parts_profile(), Policy { retry: longest, ..policy() });
+    let (mut later, mut held) = (script(), script());
+    later.secs(1);
+    held.input(Input::Hold { kind: OperationKind::Status, until: second(9) });
+    let hashes = [script(), other, later, held].map(|script| hash(&script));
+    assert_eq!(alloc::collections::BTreeSet::from(hashes).len(), hashes.len());
+}

@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 use crate::token::{Receipt, Session};
 
 /// What is known of the bytes of one session, in the profile's family.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Transfer {
     /// Numbered segments in any order.
     Parts(Parts),
@@ -31,7 +31,7 @@ pub(super) enum Transfer {
 }
 
 /// Whether a segment without a byte is stored: no range can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Blank {
     Missing,
     Stored,
@@ -129,7 +129,8 @@ impl Transfer {
     pub(super) const fn is_quiet(&self) -> bool {
         match self {
             Self::Parts(parts) => parts.is_quiet(),
-            Self::Append(cursor) => cursor.is_quiet(),
+            // Its one Append has ended before anything is asked.
+            Self::Append(_) => true,
         }
     }
 
@@ -215,7 +216,7 @@ fn refused_at(shared: &mut Shared, size: u64, told: Option<u64>) {
 
 /// What follows if the rest can't be cut below a refused size within this session: a new one, if it can be done there.
 fn unplannable(shared: &Shared, refused: u64, ceiling: u64, smallest: u64) -> Transition {
-    match shared.plan.shrunk(0, &shared.profile.sizing, refused / 2, ceiling) {
+    match shared.plan.shrunk(0, &shared.profile.sizing, ceiling, ceiling) {
         Ok(_) => {
             let otherwise = ErrorKind::TooLarge { refused, smallest };
             Transition::Restart(SessionEnd::Unplannable, Some(otherwise))

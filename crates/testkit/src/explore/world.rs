@@ -1,0 +1,146 @@
+//! Small worlds: how many segments, how many Appends at once, how many faults, and what the caller does.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use chunkwise_core::{
+    ChunkSize, Jitter, Policy, ProcessingPolicy, Profile, RetryPolicy, Timeouts, UploadSpec, WindowPolicy,
+};
+
+use crate::model::Model;
+use crate::server::{Repeats, ServerSettings};
+
+/// A world small enough that all that can happen in it can be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SmallWorld {
+    /// The kind of server.
+    pub model: Model,
+    /// How many segments, of two bytes each.
+    pub segments: u32,
+    /// How many Appends at once.
+    pub window: u32,
+    /// How many faults.
+    pub faults: u32,
+    /// What the caller does, once, at any moment.
+    pub caller: Caller,
+}
+
+/// What the caller does, once, at any moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// Nothing.
+    Waits,
+    /// It pauses, and goes on at any later moment.
+    Pauses,
+    /// It stops, and wants to keep what there is.
+    Keeps,
+    /// It stops, and wants nothing kept.
+    Discards,
+}
+
+impl Caller {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Waits, Self::Pauses, Self::Keeps, Self::Discards];
+
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Waits => "",
+            Self::Pauses => "-pauses",
+            Self::Keeps => "-keeps",
+            Self::Discards => "-discards",
+        }
+    }
+}
+
+/// How many bytes a segment has: the fewest that can arrive in part and be cut smaller.
+const SEGMENT: u64 = 2;
+
+const fn count(n: u32) -> NonZeroU32 {
+    match NonZeroU32::new(n) {
+        Some(n) => n,
+        None => NonZeroU32::MIN,
+    }
+}
+
+impl SmallWorld {
+    /// The kinds of server whose worlds are explored. The other models differ from these in what they answer to a Verify
+    /// or in how segments may be cut, which no segment of two bytes shows.
+    pub const MODELS: [Model; 5] =
+        [Model::Parts, Model::PartsBlind, Model::Listed, Model::AppendPrefix, Model::AppendAtomic];
+
+    /// Every world, small ones first: up to three segments, two at once and two faults; with a caller that interferes up
+    /// to two segments and one fault.
+    pub fn all() -> Vec<Self> {
+        let mut worlds = Vec::new();
+        for caller in Caller::ALL {
+            for model in Self::MODELS {
+                for segments in 1..=3 {
+                    for window in 1..=2 {
+                        for faults in 0..=2 {
+                            worlds.push(Self { model, segments, window, faults, caller });
+                        }
+                    }
+                }
+            }
+        }
+        worlds.retain(|world| world.caller == Caller::Waits || (world.segments <= 2 && world.faults <= 1));
+        worlds
+    }
+
+    /// The world of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|world| world.name() == name)
+    }
+
+    /// Its name, as in `parts-s3-w2-f1` or `listed-s2-w1-f1-pauses`.
+    pub fn name(&self) -> String {
+        let Self { model, segments, window, faults, caller } = self;
+        format!("{}-s{segments}-w{window}-f{faults}{}", model.name(), caller.suffix())
+    }
+
+    /// The server. What is stored already is told by servers that give receipts, and taken again by others. Where there
+    /// is processing, one poll finds it running.
+    pub(super) const fn server(&self) -> ServerSettings {
+        let mut settings = ServerSettings::plain(self.model);
+        settings.polls = if self.model.processes() { 1 } else { 0 };
+        settings.repeats = if self.model.wants_receipts() { Repeats::Tell } else { Repeats::Overwrite };
+        settings.page = 2;
+        settings
+    }
+
+    pub(super) const fn profile(&self) -> Profile {
+        self.model.profile()
+    }
+
+    pub(super) const fn spec(&self) -> UploadSpec {
+        UploadSpec::whole(self.segments as u64 * SEGMENT)
+    }
+
+    /// Few tries, so that chains end; waits that are always the same, and shorter than any timeout; deadlines so far away
+    /// that only waiting for nothing reaches them.
+    pub(super) fn policy(&self) -> Policy {
+        Policy {
+            chunk_size: ChunkSize::new(SEGMENT).unwrap_or(ChunkSize::DEFAULT),
+            window: WindowPolicy::Fixed(count(self.window)),
+            retry: RetryPolicy {
+                attempts: count(3),
+                budget: 3,
+                backoff_base: Duration::from_secs(1),
+                backoff_cap: Duration::from_secs(1),
+                jitter: Jitter::None,
+                throttles: count(3),
+                ..RetryPolicy::default()
+            },
+            timeouts: Timeouts { stall: Duration::from_secs(4), response: Duration::from_secs(4) },
+            deadline: Duration::from_secs(48 * 3600),
+            processing: ProcessingPolicy {
+                deadline: Duration::from_secs(24 * 3600),
+                default_delay: Duration::from_secs(1),
+                floor: Duration::from_secs(1),
+                ceiling: Duration::from_secs(2),
+                failures: count(3),
+            },
+            sessions: count(2),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The judge: whether an end is a right one. The object, the reasons, what is said to be left, and whether all that is
+//! true.
+
+use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Timestamp, Upload, UploadError, Violation};
+
+use crate::invariants::Breach;
+use crate::scenario::Source;
+use crate::server::{Appetite, Limit, Memory, ProcessingEnds, Repeats, Server, SessionState};
+
+/// How an upload ended, by the name of what ended it.
+pub type End = &'static str;
+
+/// Why an upload may end badly, though every fault is one to get over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Excuse {
+    /// The server refused for good.
+    Refused,
+    /// It wanted a wait without an end.
+    Endless,
+    /// There were no new credentials.
+    NoCredentials,
+    /// A process went on from another checkpoint than the newest.
+    OlderCheckpoint,
+    /// The machine slept.
+    Slept,
+    /// The source changed, or could not be read.
+    Source,
+    /// The clock was set.
+    Clock,
+    /// The server lied.
+    Lied,
+    /// A request came behind its own back.
+    Late,
+    /// The server could not process the object.
+    Unprocessed,
+    /// The time ran out.
+    OutOfTime,
+    /// The caller stopped it.
+    Stopped,
+}
+
+/// What is known of an upload that has ended, beside its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judge<'a> {
+    /// The server, as it is now.
+    pub(crate) server: &'a Server,
+    /// The upload, as it is now.
+    pub(crate) upload: &'a Upload,
+    pub(crate) now: Timestamp,
+    pub(crate) source: Source,
+    /// Whether it must have come to a good end, for all that went wrong.
+    pub(crate) must_complete: bool,
+    /// Whether it went on in another process.
+    pub(crate) resumed: bool,
+    pub(crate) excuses: &'a [Excuse],
+}
+
+/// What is said to be left, and is to be tried.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Left {
+    /// Nothing to try.
+    Nothing,
+    /// A checkpoint to go on from.
+    Checkpoint,
+    /// An abort that is still owed.
+    AbortOwed,
+}
+
+impl Judge<'_> {
+    fn is_excused(&self, excuse: Excuse) -> bool {
+        self.excuses.contains(&excuse)
+    }
+
+    /// Whether the end is a right one, as far as it can be seen without trying what is left; what is to be tried.
+    pub(crate) fn ended(&self, result: &Result<Completed, UploadError>) -> Result<Left, Breach> {
+        if self.is_excused(Excuse::Lied) {
+            // A liar may have any object; that it was survived is all that can be asked.
+            return Ok(Left::Nothing);
+        }
+        let error = match result {
+            Ok(completed) => return self.completed_truly(completed).map(|()| Left::Nothing),
+            Err(error) => error,
+        };
+        for session in self.server.sessions() {
+            if self.server.state(&session) == Some(SessionState::Committed) {
+                self.server.check_object(&session, self.total())?;
+            }
+        }
+        if self.must_complete {
+            let detail = format!("nothing to speak of went wrong, and yet: {error:?}");
+            return Err(Breach { rule: "the end", detail });
+        }
+        self.discard_is_true(error)?;
+        self.kept_is_true(error)
+    }
+
+    /// Whether a process that went on from this end, and met with no fault any more, ended as it must.
+    pub(crate) fn went_on(
+        &self,
+        from: &UploadError,
+        result: &Result<Completed, UploadError>,
+    ) -> Result<(), Breach> {
+        let rule = "what is kept";
+        match (from.kept, result) {
+            (Kept::Nothing, _) => Ok(()),
+            (Kept::AbortOwed, Err(end)) if *end.kind == ErrorKind::Discarded(Discard::Confirmed) => Ok(()),
+            (Kept::AbortOwed, other) => {
+                Err(Breach { rule, detail: format!("an abort was owed, and came to {other:?}") })
+            }
+            (Kept::Checkpoint, Ok(completed)) => match &completed.session {
+                Some(session) => self.server.check_object(session, self.total()),
+                None => Err(Breach { rule, detail: "completed without a session".into() }),
+            },
+            (Kept::Checkpoint, Err(again)) => self.may_not_go_on(from, again),
+        }
+    }
+
+    fn completed_truly(&self, completed: &Completed) -> Result<(), Breach> {
+        let rule = "the object";
+        let Some(session) = &completed.session else {
+            return Err(Breach { rule, detail: "completed without a session".into() });
+        };
+        if self.server.state(session) != Some(SessionState::Committed) {
+            return Err(Breach { rule, detail: format!("completed, but {session} is not committed") });
+        }
+        if !self.server.told_ready(session) {
+            let detail = format!("completed, but {session} was never said to be ready");
+            return Err(Breach { rule, detail });
+        }
+        self.server.check_object(session, self.total())?;
+        // Whoever has no newest checkpoint, or whose request comes behind its own back, can't know.
+        let excused = self.resumed || self.is_excused(Excuse::Late);
+        if !excused && self.server.finalized_again(session) > 0 {
+            return Err(Breach { rule: "invariant 7 (Certain)", detail: "Finalize was repeated".into() });
+        }
+        let committed = self.upload.progress().committed;
+        if committed != self.total() {
+            return Err(Breach { rule, detail: format!("completed, but {committed} bytes are committed") });
+        }
+        Ok(())
+    }
+
+    const fn total(&self) -> u64 {
+        self.upload.plan().total()
+    }
+
+    fn discard_is_true(&self, error: &UploadError) -> Result<(), Breach> {
+        let ErrorKind::Discarded(discard) = &*error.kind else { return Ok(()) };
+        if self.is_excused(Excuse::OlderCheckpoint) || self.is_excused(Excuse::Late) {
+            // Nothing is known of what was done behind it.
+            return Ok(());
+        }
+        let state = error.session.as_ref().and_then(|session| self.server.state(session));
+        let holds = match discard {
+            Discard::NothingToDo => error.session.is_none(),
+            Discard::Confirmed => !self.is_left_open(error),
+            Discard::ExpiresByItself => state == Some(SessionState::Open),
+            Discard::AlreadyCommitted(_) => state == Some(SessionState::Committed),
+            Discard::Unconfirmed { .. } | Discard::Unknown => true,
+        };
+        if holds {
+            return Ok(());
+        }
+        let detail = format!("{discard:?}, but the session is {state:?}");
+        Err(Breach { rule: "invariant 9 (Obedient)", detail })
+    }
+
+    fn is_left_open(&self, error: &UploadError) -> bool {
+        error.session.as_ref().is_some_and(|session| self.server.is_left_open(self.now, session))
+    }
+
+    /// What an error says to be left is what a resume finds.
+    fn kept_is_true(&self, error: &UploadError) -> Result<Left, Breach> {
+        match error.kept {
+            // Where a session can be given up, none is left open that the upload could name.
+            Kept::Nothing if self.is_left_open(error) && self.server.settings().model.aborts() => {
+                let detail = format!("a session is left open by {error:?}");
+                Err(Breach { rule: "what is kept", detail })
+            }
+            Kept::Nothing => Ok(Left::Nothing),
+            Kept::AbortOwed => Ok(Left::AbortOwed),
+            // The source is gone: it can't be tried.
+            Kept::Checkpoint if self.source == Source::Once && self.upload.checkpoint().needs_source() => {
+                Ok(Left::Nothing)
+            }
+            Kept::Checkpoint => Ok(Left::Checkpoint),
+        }
+    }
+
+    fn may_not_go_on(&self, error: &UploadError, again: &UploadError) -> Result<(), Breach> {
+        let server = self.server.settings();
+        let holds = match *again.kind {
+            ErrorKind::ProcessingFailed { .. } => server.processing == ProcessingEnds::Fails,
+            ErrorKind::StillProcessing { .. } => server.processing == ProcessingEnds::Never,
+            ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => {
+                server.limit != Limit::None || matches!(server.appetite, Appetite::NothingBehind(_))
+            }
+            ErrorKind::FinalizeUnknown { .. } => !server.model.verifies(),
+            ErrorKind::Refused { .. } => server.repeats == Repeats::Refuse,
+            // Both sessions are used up; of a checkpoint that lags behind a new cut, the server's list is foreign.
+            ErrorKind::SessionLost { .. }
+            | ErrorKind::SizeMismatch { .. }
+            | ErrorKind::Protocol { violation: Violation::ForeignSegment(_), .. } => {
+                self.upload.progress().session > 1 || self.source == Source::Once
+            }
+            _ => false,
+        };
+        if holds {
+            return Ok(());
+        }
+        let detail = format!("it can't go on from {error:?}: {again:?}");
+        Err(Breach { rule: "what is kept", detail })
+    }
+}
+
+/// Whether a server does nothing by itself that an upload can't get over.
+pub(crate) fn is_harmless(server: &Server, source: Source) -> bool {
+    let settings = server.settings();
+    settings.model.verifies()
+        && settings.limit == Limit::None
+        && settings.lifetime.is_none()
+        && settings.processing == ProcessingEnds::Ready
+        && !matches!(settings.appetite, Appetite::NothingBehind(_))
+        && settings.repeats != Repeats::Refuse
+        && (source != Source::Once || settings.memory == Memory::Good)
+}
+
+/// The name of an end.
+pub(crate) fn name(result: &Result<Completed, UploadError>) -> End {
+    match result {
+        Ok(_) => "completed",
+        Err(error) => kind_name(&error.kind),
+    }
+}
+
+/// The name of what ended an upload badly.
+pub(crate) const fn kind_name(kind: &ErrorKind) -> End {
+    match kind {
+        ErrorKind::Refused { .. } => "refused",
+        ErrorKind::Misconfigured { .. } => "misconfigured",
+        ErrorKind::Credentials { .. } => "credentials",
+        ErrorKind::Exhausted { .. } => "exhausted",
+        ErrorKind::Throttled { .. } => "throttled",
+        ErrorKind::Deadline { .. } => "deadline",
+        ErrorKind::TooLarge { .. } => "too large",
+        ErrorKind::SessionLost { .. } => "session lost",
+        ErrorKind::SourceChanged => "source changed",
+        ErrorKind::SourceUnreadable { .. } => "source unreadable",
+        ErrorKind::Integrity { .. } => "integrity",
+        ErrorKind::SizeMismatch { .. } => "size mismatch",
+        ErrorKind::FinalizeUnknown { .. } => "finalize unknown",
+        ErrorKind::ProcessingFailed { .. } => "processing failed",
+        ErrorKind::StillProcessing { .. } => "still processing",
+        ErrorKind::StatusLost { .. } => "status lost",
+        ErrorKind::Protocol { .. } => "protocol",
+        ErrorKind::Persist => "persist",
+        ErrorKind::Cancelled => "cancelled",
+        ErrorKind::Discarded(_) => "discarded",
+    }
+}
