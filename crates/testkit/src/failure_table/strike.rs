@@ -50,7 +50,7 @@ const NETWORK: [Strike; 12] = [
     own("request lost: reset", Fault::RequestLost(Loss::Reset)),
     own("request lost: silence", Fault::RequestLost(Loss::Silence)),
     own("request lost: a proxy says 502", Fault::RequestLost(Loss::Garbled)),
-    own("reset; the request arrives 20 s later", Fault::RequestLate(Duration::from_secs(20))),
+    own("reset, arrives 20 s later", Fault::RequestLate(Duration::from_secs(20))),
     own("reply lost: reset", Fault::ReplyLost(Loss::Reset)),
     own("reply lost: silence", Fault::ReplyLost(Loss::Silence)),
     own("reply lost: a proxy says 502", Fault::ReplyLost(Loss::Garbled)),
@@ -60,10 +60,8 @@ const NETWORK: [Strike; 12] = [
 ];
 
 /// What it does to data.
-const DATA: [Strike; 2] = [
-    own("connection cut halfway", Fault::Cut(500)),
-    own("stalled halfway", Fault::Stall(500)),
-];
+const DATA: [Strike; 2] =
+    [own("connection cut halfway", Fault::Cut(500)), own("stalled halfway", Fault::Stall(500))];
 
 /// What a server may answer to any operation.
 const ANSWERS: [Strike; 15] = [
@@ -119,7 +117,9 @@ pub(super) fn all(kind: OperationKind, model: Model) -> Vec<Strike> {
     };
     // To an Abort it would be a lie that nobody can see through, unless it is true.
     let true_to_abort = |strike: Strike| match (kind, strike.fault) {
-        (OperationKind::Abort, Fault::Says(Said::Gone)) => Strike { fault: Fault::DoneBut(Said::Gone), ..strike },
+        (OperationKind::Abort, Fault::Says(Said::Gone)) => {
+            Strike { fault: Fault::DoneBut(Said::Gone), ..strike }
+        }
         _ => strike,
     };
     let grouped = |group| move |strike: &Strike| Strike { group, ..*strike };
@@ -164,7 +164,6 @@ fn lies(kind: OperationKind, model: Model) -> Vec<(&'static str, Lie)> {
             ("lie: it holds nothing", Lie::DoneNot),
             ("lie: it lists a foreign segment", Lie::Foreign(3)),
             ("lie: its list has no end", Lie::EndlessPages),
-            no_receipt,
         ],
         OperationKind::Probe => cursors.to_vec(),
         OperationKind::Finalize => vec![done_not, not_done, endless, wrong],
