@@ -295,6 +295,15 @@ fn the_map_names_tests_and_files_that_exist() {
         }
     }
     assert!(tests > 40, "only {tests} tests are named");
+    for (number, row) in (1..=12).filter_map(|n| Some((n, invariants.split(&format!("\n| {n} |")).nth(1)?))) {
+        let kept_by = row.split('|').nth(1).unwrap_or_default();
+        let checker = kept_by.split('`').nth(1).unwrap_or_default();
+        let named = format!("\"invariant {number} ({checker})\"");
+        assert!(
+            code.contains(&named),
+            "the row of invariant {number} does not begin with its checker: {checker}"
+        );
+    }
     for folder in quoted.iter().filter(|name| name.starts_with("crates/") && !name.contains('{')) {
         assert!(root.join(folder).exists(), "ARCHITECTURE.md names {folder}, which is not there");
     }

@@ -191,6 +191,20 @@ pub enum Violation {
     Unreadable(Failure),
 }
 
+impl Violation {
+    /// Whether the server holds something else than what was sent to it: no resume of that session can come to good.
+    pub(crate) const fn is_foreign(&self) -> bool {
+        match self {
+            Self::ForeignSegment(_) | Self::CursorBeyondSent | Self::CursorWentBack => true,
+            Self::UnexpectedReply(_)
+            | Self::CursorBeyondEnd
+            | Self::ReceiptMissing
+            | Self::EndlessListing
+            | Self::Unreadable(_) => false,
+        }
+    }
+}
+
 /// What became of a session that was to be given up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Discard {
@@ -269,19 +283,22 @@ impl ErrorKind {
             Self::Protocol { .. } => Remedy::First("Check that the address is that of the right server"),
             Self::Persist => Remedy::First("Make room or permissions for the checkpoints"),
             Self::Cancelled => Remedy::Again("to go on"),
-            Self::Discarded(Discard::Unconfirmed { .. }) => {
-                Remedy::Instead("Sweep later to give the session up for good.")
+            Self::Discarded(Discard::Unconfirmed { .. }) => Remedy::Instead(SWEEP),
+            Self::Discarded(Discard::AlreadyCommitted(_)) => {
+                Remedy::Instead("The object is there; remove it if it must not stay.")
             }
-            Self::Discarded(
-                Discard::NothingToDo
-                | Discard::Confirmed
-                | Discard::ExpiresByItself
-                | Discard::AlreadyCommitted(_)
-                | Discard::Unknown,
-            ) => Remedy::Instead("There is nothing left to do."),
+            Self::Discarded(Discard::Unknown) => {
+                Remedy::Instead("Look whether the object is there, and remove it if it must not stay.")
+            }
+            Self::Discarded(Discard::NothingToDo | Discard::Confirmed | Discard::ExpiresByItself) => {
+                Remedy::Instead("There is nothing left to do.")
+            }
         }
     }
 }
+
+/// What to do about an abort that is owed.
+const SWEEP: &str = "Sweep later to give the session up for good.";
 
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -301,10 +318,21 @@ impl UploadError {
             Kept::Checkpoint => ("resume", "Resume"),
             Kept::AbortOwed | Kept::Nothing => ("upload again", "Upload again"),
         };
-        match self.kind.remedy() {
-            Remedy::First(first) => format!("{first}, then {again}."),
-            Remedy::Again(when) => format!("{at_the_start} {when}."),
-            Remedy::Instead(instead) => instead.into(),
+        let advice: String = match (self.kind.remedy(), self.kept, &*self.kind) {
+            // There is nothing to go on with.
+            (_, Kept::AbortOwed, ErrorKind::Cancelled | ErrorKind::Discarded(_)) => return SWEEP.into(),
+            (_, Kept::Checkpoint, ErrorKind::FinalizeUnknown { .. }) => {
+                "Try to use the media id, or resume to ask once more; if the server does not know it, start the \
+                 upload anew."
+                    .into()
+            }
+            (Remedy::First(first), ..) => format!("{first}, then {again}."),
+            (Remedy::Again(when), ..) => format!("{at_the_start} {when}."),
+            (Remedy::Instead(instead), ..) => instead.into(),
+        };
+        match self.kept {
+            Kept::AbortOwed => format!("{advice} {SWEEP}"),
+            Kept::Checkpoint | Kept::Nothing => advice,
         }
     }
 }
@@ -461,6 +489,212 @@ mod tests {
         ] {
             assert_eq!(kind.to_string(), told);
         }
+    }
+
+    /// Every error: who is at fault, what is said, and what to do where a checkpoint is kept.
+    #[test]
+    fn every_error_says_who_what_and_what_next() {
+        use Fault::{Caller, Machine, Network, Nobody, Server};
+
+        let operation = OperationKind::Finalize;
+        let lost = || Failure::Unknown { cut: crate::Cut::Reset, detail: "connection reset".into() };
+        let refused = || {
+            Failure::answered(
+                crate::ProblemKind::Refused(crate::Refusal::Quota),
+                ServerError::message("broke"),
+            )
+        };
+        let protocol = |violation| ErrorKind::Protocol { operation, violation };
+        let right_server = "Check that the address is that of the right server, then resume.";
+        let anew = "Start the upload anew.";
+        let resume = "The media id is valid; resume to go on waiting for it to become usable.";
+        let all = [
+            (
+                ErrorKind::Refused { operation, failure: refused() },
+                Server,
+                "the server refused Finalize: \"broke\"",
+                "Change what the server objects to, then resume.",
+            ),
+            (
+                ErrorKind::Misconfigured { operation, failure: lost() },
+                Caller,
+                "Finalize can't be sent: the answer was lost: connection reset",
+                "Check the address, the proxy and the certificates, then resume.",
+            ),
+            (
+                ErrorKind::Credentials { failure: refused() },
+                Caller,
+                "the credentials were refused: \"broke\"",
+                "Get new credentials with the right scope, then resume.",
+            ),
+            (
+                ErrorKind::Exhausted { operation, attempts: 1, failure: refused() },
+                Network,
+                "Finalize failed 1 time; the last time refused: quota: \"broke\"",
+                "Resume when the server can be reached again.",
+            ),
+            (
+                ErrorKind::Throttled { operation, until: Timestamp::from_micros(1_000_500_000) },
+                Server,
+                "the server takes no Finalize before 1000.500000s (Unix time), which is too long to wait",
+                "Resume after the time that the server named.",
+            ),
+            (
+                ErrorKind::Deadline { deadline: Duration::from_secs(90) },
+                Network,
+                "the upload took longer than its deadline of 90 s",
+                "Resume when the server can be reached again.",
+            ),
+            (
+                ErrorKind::TooLarge { refused: 10, smallest: 4 },
+                Server,
+                "the server refuses segments of 10 bytes, and the smallest that can be planned has 4 bytes",
+                "Ask whoever runs the server or the proxy before it for a higher limit.",
+            ),
+            (
+                ErrorKind::SessionLost { reason: SessionLoss::SessionsExhausted },
+                Server,
+                "the server lost the session, and no further one is allowed",
+                anew,
+            ),
+            (
+                ErrorKind::SessionLost { reason: SessionLoss::NotRewindable },
+                Server,
+                "the server lost the session, and the source can't be read a second time",
+                anew,
+            ),
+            (
+                ErrorKind::SourceChanged,
+                Caller,
+                "the source changed during the upload",
+                "Start the upload anew, with a source that does not change meanwhile.",
+            ),
+            (
+                ErrorKind::SourceUnreadable { detail: "no such file".into() },
+                Caller,
+                "the source can't be read: no such file",
+                "Make the source readable, then resume.",
+            ),
+            (
+                ErrorKind::Integrity { expected: 25, found: 24 },
+                Server,
+                "the server committed 24 bytes, but the source has 25",
+                "Do not use the object; start the upload anew.",
+            ),
+            (
+                ErrorKind::SizeMismatch { failure: refused() },
+                Server,
+                "the stored segments do not add up, the source may have changed: \"broke\"",
+                "Check that the source does not change meanwhile, then start anew.",
+            ),
+            (
+                ErrorKind::FinalizeUnknown { failure: lost() },
+                Network,
+                "nobody can tell whether the object was committed: the answer was lost: connection reset",
+                "Try to use the media id, or resume to ask once more; if the server does not know it, start the \
+                 upload anew.",
+            ),
+            (
+                ErrorKind::ProcessingFailed { error: ServerError::message("bad codec") },
+                Server,
+                "the server could not process the media: \"bad codec\"",
+                "Check the media against the server's rules.",
+            ),
+            (
+                ErrorKind::StillProcessing { waited: Duration::from_secs(90) },
+                Server,
+                "the server was still processing the media after 90 s",
+                resume,
+            ),
+            (
+                ErrorKind::StatusLost { failure: lost() },
+                Network,
+                "the media is committed, but its processing can't be followed: the answer was lost: \
+                 connection reset",
+                resume,
+            ),
+            (
+                protocol(Violation::UnexpectedReply("Opened")),
+                Server,
+                "the server broke its protocol in answer to Finalize: Opened is no answer to that",
+                right_server,
+            ),
+            (
+                protocol(Violation::CursorBeyondEnd),
+                Server,
+                "the server broke its protocol in answer to Finalize: its cursor lies behind the end of the \
+                 source",
+                right_server,
+            ),
+            (
+                protocol(Violation::ReceiptMissing),
+                Server,
+                "the server broke its protocol in answer to Finalize: it stored a segment without a receipt",
+                right_server,
+            ),
+            (
+                protocol(Violation::ForeignSegment(7)),
+                Server,
+                "the server broke its protocol in answer to Finalize: it lists segment 7, which is not as we \
+                 sent it",
+                right_server,
+            ),
+            (
+                protocol(Violation::EndlessListing),
+                Server,
+                "the server broke its protocol in answer to Finalize: its list of segments does not end",
+                right_server,
+            ),
+            (
+                ErrorKind::Persist,
+                Machine,
+                "the checkpoint could not be written",
+                "Make room or permissions for the checkpoints, then resume.",
+            ),
+            (ErrorKind::Cancelled, Nobody, "cancelled; the upload is kept", "Resume to go on."),
+        ];
+        let discards = [
+            (Discard::NothingToDo, "there was no session to give up"),
+            (Discard::Confirmed, "the server gave the session up"),
+            (Discard::ExpiresByItself, "the session expires by itself"),
+            (Discard::AlreadyCommitted(None), "it was too late, the object had been committed"),
+            (Discard::Unknown, "it may have been too late, nobody can tell whether the object was committed"),
+        ];
+        for (kind, fault, told, advice) in all {
+            assert_eq!(kind.fault(), fault, "{kind}");
+            let error = UploadError { kind: Box::new(kind), session: None, kept: Kept::Checkpoint };
+            assert_eq!((&*error.to_string(), &*error.advice()), (told, advice));
+        }
+        let owed =
+            (Discard::Unconfirmed { failure: None }, "the server did not confirm it, an abort is still owed");
+        for (discard, told) in discards.into_iter().chain([owed]) {
+            let advice = match discard {
+                Discard::Unconfirmed { .. } => "Sweep later to give the session up for good.",
+                Discard::AlreadyCommitted(_) => "The object is there; remove it if it must not stay.",
+                Discard::Unknown => "Look whether the object is there, and remove it if it must not stay.",
+                Discard::NothingToDo | Discard::Confirmed | Discard::ExpiresByItself => {
+                    "There is nothing left to do."
+                }
+            };
+            let kind = ErrorKind::Discarded(discard);
+            assert_eq!(
+                (kind.fault(), kind.to_string()),
+                (Nobody, format!("cancelled and discarded: {told}"))
+            );
+            let error = UploadError { kind: Box::new(kind), session: None, kept: Kept::Nothing };
+            assert_eq!(error.advice(), advice);
+        }
+    }
+
+    #[test]
+    fn an_abort_that_is_owed_is_never_kept_secret() {
+        let owed = |kind| UploadError { kind: Box::new(kind), session: None, kept: Kept::AbortOwed }.advice();
+        let sweep = "Sweep later to give the session up for good.";
+        assert_eq!(owed(ErrorKind::Cancelled), sweep, "there is nothing to go on with");
+        assert_eq!(owed(ErrorKind::Discarded(Discard::Unconfirmed { failure: None })), sweep);
+        let reason = SessionLoss::SessionsExhausted;
+        let lost = owed(ErrorKind::SessionLost { reason });
+        assert_eq!(lost, "Start the upload anew. Sweep later to give the session up for good.");
     }
 
     #[test]

@@ -147,3 +147,15 @@ pub struct Progress {
     /// Which session this is about, from 1; a new one starts anew.
     pub session: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn a_phase_is_shown_by_its_name() {
+        assert_eq!(format!("{}", Phase::Verifying), "verifying");
+    }
+}

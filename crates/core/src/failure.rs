@@ -315,3 +315,63 @@ impl fmt::Display for ServerError {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn a_server_error_is_told_in_one_line_from_what_there_is() {
+        let all = ServerErrorFields {
+            status: "HTTP 403".into(),
+            code: "88".into(),
+            name: "Forbidden".into(),
+            message: "Not you".into(),
+            request_id: "r1".into(),
+            raw: "{}".into(),
+        };
+        let named = ServerErrorFields { message: "FORBIDDEN".into(), ..all.clone() };
+        let anonymous =
+            ServerErrorFields { request_id: "r1".into(), raw: "{}".into(), ..ServerErrorFields::default() };
+        let code = ServerErrorFields { code: "88".into(), ..ServerErrorFields::default() };
+        for (fields, told) in [
+            (all, "HTTP 403, code 88, Forbidden, \"Not you\" (request r1)"),
+            (named, "HTTP 403, code 88, Forbidden (request r1)"),
+            (anonymous, "without a reason (request r1)"),
+            (code, "code 88"),
+        ] {
+            assert_eq!(ServerError::new(fields).to_string(), told);
+        }
+        assert_eq!(ServerError::message("broke").to_string(), "\"broke\"");
+        assert_eq!(ServerError::default().to_string(), "without a reason");
+    }
+
+    #[test]
+    fn a_failure_says_how_far_the_request_came() {
+        let detail = || Detail::from("no route");
+        let refused = ProblemKind::Refused(Refusal::Forbidden);
+        for (failure, told) in [
+            (
+                Failure::NotSent { cause: NotSent::Unreachable, detail: detail() },
+                "could not reach the server: no route",
+            ),
+            (Failure::Unknown { cut: Cut::Reset, detail: detail() }, "the answer was lost: no route"),
+            (Failure::answered(refused, ServerError::message("not you")), "refused: forbidden: \"not you\""),
+        ] {
+            assert_eq!(failure.to_string(), told);
+        }
+    }
+
+    #[test]
+    fn a_detail_is_bounded_and_printable() {
+        assert_eq!(Detail::new("a\tb\u{1b}c").as_str(), "a b c");
+        assert_eq!(Detail::new("x".repeat(MAX_DETAIL)).as_str().len(), MAX_DETAIL);
+        assert_eq!(Detail::new("x".repeat(MAX_DETAIL + 1)).as_str().len(), MAX_DETAIL);
+        // Cut between characters.
+        let wide = "x".repeat(MAX_DETAIL - 1) + "é";
+        assert_eq!(Detail::new(wide).as_str().len(), MAX_DETAIL - 1);
+        assert!(Detail::new("").is_empty() && Detail::EMPTY.is_empty() && !Detail::new("x").is_empty());
+    }
+}

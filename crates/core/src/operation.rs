@@ -238,3 +238,58 @@ impl fmt::Display for OperationKind {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn an_operation_goes_by_its_number() {
+        let id = OpId::from_raw(7);
+        assert_eq!((id.get(), format!("{id}")), (7, "op7".into()));
+    }
+
+    #[test]
+    fn a_hasher_can_tell_names_from_numbers() {
+        #[derive(Default)]
+        struct Names(alloc::vec::Vec<u128>);
+
+        impl Hasher for Names {
+            fn write(&mut self, _bytes: &[u8]) {}
+
+            fn write_u128(&mut self, name: u128) {
+                self.0.push(name);
+            }
+
+            fn finish(&self) -> u64 {
+                0
+            }
+        }
+
+        let mut names = Names::default();
+        (OpId::from_raw(7), 8u64, CredentialEpoch::new(9), OpId::from_raw(10)).hash(&mut names);
+        assert_eq!((names.finish(), names.0), (0, [7, 10].into()));
+    }
+
+    #[test]
+    fn all_but_an_init_belong_to_a_session() {
+        let session = || Session::new("710");
+        let segment = Segment { index: SegmentIndex::new(3), range: ByteRange::at(30, 10) };
+        let of_session = [
+            Action::Append { session: session(), segment, last: Last::More },
+            Action::Probe { session: session(), page: None },
+            Action::Finalize { session: session(), total: 40, receipts: None },
+            Action::Status { session: session() },
+            Action::Verify { session: session(), total: 40 },
+            Action::Abort { session: session() },
+        ];
+        for (action, kind) in of_session.into_iter().zip(OperationKind::ALL.into_iter().skip(1)) {
+            assert_eq!((action.kind(), action.session()), (kind, Some(&session())));
+            let index = (kind == OperationKind::Append).then_some(SegmentIndex::new(3));
+            assert_eq!(action.segment(), index);
+        }
+        assert_eq!(Action::Init { total: None }.session(), None);
+    }
+}

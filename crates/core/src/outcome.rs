@@ -161,7 +161,10 @@ impl Percent {
 
     /// The share; what lies above 100 counts as 100 (servers have been seen to overshoot).
     pub const fn saturating(percent: u64) -> Self {
-        if percent > 100 { Self(100) } else { Self(percent as u8) }
+        match percent {
+            0..100 => Self(percent as u8),
+            _ => Self::FULL,
+        }
     }
 
     /// As a number from 0 to 100.
@@ -202,4 +205,32 @@ pub struct Final {
     pub expires_at: Option<Timestamp>,
     /// The server's final answer as it came (bounded), for the protocol's own typed view.
     pub body: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_goes_by_its_name() {
+        let running = Processing::Running { after: None, percent: None };
+        for (reply, name) in [
+            (Reply::Opened { session: Session::new("7"), expires: None }, "Opened"),
+            (Reply::Stored { receipt: None, expires: None }, "Stored"),
+            (Reply::Advanced { cursor: 1 }, "Advanced"),
+            (Reply::Probed(Page { parts: Vec::new(), next: None }), "Probed"),
+            (Reply::Processing(running), "Processing"),
+            (Reply::Verified(Verdict::CannotTell), "Verified"),
+            (Reply::Aborted, "Aborted"),
+            (Reply::AbortPending, "AbortPending"),
+        ] {
+            assert_eq!(reply.name(), name);
+        }
+    }
+
+    #[test]
+    fn a_share_is_at_most_all() {
+        let shares = [0, 99, 100, 101, u64::MAX].map(|percent| Percent::saturating(percent).get());
+        assert_eq!(shares, [0, 99, 100, 100, 100]);
+    }
 }

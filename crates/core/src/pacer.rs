@@ -1,5 +1,7 @@
 //! Pacing: holding back before the server has to say no.
 
+use core::cmp::Ordering;
+
 use crate::failure::{Failure, ProblemKind};
 use crate::operation::OperationKind;
 use crate::outcome::{Outcome, Pace};
@@ -31,13 +33,13 @@ impl Pacer {
         if let Some(pace) = outcome.pace {
             // Answers overtake each other: within one period the smaller number is the newer one, and of two periods
             // the later one.
-            bucket.pace = Some(match bucket.pace {
-                Some(known) if known.reset == pace.reset => {
+            bucket.pace = Some(match bucket.pace.map(|known| (known, known.reset.cmp(&pace.reset))) {
+                Some((known, Ordering::Equal)) => {
                     Pace { remaining: known.remaining.min(pace.remaining), ..pace }
                 }
-                Some(known) if known.reset > pace.reset && known.reset > now => known,
+                Some((known, Ordering::Greater)) => known,
                 // What is under way went out without knowing of this period, and may not be counted in it yet.
-                Some(_) | None => {
+                Some((_, Ordering::Less)) | None => {
                     Pace { remaining: pace.remaining.saturating_sub(bucket.unanswered), ..pace }
                 }
             });
@@ -58,11 +60,11 @@ impl Pacer {
         later
     }
 
-    /// When the next operation of this kind may go out; not after `now` if it may go at once.
-    pub fn ready_at(&self, now: Timestamp, kind: OperationKind) -> Timestamp {
+    /// When the next operation of this kind may go out; a time that has passed if it may go at once.
+    pub fn ready_at(&self, kind: OperationKind) -> Timestamp {
         let bucket = self.buckets.get(kind as usize).copied().unwrap_or_default();
         let paced = match bucket.pace {
-            Some(Pace { remaining: 0, reset }) if reset > now => reset,
+            Some(Pace { remaining: 0, reset }) => reset,
             _ => Timestamp::EPOCH,
         };
         bucket.held_until.max(paced)
@@ -122,12 +124,12 @@ mod tests {
         let mut pacer = Pacer::default();
         pacer.observe(at(10), KIND, &paced(2, 100));
         for _ in 0..2 {
-            assert!(pacer.ready_at(at(10), KIND) <= at(10));
+            assert!(pacer.ready_at(KIND) <= at(10));
             pacer.spend(at(10), KIND);
         }
-        assert_eq!(pacer.ready_at(at(10), KIND), at(100));
-        assert!(pacer.ready_at(at(100), KIND) <= at(100));
-        assert!(pacer.ready_at(at(10), OperationKind::Status) <= at(10));
+        assert_eq!(pacer.ready_at(KIND), at(100));
+        assert!(pacer.ready_at(KIND) <= at(100));
+        assert!(pacer.ready_at(OperationKind::Status) <= at(10));
     }
 
     #[test]
@@ -135,11 +137,34 @@ mod tests {
         let mut pacer = Pacer::default();
         pacer.observe(at(10), KIND, &paced(0, 100));
         pacer.observe(at(11), KIND, &paced(3, 100));
-        assert_eq!(pacer.ready_at(at(11), KIND), at(100));
+        assert_eq!(pacer.ready_at(KIND), at(100));
         pacer.observe(at(12), KIND, &paced(3, 50));
-        assert_eq!(pacer.ready_at(at(12), KIND), at(100), "of an earlier period");
+        assert_eq!(pacer.ready_at(KIND), at(100), "of an earlier period");
         pacer.observe(at(100), KIND, &paced(3, 200));
-        assert!(pacer.ready_at(at(100), KIND) <= at(100));
+        assert!(pacer.ready_at(KIND) <= at(100));
+    }
+
+    #[test]
+    fn a_later_period_counts_anew() {
+        let mut pacer = Pacer::default();
+        pacer.observe(at(10), KIND, &paced(3, 100));
+        pacer.observe(at(50), KIND, &paced(0, 200));
+        assert_eq!(pacer.ready_at(KIND), at(200), "though the earlier one is not over");
+        pacer.observe(at(200), KIND, &paced(0, 300));
+        assert_eq!(pacer.ready_at(KIND), at(300));
+    }
+
+    #[test]
+    fn what_was_never_answered_is_forgotten_when_the_period_is_over() {
+        let mut pacer = Pacer::default();
+        pacer.observe(at(10), KIND, &paced(5, 100));
+        for _ in 0..2 {
+            pacer.spend(at(50), KIND);
+        }
+        // The first one of the next period goes out at its very beginning.
+        pacer.spend(at(100), KIND);
+        pacer.observe(at(101), KIND, &paced(1, 200));
+        assert!(pacer.ready_at(KIND) <= at(101));
     }
 
     #[test]
@@ -148,18 +173,18 @@ mod tests {
         for period in [100, 200] {
             let now = at(period - 50);
             for _ in 0..4 {
-                assert!(pacer.ready_at(now, KIND) <= now);
+                assert!(pacer.ready_at(KIND) <= now);
                 pacer.spend(now, KIND);
             }
             // Of six, the server has counted the first one.
             pacer.observe(now, KIND, &paced(5, period));
             for _ in 0..2 {
-                assert!(pacer.ready_at(now, KIND) <= now);
+                assert!(pacer.ready_at(KIND) <= now);
                 pacer.spend(now, KIND);
             }
-            assert_eq!(pacer.ready_at(now, KIND), at(period), "six are out");
+            assert_eq!(pacer.ready_at(KIND), at(period), "six are out");
             pacer.observe(now, KIND, &paced(4, period));
-            assert_eq!(pacer.ready_at(now, KIND), at(period));
+            assert_eq!(pacer.ready_at(KIND), at(period));
         }
     }
 
@@ -168,7 +193,7 @@ mod tests {
         let mut pacer = Pacer::default();
         let delay = Some(Delay::After(Duration::from_secs(7)));
         assert_eq!(pacer.observe(at(10), KIND, &throttled(delay)), Some(at(17)));
-        assert_eq!(pacer.ready_at(at(10), KIND), at(17));
+        assert_eq!(pacer.ready_at(KIND), at(17));
         assert_eq!(pacer.observe(at(10), KIND, &throttled(delay)), None, "no news");
         pacer.observe(at(10), KIND, &paced(0, 50));
         assert_eq!(pacer.observe(at(10), KIND, &throttled(None)), Some(at(50)));

@@ -49,9 +49,11 @@ impl Plan {
         if wanted > sizing.max {
             return Err(PlanError::ChunkTooLarge { wanted, largest: sizing.max });
         }
-        let size =
-            smallest_size(total, sizing, sizing.max_count).max(round_up(wanted.max(sizing.min), sizing));
-        if size > sizing.max {
+        let size = smallest_size(total, sizing, sizing.max_count)
+            .zip(round_up(wanted.max(sizing.min), sizing))
+            .map(|(smallest, wanted)| smallest.max(wanted))
+            .filter(|size| *size <= sizing.max);
+        let Some(size) = size else {
             let largest = sizing.max.saturating_mul(u64::from(sizing.max_count)).min(sizing.max_total);
             return Err(PlanError::TooManySegments {
                 total,
@@ -59,7 +61,7 @@ impl Plan {
                 max_count: sizing.max_count,
                 largest,
             });
-        }
+        };
         let mut plan = Self { total, count: 0, runs: alloc::vec![Run { first: 0, start: 0, size }] };
         plan.count = plan.counted().unwrap_or(sizing.max_count);
         Ok(plan)
@@ -77,7 +79,9 @@ impl Plan {
         }
         let start = self.segment(SegmentIndex::new(keep)).map_or(self.total, |s| s.range.start());
         let left = sizing.max_count.saturating_sub(keep);
-        let smallest = smallest_size(self.total - start, sizing, left).max(round_up(sizing.min, sizing));
+        let smallest = smallest_size(self.total - start, sizing, left)
+            .zip(round_up(sizing.min, sizing))
+            .map_or(u64::MAX, |(smallest, min)| smallest.max(min));
         let ceiling = round_down(ceiling.min(sizing.max), sizing);
         if smallest > ceiling {
             return Err(smallest);
@@ -198,19 +202,17 @@ impl Plan {
     }
 }
 
-/// The smallest size that cuts `total` bytes into at most `count` segments.
-fn smallest_size(total: u64, sizing: &Sizing, count: u32) -> u64 {
-    if total == 0 {
-        return 1;
+/// The smallest size that cuts `total` bytes into at most `count` segments, if there is one.
+fn smallest_size(total: u64, sizing: &Sizing, count: u32) -> Option<u64> {
+    match (total, count) {
+        (0, _) => Some(1),
+        (_, 0) => None,
+        (total, count) => round_up(total.div_ceil(u64::from(count)), sizing),
     }
-    if count == 0 {
-        return u64::MAX;
-    }
-    round_up(total.div_ceil(u64::from(count)), sizing)
 }
 
-fn round_up(size: u64, sizing: &Sizing) -> u64 {
-    size.checked_next_multiple_of(sizing.multiple_of.max(1)).unwrap_or(u64::MAX)
+fn round_up(size: u64, sizing: &Sizing) -> Option<u64> {
+    size.checked_next_multiple_of(sizing.multiple_of.max(1))
 }
 
 fn round_down(size: u64, sizing: &Sizing) -> u64 {
@@ -348,6 +350,18 @@ mod tests {
         assert_eq!(Plan::new(10, &small, chunk(1)), Err(PlanError::SourceTooLarge { total: 10, largest: 9 }));
     }
 
+    /// Where the server has no largest segment, "no size at all" must not be taken for a very large one.
+    #[test]
+    fn without_a_largest_segment_what_is_impossible_stays_impossible() {
+        let unbounded = Sizing { max: u64::MAX, ..X };
+        let none = Sizing { max_count: 0, ..unbounded };
+        assert!(matches!(Plan::new(103, &none, chunk(78)), Err(PlanError::TooManySegments { count: 1, .. })));
+        // The next multiple of ten lies beyond the largest number.
+        let tens = Sizing { max_count: 1, multiple_of: 10, ..unbounded };
+        assert!(matches!(Plan::new(u64::MAX, &tens, chunk(1)), Err(PlanError::TooManySegments { .. })));
+        assert_eq!(Plan::new(u64::MAX - 5, &tens, chunk(1)).unwrap().chunk_size(), u64::MAX - 5);
+    }
+
     #[test]
     fn an_empty_source_is_one_segment_or_none() {
         let one = Plan::new(0, &Sizing { empty: Empty::OneSegment, ..X }, chunk(4)).unwrap();
@@ -370,6 +384,62 @@ mod tests {
         let tight = Sizing { max_count: 11, ..X };
         assert_eq!(plan.shrunk(3, &tight, 5, 9).unwrap().chunk_size(), 9);
         assert_eq!(plan.shrunk(3, &Sizing { max_count: 10, ..X }, 5, 9), Err(10));
+    }
+
+    #[test]
+    fn a_plan_that_nobody_could_have_made_is_not_sound() {
+        let sizing = Sizing { max: 50, max_count: 12, max_total: 200, ..X };
+        let run = |first, start, size| Run { first, start, size };
+        let plan = |total, count, runs: &[Run]| Plan { total, count, runs: runs.to_vec() };
+        let sound = plan(100, 12, &[run(0, 0, 10), run(4, 40, 8)]);
+        assert!(sound.is_sound(&sizing));
+        for (why, plan) in [
+            ("no run", plan(100, 0, &[])),
+            ("it begins in the middle", plan(100, 10, &[run(0, 5, 10)])),
+            ("its first index is not 0", plan(100, 11, &[run(1, 0, 10)])),
+            ("a hole between two runs", plan(100, 11, &[run(0, 0, 10), run(4, 50, 8)])),
+            ("one run over another", plan(100, 12, &[run(0, 0, 10), run(4, 39, 8)])),
+            ("two runs of one index", plan(100, 10, &[run(0, 0, 20), run(0, 0, 10)])),
+            ("runs the other way round", plan(100, 10, &[run(0, 0, 10), run(5, 50, 10), run(4, 40, 10)])),
+            ("segments without a byte", plan(0, 0, &[run(0, 0, 0)])),
+            ("segments too large", plan(100, 2, &[run(0, 0, 51)])),
+            ("a run behind the end", plan(30, 4, &[run(0, 0, 10), run(4, 40, 8)])),
+            ("too many segments", plan(100, 13, &[run(0, 0, 8)])),
+            ("a count that is not so", plan(100, 9, &[run(0, 0, 10)])),
+            ("a source too large", plan(201, 5, &[run(0, 0, 50)])),
+            ("two segments of nothing", plan(0, 2, &[run(0, 0, 1)])),
+            ("two runs of nothing", plan(0, 1, &[run(0, 0, 1), run(1, 1, 1)])),
+        ] {
+            assert!(!plan.is_sound(&sizing), "{why}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_plan_is_said_with_its_numbers() {
+        use alloc::string::ToString as _;
+
+        for (error, told) in [
+            (PlanError::EmptySource, "the source is empty, and the destination takes no empty object"),
+            (
+                PlanError::SourceTooLarge { total: 10, largest: 9 },
+                "the source has 10 bytes; the destination takes at most 9",
+            ),
+            (
+                PlanError::ChunkTooLarge { wanted: 6, largest: 5 },
+                "a chunk size of 6 bytes is too large; the largest possible is 5",
+            ),
+            (
+                PlanError::TooManySegments { total: 100, count: 20, max_count: 10, largest: 50 },
+                "100 bytes need 20 segments of the largest size, but there may be 10; the largest source \
+                 possible has 50 bytes",
+            ),
+            (
+                PlanError::LengthRequired,
+                "the destination must know the source's length before the upload begins",
+            ),
+        ] {
+            assert_eq!(error.to_string(), told);
+        }
     }
 
     proptest! {

@@ -243,6 +243,23 @@ mod tests {
     }
 
     #[test]
+    fn bounds_may_be_equal() {
+        let (at, retry) = (Duration::from_secs(7), RetryPolicy::default());
+        let retry = RetryPolicy { backoff_base: at, backoff_cap: at, ..retry };
+        let processing = ProcessingPolicy { floor: at, ceiling: at, ..ProcessingPolicy::default() };
+        assert_eq!(Policy { retry, processing, ..Policy::default() }.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_window_has_its_most() {
+        let n = nonzero_u32(7);
+        assert_eq!(
+            [WindowPolicy::Fixed(n), WindowPolicy::Adaptive { max: n }].map(WindowPolicy::max),
+            [7, 7]
+        );
+    }
+
+    #[test]
     fn what_cannot_be_followed_is_named() {
         let policy = Policy { deadline: Duration::ZERO, ..Policy::default() };
         let error = policy.validate().unwrap_err();

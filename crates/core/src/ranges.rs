@@ -36,13 +36,7 @@ impl RangeSet {
         let start = touched.first().map_or(range.start(), |first| first.start().min(range.start()));
         let end = touched.last().map_or(range.end(), |last| last.end().max(range.end()));
         let merged = ByteRange::at(start, end - start);
-        if to - from == 1 {
-            if let Some(slot) = self.intervals.get_mut(from) {
-                *slot = merged;
-            }
-        } else {
-            self.intervals.splice(from..to, [merged]);
-        }
+        self.intervals.splice(from..to, [merged]);
         let new = merged.len() - held;
         self.bytes += new;
         new

@@ -92,6 +92,11 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_shown_in_seconds() {
+        assert_eq!(std::format!("{}", Timestamp::from_micros(1_000_000_007)), "1000.000007s");
+    }
+
+    #[test]
     fn a_reset_in_the_past_means_now() {
         let now = Timestamp::from_secs(100);
         assert_eq!(Delay::At(Timestamp::from_secs(7)).until(now), now);

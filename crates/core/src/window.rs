@@ -84,12 +84,11 @@ impl Window {
             climb.round = None;
             return false;
         }
-        let round = climb.round.get_or_insert(Round { began: now, stored: 0, bytes: 0 });
-        if round.began == now && round.stored == 0 && round.bytes == 0 {
+        let Some(round) = &mut climb.round else {
             // The first one only marks the beginning: its own time lies before.
-            round.stored = 1;
+            climb.round = Some(Round { began: now, stored: 1, bytes: 0 });
             return false;
-        }
+        };
         round.stored += 1;
         round.bytes = round.bytes.saturating_add(bytes);
         // A round is long enough to see every lane twice.
@@ -198,6 +197,86 @@ mod tests {
                 assert!(size.abs_diff(knee) <= 2, "{size} lanes on a link for {knee}");
             }
         }
+    }
+
+    #[test]
+    fn a_round_sees_every_lane_twice() {
+        let mut window = adaptive(8);
+        let at = Timestamp::from_secs(1);
+        // Even if all come at once: the first one marks the beginning.
+        assert_eq!([0; 3].map(|_| window.stored(at, 100, true)), [false, false, true]);
+        assert_eq!(window.size(), 2);
+        // What was limited by something else ends the round, and it begins anew.
+        assert_eq!([true, true, false].map(|limited| window.stored(at, 1 << 40, limited)), [false; 3]);
+        assert_eq!([0; 5].map(|_| window.stored(at, 1 << 40, true)), [false, false, false, false, true]);
+        assert_eq!(window.size(), 4);
+    }
+
+    #[test]
+    fn goodput_is_bytes_per_second() {
+        assert_eq!(per_second(3_000, Duration::from_millis(1_500)), 2_000);
+        assert_eq!(per_second(7, Duration::ZERO), 7_000_000);
+        assert_eq!(per_second(u64::MAX, Duration::ZERO), u64::MAX);
+    }
+
+    /// Feeds a climb that is at this size with the goodput of rounds; the sizes that follow.
+    fn climb(climb: &mut Climb, mut size: u32, max: u32, rounds: &[u64]) -> std::vec::Vec<u32> {
+        let judge = |goodput: &u64| {
+            size = climb.judge(size, max, *goodput);
+            size
+        };
+        rounds.iter().map(judge).collect()
+    }
+
+    const fn start(next: Step) -> Climb {
+        Climb { round: None, trial: None, next, rest: 0 }
+    }
+
+    #[test]
+    fn what_gains_less_than_a_thirty_second_part_is_taken_back() {
+        let mut up = start(Step::Double);
+        // 3300 is 3200 and its part; 3402 is one less than 3300 and its part.
+        assert_eq!(climb(&mut up, 1, 16, &[3200, 3300, 3402]), [2, 4, 2]);
+        // So it tries one less, keeps that for a loss of less than a part, and is at the bound: then it rests.
+        assert_eq!(climb(&mut up, 2, 16, &[3300, 3197]), [1, 1]);
+        assert_eq!(climb(&mut up, 1, 16, &[3200; 6]), [1; 6]);
+        // One more: it does not pay, so it is taken back, and there is a rest before one less is tried.
+        assert_eq!(climb(&mut up, 1, 16, &[3200, 3299]), [2, 1]);
+        assert_eq!(climb(&mut up, 1, 16, &[3200; 6]), [1; 6]);
+        assert_eq!(climb(&mut up, 1, 16, &[3200; 7]), [1; 7], "there is no less than one");
+        assert_eq!(climb(&mut up, 1, 16, &[3200, 3300, 3404]), [2, 3, 4], "as long as one more pays");
+    }
+
+    #[test]
+    fn many_small_losses_do_not_add_up() {
+        let mut down = start(Step::Down);
+        assert_eq!(climb(&mut down, 8, 16, &[3200, 3150, 3110, 3099]), [7, 6, 5, 6]);
+        assert_eq!(climb(&mut down, 6, 16, &[3200; 7]), [6, 6, 6, 6, 6, 6, 7], "a rest, then one more");
+    }
+
+    #[test]
+    fn at_its_most_it_tries_one_less_after_a_rest() {
+        let mut top = start(Step::Double);
+        assert_eq!(climb(&mut top, 5, 8, &[3200, 6400]), [8, 8]);
+        assert_eq!(climb(&mut top, 8, 8, &[6400; 7]), [8, 8, 8, 8, 8, 8, 7]);
+    }
+
+    #[test]
+    fn trouble_takes_a_quarter_away_and_is_followed_by_a_rest() {
+        let mut window = adaptive(64);
+        window.size = 16;
+        let sizes = [0; 12].map(|_| {
+            let changed = window.troubled();
+            (window.size(), changed)
+        });
+        let expected = [12, 9, 6, 4, 3, 2, 1, 1, 1, 1, 1, 1].into_iter().scan(16, |before, size| {
+            let changed = *before != size;
+            *before = size;
+            Some((size, changed))
+        });
+        assert!(sizes.into_iter().eq(expected), "{sizes:?}");
+        let Mode::Adaptive(mut after) = window.mode else { panic!("it is adaptive") };
+        assert_eq!(climb(&mut after, 1, 64, &[100; 7]), [1, 1, 1, 1, 1, 1, 2]);
     }
 
     #[test]

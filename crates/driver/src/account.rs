@@ -28,11 +28,12 @@ impl Accounts {
     }
 }
 
-/// What is known of an account's rate limits.
+/// What the uploads of an account share: what is known of its rate limits, and the turn to refresh its credentials.
 #[derive(Debug)]
 pub(crate) struct AccountPace {
     pacer: Mutex<Pacer>,
     holds: broadcast::Sender<Hold>,
+    refreshing: tokio::sync::Mutex<()>,
 }
 
 /// A kind of operation is not to be sent before a point in time.
@@ -45,7 +46,11 @@ pub(crate) struct Hold {
 impl Default for AccountPace {
     fn default() -> Self {
         // Whoever is too slow to hear of a hold is kept back by the gate all the same.
-        Self { pacer: Mutex::default(), holds: broadcast::Sender::new(32) }
+        Self {
+            pacer: Mutex::default(),
+            holds: broadcast::Sender::new(32),
+            refreshing: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -54,7 +59,7 @@ impl AccountPace {
     pub(crate) async fn ready(&self, clock: &Clock, kind: OperationKind) {
         loop {
             let now = clock.now();
-            let at = self.pacer().ready_at(now, kind);
+            let at = self.pacer().ready_at(kind);
             if at <= now {
                 return;
             }
@@ -66,7 +71,7 @@ impl AccountPace {
     /// Counts an operation of this kind that goes out now, if one may.
     pub(crate) fn try_spend(&self, now: Timestamp, kind: OperationKind) -> bool {
         let mut pacer = self.pacer();
-        let ready = pacer.ready_at(now, kind) <= now;
+        let ready = pacer.ready_at(kind) <= now;
         if ready {
             pacer.spend(now, kind);
         }
@@ -79,7 +84,7 @@ impl AccountPace {
         let until = {
             let mut pacer = self.pacer();
             pacer.observe(now, kind, outcome);
-            pacer.ready_at(now, kind)
+            pacer.ready_at(kind)
         };
         if until > now {
             self.tell(Hold { kind, until });
@@ -89,6 +94,11 @@ impl AccountPace {
     fn tell(&self, hold: Hold) {
         // An error means that nobody listens.
         let _ = self.holds.send(hold);
+    }
+
+    /// Waits until no other upload of the account gets new credentials.
+    pub(crate) async fn refresh_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.refreshing.lock().await
     }
 
     pub(crate) fn holds(&self) -> broadcast::Receiver<Hold> {

@@ -3,8 +3,11 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use chunkwise_core::Timestamp;
+
 use crate::budget::ByteBudget;
 use crate::checkpoint::{CheckpointStore, MemoryStore};
+use crate::clock::Clock;
 use crate::driver::Driver;
 use crate::error::BuildError;
 use crate::rate::RateLimit;
@@ -17,6 +20,7 @@ pub struct DriverBuilder {
     read_ahead: u32,
     limit_rate: Option<NonZeroU64>,
     checkpoints: Arc<dyn CheckpointStore>,
+    clock_shows: Option<Timestamp>,
 }
 
 impl Default for DriverBuilder {
@@ -27,6 +31,7 @@ impl Default for DriverBuilder {
             read_ahead: 4,
             limit_rate: None,
             checkpoints: Arc::new(MemoryStore::default()),
+            clock_shows: None,
         }
     }
 }
@@ -70,6 +75,16 @@ impl DriverBuilder {
         self
     }
 
+    /// What the driver's clock shows when it is built; from then on it goes as fast as any. Default: the system's time.
+    ///
+    /// For tests and replays: in tokio's paused time a driver then always finds the same times, and a second one can go
+    /// on from where the clock of the first stopped.
+    #[must_use]
+    pub const fn clock_shows(mut self, now: Timestamp) -> Self {
+        self.clock_shows = Some(now);
+        self
+    }
+
     /// The driver.
     ///
     /// # Errors
@@ -88,11 +103,17 @@ impl DriverBuilder {
 
     /// Of settings that hold together.
     fn assemble(self) -> Driver {
-        let Self { byte_budget, frame_size, read_ahead, limit_rate, checkpoints } = self;
+        let Self { byte_budget, frame_size, read_ahead, limit_rate, checkpoints, clock_shows } = self;
         let frames = u32::try_from(byte_budget / frame_size).unwrap_or(u32::MAX);
         let budget = ByteBudget::new(frames, frame_size);
         let limit = limit_rate.map(|rate| Arc::new(RateLimit::new(rate)));
-        Driver::new(budget, read_ahead, limit, checkpoints)
+        Driver::new(
+            budget,
+            read_ahead,
+            limit,
+            checkpoints,
+            clock_shows.map_or_else(Clock::start, Clock::showing),
+        )
     }
 }
 

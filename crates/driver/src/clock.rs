@@ -19,7 +19,12 @@ impl Clock {
     /// Anchored now.
     pub(crate) fn start() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { wall: Timestamp::EPOCH.after(since_epoch), anchor: Instant::now() }
+        Self::showing(Timestamp::EPOCH.after(since_epoch))
+    }
+
+    /// Anchored now, which is this time.
+    pub(crate) fn showing(wall: Timestamp) -> Self {
+        Self { wall, anchor: Instant::now() }
     }
 
     /// The time.
@@ -48,6 +53,14 @@ mod tests {
         tokio::time::sleep_until(clock.instant(at)).await;
         assert!(clock.now() >= at);
         assert!(clock.now().since(at) < Duration::from_millis(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn told_what_time_it_is_it_goes_on_from_there() {
+        let clock = Clock::showing(Timestamp::from_secs(1_000));
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        let at = Timestamp::from_secs(1_090);
+        assert!(clock.now() >= at && clock.now().since(at) < Duration::from_millis(5), "{}", clock.now());
     }
 
     #[tokio::test(start_paused = true)]

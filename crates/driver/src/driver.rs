@@ -53,6 +53,7 @@ impl Driver {
         read_ahead: u32,
         limit: Option<Arc<RateLimit>>,
         store: Arc<dyn CheckpointStore>,
+        clock: Clock,
     ) -> Self {
         Self(Arc::new(Shared {
             budget,
@@ -60,7 +61,7 @@ impl Driver {
             limit,
             store,
             accounts: Accounts::default(),
-            clock: Clock::start(),
+            clock,
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             running: AtomicUsize::new(0),
@@ -93,8 +94,15 @@ impl Driver {
             None => (UploadId::generate(now)?, false),
         };
         let claim: Arc<dyn Claim> = shared.store.claim(&id).await?.into();
-        if named && !matches!(claim.load().await, Err(StoreError::NotFound { .. })) {
-            return Err(StartError::Exists { id });
+        if named {
+            match claim.load().await {
+                Err(StoreError::NotFound { .. }) => {}
+                // Whatever it is, it is not overwritten.
+                Ok(_) | Err(StoreError::Damaged { .. } | StoreError::Newer { .. }) => {
+                    return Err(StartError::Exists { id });
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         let ledger = Ledger::new(claim, id, now, binding, destination, when_done);
         let ledger = ledger.open(now, upload.checkpoint()).await?;

@@ -85,7 +85,9 @@ pub enum DriverError {
         /// What is left of it on this machine.
         left: Left,
     },
-    /// Code of the embedder's (a transport, a source, a store) panicked. The last checkpoint is kept.
+    /// Code of the embedder's (a transport, a store) panicked. It ends its own upload and no other; what that one
+    /// held (bytes, its name, its turn in the account) is free again, and its last checkpoint is kept. A source that
+    /// panics is unreadable instead.
     #[error("the upload's task failed: {0}")]
     Panicked(String),
 }

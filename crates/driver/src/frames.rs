@@ -87,7 +87,7 @@ impl Stream for SegmentFrames {
         let error = match read {
             Ok(Ok(frame)) => return Poll::Ready(Some(Ok(Bytes::from_owner(frame)))),
             Ok(Err(error)) => error,
-            Err(panicked) => SourceError::unreadable("the source", std::io::Error::other(panicked)),
+            Err(panicked) => SourceError::unreadable(this.source.name(), std::io::Error::other(panicked)),
         };
         let told = PayloadError::new(error.to_string());
         this.next = this.range.end();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use chunkwise_core::{ByteRange, Growth, OpId, Operation, OperationKind, Outcome};
-use chunkwise_transport::{Payload, Transport};
+use chunkwise_core::{ByteRange, CredentialEpoch, Growth, OpId, Operation, OperationKind, Outcome};
+use chunkwise_transport::{Payload, RefreshError, Transport};
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
@@ -14,7 +14,7 @@ use crate::budget::{Allotment, ByteBudget};
 use crate::clock::Clock;
 use crate::frames::{SegmentFrames, slices};
 use crate::rate::RateLimit;
-use crate::source::{Availability, Source, SourceError};
+use crate::source::{Availability, Source, SourceError, WRITER_GONE};
 
 /// What became of a future of an operation.
 pub(crate) enum Step {
@@ -126,6 +126,12 @@ impl Performer {
         (taken, Box::pin(exchange.instrument(span)))
     }
 
+    /// New credentials; one refresh of an account is under way at a time, so that the second finds what the first got.
+    pub(crate) async fn refresh(&self, stale: CredentialEpoch) -> Result<CredentialEpoch, RefreshError> {
+        let _turn = self.pace.refresh_turn().await;
+        self.transport.refresh(stale).await
+    }
+
     fn payload(&self, bytes: Bytes, fault: oneshot::Sender<SourceError>) -> Payload {
         let frame_size = self.budget.frame_size();
         let (len, frames) = match bytes {
@@ -154,7 +160,7 @@ async fn come(source: &Arc<dyn Source>, end: u64) -> Result<(), SourceError> {
     let reason = match news.wait_for(here).await.as_deref() {
         Ok(Availability::UpTo(..)) => return Ok(()),
         Ok(Availability::Broken(reason)) => Arc::clone(reason),
-        Err(_) => "its writer stopped before the end".into(),
+        Err(_) => WRITER_GONE.into(),
     };
     Err(SourceError::Broken { name: source.name(), reason })
 }

@@ -24,9 +24,9 @@ use crate::error::DriverError;
 use crate::handle::Wish;
 use crate::ledger::{Entry, Ledger};
 use crate::operation::{Bytes, Performer, Step};
-use crate::source::{Availability, SourceChange, SourceError};
+use crate::source::{Availability, SourceChange, SourceError, WRITER_GONE};
 
-/// How often the engine is told how far the wire is.
+/// How often the engine is told how far the wire is, if nothing else happens.
 const SAMPLE: Duration = Duration::from_millis(250);
 /// How many outputs are acted upon before other tasks get their turn.
 const OUTPUTS_AT_ONCE: u32 = 64;
@@ -157,8 +157,8 @@ impl Run {
                 Output::Persist { .. } => self.ledger.write(self.clock.now(), self.upload.checkpoint()),
                 Output::Release(_) => {}
                 Output::Refresh { epoch } => {
-                    let transport = Arc::clone(&self.performer.transport);
-                    self.refreshes.push(Box::pin(async move { (epoch, transport.refresh(epoch).await) }));
+                    let performer = Arc::clone(&self.performer);
+                    self.refreshes.push(Box::pin(async move { (epoch, performer.refresh(epoch).await) }));
                 }
                 Output::Notify(event) => {
                     debug!(?event, "event");
@@ -199,22 +199,26 @@ impl Run {
             }
         };
         tokio::select! {
-            Some(step) = steps.next(), if !steps.is_empty() => Happening::Step(step),
+            // In this order, and not in one by chance: the same happenings at the same times are the same upload again. What
+            // the caller wants comes first, lest a wire that is always ready keeps it waiting.
+            biased;
             wish = changed(&mut signals.wishes) => Happening::Wish(wish),
             () = cancelled(&signals.shutdown) => Happening::ShutDown,
-            availability = changed(&mut signals.availability) => Happening::Available(availability),
-            Ok(hold) = signals.holds.recv() => Happening::Hold(hold),
             entry = ledger.next() => Happening::Ledger(entry),
             Some(refreshed) = refreshes.next(), if !refreshes.is_empty() => Happening::Refreshed(refreshed),
+            Ok(hold) = signals.holds.recv() => Happening::Hold(hold),
+            availability = changed(&mut signals.availability) => Happening::Available(availability),
+            Some(step) = steps.next(), if !steps.is_empty() => Happening::Step(step),
             () = time => Happening::Time,
         }
     }
 
     fn take_in(&mut self, happening: Happening) {
+        // First of all: telling the engine anything moves its time on, and a stall timer may strike.
+        self.sample();
         match happening {
             Happening::Step(Ok(Step::Ready(operation, bytes))) => self.begin(*operation, bytes),
             Happening::Step(Ok(Step::Done(op, outcome))) => {
-                self.sample(Some(op));
                 self.live.remove(&op);
                 self.tell(Input::Outcome { op, outcome });
             }
@@ -237,7 +241,7 @@ impl Run {
                 self.tell(Input::Cancel(Disposition::Keep));
             }
             Happening::Available(Some(availability)) => self.available(availability),
-            Happening::Available(None) => self.signals.availability = None,
+            Happening::Available(None) => self.writer_gone(),
             Happening::Hold(Hold { kind, until }) => self.tell(Input::Hold { kind, until }),
             Happening::Ledger(Entry::Written((seq, Ok(())))) => self.tell(Input::Persisted(seq)),
             Happening::Ledger(Entry::Written((seq, Err(error)))) => {
@@ -250,12 +254,7 @@ impl Run {
                 let result = result.map_err(|error| Detail::new(error.to_string()));
                 self.tell(Input::Refreshed { stale, result });
             }
-            Happening::Time => {
-                if Instant::now() >= self.sample_at {
-                    self.sample(None);
-                    self.sample_at = Instant::now() + SAMPLE;
-                }
-            }
+            Happening::Time => {}
         }
     }
 
@@ -275,13 +274,12 @@ impl Run {
         self.spawn(op, sends.then_some(Sending { taken, told: 0 }), exchange);
     }
 
-    /// Tells the engine how far the wire is: of this operation, or of all.
-    fn sample(&mut self, only: Option<OpId>) {
+    /// Tells the engine how far the wire is.
+    fn sample(&mut self) {
+        self.sample_at = Instant::now() + SAMPLE;
         let mut news = Vec::new();
         for (op, live) in &mut self.live {
-            let Some(sending) = live.sending.as_mut().filter(|_| only.is_none_or(|only| only == *op)) else {
-                continue;
-            };
+            let Some(sending) = live.sending.as_mut() else { continue };
             let bytes = sending.taken.load(Ordering::Relaxed);
             if bytes != sending.told {
                 sending.told = bytes;
@@ -310,6 +308,20 @@ impl Run {
                 let name = self.source_name();
                 self.source_fault(SourceError::Broken { name, reason });
             }
+        }
+    }
+
+    /// Nobody is left who could say that the source grows; unless it has ended, it never will.
+    fn writer_gone(&mut self) {
+        let Some(news) = self.signals.availability.take() else { return };
+        let growth = match &*news.borrow() {
+            Availability::UpTo(_, growth) => *growth,
+            // That was told already.
+            Availability::Broken(_) => Growth::Ended,
+        };
+        match growth {
+            Growth::Growing => self.available(Availability::Broken(WRITER_GONE.into())),
+            Growth::Ended => {}
         }
     }
 

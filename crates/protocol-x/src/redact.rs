@@ -28,7 +28,7 @@ pub(crate) fn redact(text: &str) -> String {
         let behind = &rest[name.len()..];
         let run = if before.is_some_and(is_token_char) { "" } else { prefix(rest, is_token_char) };
         let taken = if let Some((separator, secret)) = secret_behind(name, behind) {
-            out.push_str(name);
+            out.push_str(if is_opaque(name) { REDACTED } else { name });
             out.push_str(&behind[..separator]);
             out.push_str(REDACTED);
             name.len() + separator + secret
@@ -162,6 +162,15 @@ mod tests {
     fn a_long_opaque_word_goes_by_its_look() {
         let token = "1234567890-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcd";
         assert_eq!(redact(&format!("bad key {token}, sorry")), "bad key [redacted], sorry");
+    }
+
+    /// Then the one looks like the beginning of the other's name.
+    #[test]
+    fn a_token_goes_that_runs_into_the_name_of_another() {
+        let token = "12345-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdx";
+        for text in [format!("{token}oauth_token=abc"), format!("{token}10oauth_token%3D{token}")] {
+            assert_eq!(redact(&text).matches(token).count(), 0, "{}", redact(&text));
+        }
     }
 
     #[test]

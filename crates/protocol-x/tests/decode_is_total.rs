@@ -1,81 +1,21 @@
 //! Whatever a server answers, decoding gives an outcome that fits the operation, is bounded, and holds no credential.
 
+mod x_answers;
+
 use bytes::Bytes;
-use chunkwise_core::{
-    Action, ByteRange, Commitment, Failure, Last, OpId, Operation, OperationKind, Processing, Reply, Segment,
-    SegmentIndex, ServerError, Session, Timestamp, Verdict,
-};
-use chunkwise_transport::http::{Protocol as _, Response};
-use chunkwise_x::{Api, Category, Media, MediaId, MediaType, XMedia, XProtocol};
+use chunkwise_core::OperationKind;
+use chunkwise_testkit::fuzz::Replay;
+use chunkwise_testkit::fuzz::decode::{NOW, check, operation, run};
+use chunkwise_transport::http::Response;
+use chunkwise_x::{Api, Category, Media, MediaType, XProtocol};
 use http::{HeaderValue, StatusCode};
 use proptest::prelude::*;
 
-const ID: &str = "1880028106020515840";
-const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
-
-fn operation(kind: OperationKind) -> Operation {
-    let session = Session::new(ID);
-    let action = match kind {
-        OperationKind::Init => Action::Init { total: Some(8) },
-        OperationKind::Append => {
-            let segment = Segment { index: SegmentIndex::ZERO, range: ByteRange::at(0, 8) };
-            Action::Append { session, segment, last: Last::End }
-        }
-        OperationKind::Probe => Action::Probe { session, page: None },
-        OperationKind::Finalize => Action::Finalize { session, total: 8, receipts: None },
-        OperationKind::Status => Action::Status { session },
-        OperationKind::Verify => Action::Verify { session, total: 8 },
-        OperationKind::Abort => Action::Abort { session },
-    };
-    Operation { id: OpId::from_raw(1), attempt: 1, epoch: Default::default(), action }
-}
+use x_answers::{ID, X, rule};
 
 /// Names and texts that X's answers have, beside arbitrary ones.
 fn word() -> impl Strategy<Value = String> {
-    let known = [
-        "data",
-        "id",
-        "media_id",
-        "media_id_string",
-        "media_key",
-        "size",
-        "expires_after_secs",
-        "expires_at",
-        "processing_info",
-        "state",
-        "check_after_secs",
-        "progress_percent",
-        "error",
-        "errors",
-        "code",
-        "name",
-        "message",
-        "detail",
-        "title",
-        "type",
-        "parameters",
-        "parameter",
-        "image",
-        "video",
-        "w",
-        "h",
-        "image_type",
-        "pending",
-        "in_progress",
-        "succeeded",
-        "failed",
-        ID,
-        "12",
-        "BadRequest: Not found",
-        "-1",
-        "1e999",
-        "NaN",
-        "Segments do not add up to provided total file size.",
-        "https://api.x.com/2/problems/resource-not-found",
-        "Bearer abc",
-        "oauth_token=abc",
-    ];
-    prop_oneof![4 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => ".{0,40}"]
+    prop_oneof![4 => proptest::sample::select(X.words).prop_map(str::to_owned), 1 => ".{0,40}"]
 }
 
 /// JSON of the shapes that X's answers have, and of none.
@@ -116,17 +56,6 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn headers() -> impl Strategy<Value = Vec<(&'static str, HeaderValue)>> {
-    let names = [
-        "retry-after",
-        "x-rate-limit-remaining",
-        "x-rate-limit-reset",
-        "x-app-limit-24hour-remaining",
-        "x-app-limit-24hour-reset",
-        "x-user-limit-24hour-reset",
-        "x-transaction-id",
-        "x-request-id",
-        "content-type",
-    ];
     let value = prop_oneof![
         any::<u64>().prop_map(|n| n.to_string().into_bytes()),
         (0u64..2).prop_map(|n| n.to_string().into_bytes()),
@@ -135,7 +64,7 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, HeaderValue)>> {
         prop::collection::vec(prop_oneof![Just(b'\t'), 32u8..127, 128u8..=255], 0..600),
     ];
     let value = value.prop_filter_map("a header value", |bytes| HeaderValue::from_bytes(&bytes).ok());
-    prop::collection::vec((proptest::sample::select(names.to_vec()), value), 0..5)
+    prop::collection::vec((proptest::sample::select(X.headers), value), 0..5)
 }
 
 fn response(status: StatusCode, headers: &[(&'static str, HeaderValue)], body: Vec<u8>) -> Response {
@@ -148,9 +77,7 @@ fn response(status: StatusCode, headers: &[(&'static str, HeaderValue)], body: V
 }
 
 fn status() -> impl Strategy<Value = StatusCode> {
-    let usual =
-        [200u16, 201, 202, 204, 301, 400, 401, 402, 403, 404, 408, 413, 425, 429, 431, 500, 502, 503, 504];
-    let code = prop_oneof![4 => proptest::sample::select(usual.to_vec()), 1 => 100u16..=999];
+    let code = prop_oneof![4 => proptest::sample::select(X.statuses), 1 => 100u16..=999];
     code.prop_filter_map("a status", |code| StatusCode::from_u16(code).ok())
 }
 
@@ -160,52 +87,6 @@ fn api() -> impl Strategy<Value = Api> {
 
 fn category() -> impl Strategy<Value = Category> {
     proptest::sample::select(Category::ALL.to_vec())
-}
-
-fn check_bounded(error: &ServerError) {
-    let fields = error.fields();
-    for text in [&fields.status, &fields.code, &fields.name, &fields.message, &fields.request_id, &fields.raw]
-    {
-        assert!(text.as_str().len() <= chunkwise_core::MAX_DETAIL);
-        assert!(!text.as_str().chars().any(char::is_control));
-    }
-}
-
-fn check_processing(processing: &Processing) {
-    match processing {
-        Processing::Running { percent, .. } => assert!(percent.is_none_or(|percent| percent.get() <= 100)),
-        Processing::Failed(error) => check_bounded(error),
-    }
-}
-
-/// Whether a reply may be given to the operation at all.
-fn check_reply(kind: OperationKind, good: bool, reply: &Reply) {
-    let fits = match (kind, reply) {
-        (OperationKind::Init, Reply::Opened { session, .. }) => {
-            assert!(session.as_str().parse::<MediaId>().is_ok());
-            good
-        }
-        (OperationKind::Append, Reply::Stored { receipt: None, .. }) => good,
-        (OperationKind::Finalize | OperationKind::Status, Reply::Processing(processing)) => {
-            check_processing(processing);
-            good
-        }
-        (OperationKind::Finalize | OperationKind::Status, Reply::Completed(result))
-        | (OperationKind::Verify, Reply::Verified(Verdict::Committed(Commitment::Ready(result)))) => {
-            assert_eq!(&*result.id, ID);
-            assert!(result.body.len() <= 64 << 10);
-            assert!(XMedia::from_final(result).is_ok());
-            assert!(kind == OperationKind::Finalize || result.size.is_none());
-            good
-        }
-        (OperationKind::Verify, Reply::Verified(Verdict::Committed(Commitment::Processing(processing)))) => {
-            check_processing(processing);
-            good
-        }
-        (OperationKind::Verify, Reply::Verified(Verdict::NotCommitted | Verdict::CannotTell)) => true,
-        _ => false,
-    };
-    assert!(fits, "{kind}: {reply:?} to a {} answer", if good { "good" } else { "bad" });
 }
 
 proptest! {
@@ -219,20 +100,11 @@ proptest! {
     ) {
         let x = XProtocol::new(api, Media::new(MediaType::MP4, category));
         let response = response(status, &headers, body);
-        let good = status.is_success();
         for kind in OperationKind::ALL {
-            let outcome = x.decode(&operation(kind), &response, NOW);
-            prop_assert_eq!(&outcome, &x.decode(&operation(kind), &response, NOW));
-            match &outcome.result {
-                Ok(reply) => check_reply(kind, good, reply),
-                Err(Failure::Answered(problem)) => check_bounded(&problem.server),
-                Err(Failure::Unknown { .. }) => {
-                    let changing =
-                        matches!(kind, OperationKind::Init | OperationKind::Append | OperationKind::Finalize);
-                    prop_assert!(changing, "asking is never ambiguous: {}", kind);
-                }
-                Err(Failure::NotSent { .. }) => prop_assert!(false, "there was an answer"),
-            }
+            let operation = operation(kind, ID);
+            let outcome = check(&x, &operation, &response, None);
+            let ruled = outcome.and_then(|outcome| rule(&operation, &outcome));
+            prop_assert!(ruled.is_ok(), "{:?}", ruled);
         }
         let _ = x.decode_alt_text(&response, NOW);
     }
@@ -263,8 +135,19 @@ proptest! {
         };
         let x = XProtocol::new(Api::V1_1, Media::new(MediaType::MP4, Category::TweetVideo));
         let headers = [("x-request-id", HeaderValue::from_str(&token).unwrap())];
-        let outcome = x.decode(&operation(kind), &response(status, &headers, body.into_bytes()), NOW);
-        let shown = format!("{outcome:?}");
-        prop_assert!(!shown.contains(&token), "{}", shown);
+        let response = response(status, &headers, body.into_bytes());
+        let outcome = check(&x, &operation(kind, ID), &response, Some(&token));
+        prop_assert!(outcome.is_ok(), "{:?}", outcome);
+    }
+}
+
+/// What the fuzz target runs, over its seeds and over noise.
+#[test]
+fn what_bytes_make_of_an_answer_is_decoded_well() {
+    let fuzz = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz");
+    let replay = Replay { fuzz, target: "decode_x", runs: 2_000, longest: 300 };
+    for (api, category) in [(Api::V2, Category::TweetVideo), (Api::V1_1, Category::TweetImage)] {
+        let x = XProtocol::new(api, Media::new(MediaType::MP4, category));
+        replay.run(|bytes| run(&x, &X, &rule, bytes)).unwrap();
     }
 }

@@ -50,6 +50,8 @@ mod exchange;
 mod faults;
 mod filler;
 mod form;
+#[doc(hidden)]
+pub mod fuzzing;
 mod json_rules;
 mod media_body;
 mod media_directory;

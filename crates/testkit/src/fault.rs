@@ -15,6 +15,8 @@ use crate::server::Lie;
 pub enum Fault {
     /// The server can't be reached.
     Unreachable,
+    /// It can't be sent as things are set.
+    Misconfigured,
     /// The request never arrives.
     RequestLost(Loss),
     /// The connection breaks after so many thousandths of the payload arrived.
@@ -31,6 +33,8 @@ pub enum Fault {
     ReplyLate(Duration),
     /// The server does nothing and answers this.
     Says(Said),
+    /// The server does it and answers this.
+    DoneBut(Said),
     /// It is a good answer to another question, and a rate limit that is used up for so long.
     Misfit(Duration),
     /// The server lies.
@@ -71,6 +75,16 @@ pub enum Said {
     Forbidden,
     /// The offset is not the cursor.
     Conflict,
+    /// It holds that segment already.
+    AlreadyStored,
+    /// It does not hold all segments.
+    Missing,
+    /// What it holds does not add up to the announced length.
+    SizeMismatch,
+    /// The segment is too large; the largest it takes, if it says so.
+    TooLarge(Option<u64>),
+    /// A quota or a bill stands in the way.
+    Quota,
     /// A wait beyond anybody's patience.
     Endless,
 }
@@ -111,6 +125,11 @@ impl Said {
             Self::Invalid => (ProblemKind::Refused(Refusal::Invalid), None),
             Self::Forbidden => (ProblemKind::Refused(Refusal::Forbidden), None),
             Self::Conflict => (ProblemKind::OffsetConflict { cursor: None }, None),
+            Self::AlreadyStored => (ProblemKind::AlreadyStored { receipt: None }, None),
+            Self::Missing => (ProblemKind::SegmentsMissing, None),
+            Self::SizeMismatch => (ProblemKind::SizeMismatch, None),
+            Self::TooLarge(ceiling) => (ProblemKind::TooLarge { ceiling }, None),
+            Self::Quota => (ProblemKind::Refused(Refusal::Quota), None),
             Self::Endless => (ProblemKind::Throttled, Some(Wait::For(Duration::from_secs(7_200)))),
         };
         let after = wait.map(|wait| wait.delay(now));
@@ -135,15 +154,22 @@ pub fn unreachable() -> Outcome {
     Failure::NotSent { cause: NotSent::Unreachable, detail: Detail::new("nobody listens") }.into()
 }
 
+/// That it can't be sent as things are set, as the engine hears it.
+pub fn misconfigured() -> Outcome {
+    Failure::NotSent { cause: NotSent::Misconfigured, detail: Detail::new("nobody trusts the certificate") }
+        .into()
+}
+
 /// A good answer to another question than this kind of operation asks, with a rate limit that is used up until then.
 pub fn misfit(kind: OperationKind, until: Timestamp) -> Outcome {
     let reply = match kind {
-        OperationKind::Init | OperationKind::Append => Reply::Aborted,
-        OperationKind::Probe
+        OperationKind::Init
+        | OperationKind::Append
+        | OperationKind::Probe
         | OperationKind::Finalize
         | OperationKind::Status
-        | OperationKind::Verify
-        | OperationKind::Abort => Reply::Advanced { cursor: u64::MAX },
+        | OperationKind::Verify => Reply::Aborted,
+        OperationKind::Abort => Reply::Advanced { cursor: u64::MAX },
     };
     Outcome::from(reply).with_pace(Some(Pace { remaining: 0, reset: until }))
 }
@@ -208,5 +234,11 @@ impl Fault {
             Self::Says(Said::Endless) => Duration::from_secs(7_200),
             _ => Duration::ZERO,
         }
+    }
+
+    /// How long after it nothing can be expected of an upload: as long as it lasts, and then its consequences, a timeout
+    /// and the longest backoff.
+    pub fn disturbs(&self) -> Duration {
+        self.lasts() + Duration::from_secs(70)
     }
 }

@@ -1,11 +1,11 @@
 //! The judge: whether an end is a right one. The object, the reasons, what is said to be left, and whether all that is
 //! true.
 
-use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Session, Timestamp, Upload, UploadError};
+use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Timestamp, Upload, UploadError, Violation};
 
 use crate::invariants::Breach;
 use crate::scenario::Source;
-use crate::server::{Limit, Memory, ProcessingEnds, Repeats, Server, SessionState};
+use crate::server::{Appetite, Limit, Memory, ProcessingEnds, Repeats, Server, SessionState};
 
 /// How an upload ended, by the name of what ended it.
 pub type End = &'static str;
@@ -23,6 +23,8 @@ pub(crate) enum Excuse {
     OlderCheckpoint,
     /// The machine slept.
     Slept,
+    /// The source changed, or could not be read.
+    Source,
     /// The clock was set.
     Clock,
     /// The server lied.
@@ -81,7 +83,7 @@ impl Judge<'_> {
         };
         for session in self.server.sessions() {
             if self.server.state(&session) == Some(SessionState::Committed) {
-                self.object_is_right(&session)?;
+                self.server.check_object(&session, self.total())?;
             }
         }
         if self.must_complete {
@@ -106,7 +108,7 @@ impl Judge<'_> {
                 Err(Breach { rule, detail: format!("an abort was owed, and came to {other:?}") })
             }
             (Kept::Checkpoint, Ok(completed)) => match &completed.session {
-                Some(session) => self.object_is_right(session),
+                Some(session) => self.server.check_object(session, self.total()),
                 None => Err(Breach { rule, detail: "completed without a session".into() }),
             },
             (Kept::Checkpoint, Err(again)) => self.may_not_go_on(from, again),
@@ -121,7 +123,11 @@ impl Judge<'_> {
         if self.server.state(session) != Some(SessionState::Committed) {
             return Err(Breach { rule, detail: format!("completed, but {session} is not committed") });
         }
-        self.object_is_right(session)?;
+        if !self.server.told_ready(session) {
+            let detail = format!("completed, but {session} was never said to be ready");
+            return Err(Breach { rule, detail });
+        }
+        self.server.check_object(session, self.total())?;
         // Whoever has no newest checkpoint, or whose request comes behind its own back, can't know.
         let excused = self.resumed || self.is_excused(Excuse::Late);
         if !excused && self.server.finalized_again(session) > 0 {
@@ -136,20 +142,6 @@ impl Judge<'_> {
 
     const fn total(&self) -> u64 {
         self.upload.plan().total()
-    }
-
-    fn object_is_right(&self, session: &Session) -> Result<(), Breach> {
-        let object = self.server.object(session);
-        let mut end = 0;
-        let whole = object.iter().all(|range| {
-            let fits = range.start() == end;
-            end = range.end();
-            fits
-        });
-        if whole && end == self.total() {
-            return Ok(());
-        }
-        Err(Breach { rule: "the object", detail: format!("{session} is {object:?}") })
     }
 
     fn discard_is_true(&self, error: &UploadError) -> Result<(), Breach> {
@@ -200,11 +192,15 @@ impl Judge<'_> {
         let holds = match *again.kind {
             ErrorKind::ProcessingFailed { .. } => server.processing == ProcessingEnds::Fails,
             ErrorKind::StillProcessing { .. } => server.processing == ProcessingEnds::Never,
-            ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => server.limit != Limit::None,
+            ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => {
+                server.limit != Limit::None || matches!(server.appetite, Appetite::NothingBehind(_))
+            }
             ErrorKind::FinalizeUnknown { .. } => !server.model.verifies(),
             ErrorKind::Refused { .. } => server.repeats == Repeats::Refuse,
-            // Both sessions are used up.
-            ErrorKind::SessionLost { .. } | ErrorKind::SizeMismatch { .. } => {
+            // Both sessions are used up; of a checkpoint that lags behind a new cut, the server's list is foreign.
+            ErrorKind::SessionLost { .. }
+            | ErrorKind::SizeMismatch { .. }
+            | ErrorKind::Protocol { violation: Violation::ForeignSegment(_), .. } => {
                 self.upload.progress().session > 1 || self.source == Source::Once
             }
             _ => false,
@@ -224,14 +220,22 @@ pub(crate) fn is_harmless(server: &Server, source: Source) -> bool {
         && settings.limit == Limit::None
         && settings.lifetime.is_none()
         && settings.processing == ProcessingEnds::Ready
+        && !matches!(settings.appetite, Appetite::NothingBehind(_))
         && settings.repeats != Repeats::Refuse
         && (source != Source::Once || settings.memory == Memory::Good)
 }
 
 /// The name of an end.
-pub(crate) const fn name(result: &Result<Completed, UploadError>) -> End {
-    let Err(error) = result else { return "completed" };
-    match *error.kind {
+pub(crate) fn name(result: &Result<Completed, UploadError>) -> End {
+    match result {
+        Ok(_) => "completed",
+        Err(error) => kind_name(&error.kind),
+    }
+}
+
+/// The name of what ended an upload badly.
+pub(crate) const fn kind_name(kind: &ErrorKind) -> End {
+    match kind {
         ErrorKind::Refused { .. } => "refused",
         ErrorKind::Misconfigured { .. } => "misconfigured",
         ErrorKind::Credentials { .. } => "credentials",

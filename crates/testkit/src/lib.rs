@@ -8,6 +8,9 @@
 //! - [`explore`]: every state of a small upload, whatever happens and in whatever order.
 //! - [`invariants`]: what must always hold, each as a checker with a name of its own.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
+//! - [`failure_table`]: what every fault at every place comes to, as a page.
+//! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
+//! - `transport` (a feature, on by default): a model server behind a `Transport`, to test a driver or an app with.
 //!
 //! ```
 //! use chunkwise_testkit::{Model, Scenario, simulation};
@@ -24,15 +27,22 @@
 
 mod chance;
 pub mod explore;
+pub mod failure_table;
 pub mod fault;
+pub mod fuzz;
 pub mod invariants;
+mod journey;
 mod judge;
 mod model;
 pub mod record;
 pub mod scenario;
 pub mod server;
 pub mod simulation;
+#[cfg(feature = "transport")]
+pub mod transport;
 
 pub use chance::Chance;
 pub use model::Model;
 pub use scenario::Scenario;
+#[cfg(feature = "transport")]
+pub use transport::ModelTransport;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use chunkwise_core::{
     Action, ByteRange, Checkpoint, CheckpointStage, Completed, CredentialEpoch, Event, Failure, Finalize,
     OpId, Operation, OperationKind, Outcome, Part, Parts, Plan, Policy, ProblemKind, Profile, Progress,
-    RangeSet, Receipt, Receipts, Reply, Resend, Segment, SegmentIndex, Session, Timestamp, Transfer, Upload,
-    UploadError, UploadSpec,
+    RangeSet, Receipt, Receipts, Reply, Resend, Rewind, Segment, SegmentIndex, Session, Timestamp, Transfer,
+    Upload, UploadError, UploadSpec,
 };
 
 /// One thing to do: an operation's kind, and the segment's index if it is an Append.
@@ -124,9 +124,14 @@ pub struct Record {
     /// Append family: the server's cursor, as far as it is known.
     pub cursor: u64,
     /// Append family: the offset behind the last byte at the server that can be ours.
-    pub sent_end: u64,
+    pub ours_end: u64,
+    /// Append family: the offset behind the last byte that was surely sent in this session, or may have been under way
+    /// when the checkpoint was written.
+    sent_end: u64,
     /// What was under way on disk when a Finalize or data may go out.
     pub durable: Option<(CheckpointStage, Option<Session>)>,
+    /// The cut of the source that is on disk.
+    pub durable_plan: Option<Plan>,
     /// Whether a checkpoint is being written.
     pub writing: bool,
     /// Whether new credentials are awaited.
@@ -155,8 +160,10 @@ impl Record {
             acked: BTreeMap::new(),
             receipts: BTreeMap::new(),
             cursor: 0,
+            ours_end: 0,
             sent_end: 0,
             durable: None,
+            durable_plan: None,
             writing: false,
             refreshing: false,
             paused: false,
@@ -168,12 +175,17 @@ impl Record {
         let Some(checkpoint) = from else { return record };
         record.sessions = checkpoint.sessions();
         record.durable = Some((checkpoint.stage(), checkpoint.session().cloned()));
+        record.durable_plan = Some(checkpoint.plan().clone());
         record.session = checkpoint.session().cloned();
         record.receipts = checkpoint.receipts().cloned().unwrap_or_default();
         record.acked = acknowledged(checkpoint).map(|s| (s.index.get(), s.range)).collect();
         record.cursor = checkpoint.stored();
-        // The process before may have sent anything after it wrote this.
-        record.sent_end = checkpoint.total();
+        // The process before may have sent anything after it wrote this; surely it may have sent this much.
+        record.ours_end = checkpoint.total();
+        let end_of = |index| checkpoint.plan().segment(index).map(|segment| segment.range.end());
+        let next = checkpoint.plan().index_at(record.cursor).and_then(end_of);
+        let sent = checkpoint.sent_to().checked_sub(1).and_then(|last| end_of(SegmentIndex::new(last)));
+        record.sent_end = record.cursor.max(next.unwrap_or(0)).max(sent.unwrap_or(0));
         record
     }
 
@@ -215,6 +227,7 @@ impl Record {
                 }
                 if let Some(range) = op.payload() {
                     self.sent_end = self.sent_end.max(range.end());
+                    self.ours_end = self.ours_end.max(range.end());
                 }
                 self.live.insert(op.id, (op.clone(), false));
             }
@@ -231,6 +244,7 @@ impl Record {
                 self.writing = false;
                 if let Some(checkpoint) = checkpoint {
                     self.durable = Some((checkpoint.stage(), checkpoint.session().cloned()));
+                    self.durable_plan = Some(checkpoint.plan().clone());
                 }
             }
             Seen::Refresh(_) => self.refreshing = true,
@@ -292,7 +306,7 @@ impl Record {
     fn forget(&mut self, facts: &mut Vec<Fact>) {
         self.acked.clear();
         self.receipts.clear();
-        (self.cursor, self.sent_end) = (0, 0);
+        (self.cursor, self.sent_end, self.ours_end) = (0, 0, 0);
         facts.push(Fact::SessionForgotten);
     }
 
@@ -313,7 +327,9 @@ impl Record {
                 }
             }
             (Action::Probe { .. }, Reply::Advanced { cursor }) if self.is_append() => {
-                if *cursor <= self.sent_end {
+                if *cursor <= self.ours_end {
+                    self.sent_end = self.sent_end.max(*cursor);
+                    self.ours_end = self.sent_end;
                     if *cursor > self.cursor {
                         facts.push(Fact::Advanced { from: self.cursor, to: *cursor });
                     }
@@ -395,6 +411,11 @@ impl Record {
             (same && (!receipts || part.receipt.is_some())).then_some((segment, part.receipt))
         };
         let Some(listed) = listed.into_iter().map(ours).collect::<Option<Vec<_>>>() else { return false };
+        let lacks = |index: &u32| listed.iter().all(|(segment, _)| segment.index.get() != *index);
+        if self.spec.rewind == Rewind::UntilReleased && self.acked.keys().any(lacks) {
+            // What was released can't be sent again: such a list is the end, and not taken over.
+            return false;
+        }
         self.acked.clear();
         self.receipts.clear();
         for (segment, receipt) in listed {

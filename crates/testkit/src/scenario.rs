@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use chunkwise_core::{
-    ChunkSize, Empty, Policy, ProcessingPolicy, Profile, Rewind, Timeouts, UploadSpec, WindowPolicy,
+    ChunkSize, Empty, OperationKind, Policy, ProcessingPolicy, Profile, RetryPolicy, Rewind, Timeouts,
+    UploadSpec, WindowPolicy,
 };
 
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::model::Model;
-use crate::server::{Lie, Limit, Memory, ProcessingEnds, Repeats, ServerSettings};
+use crate::server::{Appetite, Lie, Limit, Memory, ProcessingEnds, Repeats, ServerSettings};
 
 /// All that is decided about a simulated upload before it begins. The same scenario gives the same run, to the byte.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// What chance does on the way.
     pub seed: u64,
@@ -36,8 +37,105 @@ pub struct Scenario {
     pub faults: Faults,
     /// What the caller and the machine do, and how long after the beginning.
     pub controls: Vec<(Duration, Control)>,
+    /// What they do while an operation is under way.
+    pub interventions: Vec<Intervention>,
+    /// How many retries the policy allows beyond growth.
+    pub budget: u32,
+    /// How many bytes a segment should hold by the settings that a later process has.
+    pub chunk_later: u64,
     /// Where the process dies: at the n-th write of a checkpoint, counted from 0 over all processes.
     pub crashes: Vec<(u32, CrashPoint)>,
+    /// Which writes of a checkpoint fail: the n-th, counted likewise, or every one from then on.
+    pub unwritten: Vec<(u32, Times)>,
+    /// How long the upload waits for an answer and for an end.
+    pub patience: Patience,
+    /// How the machine goes about its work.
+    pub machine: Machine,
+}
+
+/// How long an upload waits: the times of its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Patience {
+    /// When an operation counts as stuck.
+    pub timeouts: Timeouts,
+    /// How long the upload may take.
+    pub deadline: Duration,
+    /// How long the processing may take.
+    pub processing: Duration,
+}
+
+impl Patience {
+    /// Two hours for all, ten minutes for the processing, five seconds for an answer.
+    pub const SHORT: Self = Self {
+        timeouts: Timeouts { stall: Duration::from_secs(5), response: Duration::from_secs(5) },
+        deadline: Duration::from_secs(7_200),
+        processing: Duration::from_secs(600),
+    };
+
+    /// That of the default policy.
+    pub fn usual() -> Self {
+        let Policy { timeouts, deadline, processing, .. } = Policy::default();
+        Self { timeouts, deadline, processing: processing.deadline }
+    }
+}
+
+/// How the machine goes about its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Machine {
+    /// As chance has it: now and then it is slow, or loses the newest checkpoint when a process dies.
+    Moody,
+    /// Always in the same way, with the shortest waits; nothing is lost that was written.
+    Steady,
+}
+
+/// Where in an upload something strikes: an operation, by how many of its kind were sent before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Which kind of operation.
+    pub kind: OperationKind,
+    /// Which one of them, from 0, counted over all processes.
+    pub nth: u32,
+}
+
+/// How often something strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Times {
+    /// There, and never again.
+    Once,
+    /// There, and from then on always.
+    Always,
+}
+
+impl Times {
+    /// Whether the n-th is struck, if the first to be struck is this one.
+    pub const fn strikes(self, first: u32, nth: u32) -> bool {
+        match self {
+            Self::Once => nth == first,
+            Self::Always => nth >= first,
+        }
+    }
+}
+
+/// A fault with the place that it strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Aim {
+    /// Where.
+    pub at: Place,
+    /// How often: once, or every operation of that kind from then on.
+    pub times: Times,
+    /// What.
+    pub fault: Fault,
+}
+
+/// What the caller or the machine does while an operation is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Intervention {
+    /// Which operation.
+    pub at: Place,
+    /// How long after it was sent.
+    pub after: Duration,
+    /// What is done.
+    pub control: Control,
 }
 
 /// What kind of source it is.
@@ -62,6 +160,13 @@ pub struct Network {
     pub rate: u64,
 }
 
+impl Network {
+    /// How long it takes to send so many bytes.
+    pub fn sending(self, bytes: u64) -> Duration {
+        Duration::from_micros(bytes.saturating_mul(1_000_000) / self.rate.max(1))
+    }
+}
+
 /// What goes wrong on the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Faults {
@@ -76,6 +181,8 @@ pub enum Faults {
     },
     /// These, each striking the n-th operation that is sent, from 0.
     Scheduled(Vec<(u32, Fault)>),
+    /// These, each at its place. Of several that strike one operation the first counts.
+    Aimed(Vec<Aim>),
 }
 
 /// Whether a server lies.
@@ -110,6 +217,14 @@ pub enum Control {
     ClockForward(u32),
     /// The clock is set back by so many seconds.
     ClockBack(u32),
+    /// The machine sleeps so many seconds.
+    Sleep(u32),
+    /// It is found that the source is not what it was.
+    SourceChanged,
+    /// The source can't be read.
+    SourceUnreadable,
+    /// No new credentials can be had from now on.
+    NoCredentials,
 }
 
 /// Where in a write of a checkpoint the process dies.
@@ -141,7 +256,13 @@ impl Scenario {
             network: Network { least: 5, most: 50, rate: 1_000 },
             faults: Faults::Scheduled(Vec::new()),
             controls: Vec::new(),
+            interventions: Vec::new(),
+            budget: 32,
+            chunk_later: 10,
             crashes: Vec::new(),
+            unwritten: Vec::new(),
+            patience: Patience::SHORT,
+            machine: Machine::Moody,
         }
     }
 
@@ -168,7 +289,7 @@ impl Scenario {
             rate: chance.one_of([10, 30, 70]),
             lies: if chance.percent(8) { Lies::Often } else { Lies::Never },
         };
-        Self {
+        let mut scenario = Self {
             seed,
             server: Self::server(chance, model),
             total: if chance.percent(2) { chance.between(240, 4_000) } else { chance.below(240) },
@@ -184,6 +305,12 @@ impl Scenario {
             },
             faults,
             controls: Self::controls(chance),
+            interventions: Vec::new(),
+            unwritten: Vec::new(),
+            patience: Patience::SHORT,
+            machine: Machine::Moody,
+            budget: 32,
+            chunk_later: 0,
             crashes: if chance.percent(25) {
                 let crash = |chance: &mut Chance| {
                     let point = chance.one_of([CrashPoint::Before, CrashPoint::During, CrashPoint::After]);
@@ -193,7 +320,21 @@ impl Scenario {
             } else {
                 Vec::new()
             },
+        };
+        // What came later is drawn last: the draws before it stay what they were.
+        let most = chance.between(20, 60);
+        scenario.server.appetite = chance.weighted([
+            (17, Appetite::All),
+            (2, Appetite::AtMost(most)),
+            (1, Appetite::NothingBehind(scenario.total / 2)),
+        ]);
+        scenario.budget = chance.weighted([(3, 32), (1, 8)]);
+        let other = chance.between(4, 60);
+        scenario.chunk_later = if chance.percent(50) { other } else { scenario.chunk };
+        if chance.percent(30) {
+            scenario.server.limit_from = scenario.total / 3;
         }
+        scenario
     }
 
     fn server(chance: &mut Chance, model: Model) -> ServerSettings {
@@ -217,6 +358,8 @@ impl Scenario {
             memory: if chance.percent(6) { Memory::LosesOnce } else { Memory::Good },
             page: chance.between(1, 6) as u32,
             abort_rounds: chance.below(3) as u32,
+            limit_from: 0,
+            appetite: Appetite::All,
         }
     }
 
@@ -252,15 +395,16 @@ impl Scenario {
         profile
     }
 
-    /// The policy that the engine is given: an hour for all, ten minutes for the processing, five seconds for an answer.
+    /// The policy that the engine is given: the default one, with this scenario's patience.
     pub fn policy(&self) -> Policy {
         Policy {
             chunk_size: ChunkSize::new(self.chunk.max(1)).unwrap_or(ChunkSize::DEFAULT),
             window: self.window,
-            timeouts: Timeouts { stall: Duration::from_secs(5), response: Duration::from_secs(5) },
-            deadline: Duration::from_secs(3_600),
+            retry: RetryPolicy { budget: self.budget, ..RetryPolicy::default() },
+            timeouts: self.patience.timeouts,
+            deadline: self.patience.deadline,
             processing: ProcessingPolicy {
-                deadline: Duration::from_secs(600),
+                deadline: self.patience.processing,
                 ..ProcessingPolicy::default()
             },
             ..Policy::default()
@@ -276,6 +420,34 @@ impl Scenario {
             Source::Once => spec.rewind = Rewind::UntilReleased,
         }
         spec
+    }
+
+    /// The longest that a process may take over the upload, whatever happens: the deadline, the processing's own, what
+    /// was paused or slept, and the rounds of an Abort.
+    pub fn longest(&self) -> Duration {
+        let policy = self.policy();
+        policy.deadline + policy.processing.deadline + Duration::from_secs(1_260)
+    }
+
+    /// The longest that an upload of so many segments may take once nothing goes wrong any more: the time to send
+    /// everything twice, one segment after the other, what is left of the longest backoffs and timeouts, and the
+    /// processing.
+    pub fn longest_quiet(&self, segments: u32) -> Duration {
+        let (network, policy) = (self.network, self.policy());
+        let bites = match self.server.appetite {
+            Appetite::AtMost(most) => u32::try_from(self.total / most.max(1)).unwrap_or(u32::MAX),
+            Appetite::All | Appetite::NothingBehind(_) => 0,
+        };
+        let exchanges = segments.saturating_add(bites).saturating_add(20).saturating_mul(2);
+        let travel = Duration::from_millis(2 * network.most) * exchanges;
+        let sending = Duration::from_secs(2 * self.total / network.rate.max(1));
+        let processing = match self.server.processing {
+            ProcessingEnds::Never => policy.processing.deadline,
+            ProcessingEnds::Ready | ProcessingEnds::Fails => {
+                policy.processing.ceiling * (self.server.polls + 1)
+            }
+        };
+        travel + sending + processing + policy.retry.backoff_cap * 8
     }
 }
 

@@ -1,45 +1,42 @@
-//! Every state of the smaller of the small worlds. All of them: the binary `explore`.
+//! Small worlds: every state that a small upload can come into. Those with two faults take minutes: the program `explore`
+//! visits them.
+#![cfg(test)]
 
-use chunkwise_testkit::explore::{Caller, SmallWorld, explore};
+use chunkwise_testkit::explore::{Path, SmallWorld, explore, replay};
 
-/// Far more than any of them has.
+/// Enough for every world with one fault.
 const MOST: usize = 1_000_000;
 
-fn explore_all(wanted: impl Fn(&SmallWorld) -> bool) {
-    let worlds: Vec<_> = SmallWorld::all().into_iter().filter(wanted).collect();
-    assert!(!worlds.is_empty());
-    for world in worlds {
+#[test]
+fn whatever_happens_in_whatever_order_a_small_upload_ends_well() {
+    let (mut worlds, mut states, mut steps) = (0, 0, 0);
+    for world in
+        SmallWorld::all().into_iter().filter(|world| world.faults <= 1 && world.segments * world.window <= 2)
+    {
         let explored = explore(world, MOST).unwrap_or_else(|failed| panic!("{failed}"));
-        assert!(explored.ends.contains_key("completed"), "{explored:?}");
+        assert!(explored.ends.contains_key("completed"), "{}: {:?}", world.name(), explored.ends);
+        (worlds, states, steps) = (worlds + 1, states + explored.states, steps + explored.steps);
     }
+    eprintln!("{worlds} worlds, {states} states, {steps} steps");
+    assert!(
+        worlds > 40 && states > 20_000,
+        "{worlds} worlds with {states} states are too few to say anything"
+    );
 }
 
 #[test]
-fn where_nothing_goes_wrong_every_order_ends_well() {
-    let calm = |world: &SmallWorld| world.faults == 0 && world.caller == Caller::Waits;
-    for world in SmallWorld::all().into_iter().filter(calm) {
-        let explored = explore(world, MOST).unwrap_or_else(|failed| panic!("{failed}"));
-        assert_eq!(explored.ends.keys().collect::<Vec<_>>(), [&"completed"], "{explored:?}");
-    }
+fn a_way_through_a_world_can_be_gone_again() {
+    let world = SmallWorld::all().into_iter().next().expect("there is one");
+    let path: Path = "0,0,0,0".parse().expect("it is one");
+    let (ran, lines) = replay(world, &path);
+    assert_eq!(ran, Ok(()));
+    assert_eq!(replay(world, &path), (ran, lines.clone()));
+    assert!(lines.iter().any(|line| line.contains("Init reaches the server")), "{lines:#?}");
 }
 
 #[test]
-fn one_fault_at_any_moment_is_survived_or_told() {
-    explore_all(|world| {
-        let small = world.segments < 3 || world.window < 2;
-        world.faults == 1 && world.caller == Caller::Waits && small
-    });
-}
-
-#[test]
-fn two_faults_at_any_moments_are_survived_or_told() {
-    explore_all(|world| world.faults == 2 && world.segments == 1 && world.window == 1);
-}
-
-#[test]
-fn a_caller_may_interfere_at_any_moment() {
-    explore_all(|world| {
-        let small = world.faults == 0 || world.segments == 1;
-        world.caller != Caller::Waits && small && world.window == 2
-    });
+fn more_states_than_were_allowed_are_no_proof() {
+    let world = SmallWorld::all().into_iter().next().expect("there is one");
+    let failed = explore(world, 3).expect_err("it has more than three");
+    assert!(failed.to_string().contains("--bin explore -- --world"), "{failed}");
 }

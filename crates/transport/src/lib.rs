@@ -30,7 +30,8 @@ pub trait Transport: Send + Sync {
     /// It never fails: whatever happens is an outcome. Dropping the future gives the operation up.
     async fn perform(&self, operation: &Operation, payload: Payload) -> Outcome;
 
-    /// Gets new credentials in place of those of the `stale` epoch, unless that happened meanwhile.
+    /// Gets new credentials in place of those of the `stale` epoch, unless that happened meanwhile: then it gives the
+    /// present epoch at once. The uploads of one account ask one after the other.
     ///
     /// # Errors
     ///

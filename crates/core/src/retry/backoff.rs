@@ -64,6 +64,28 @@ mod tests {
         assert_eq!(ceilings, [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
         assert_eq!(ceiling(&policy, u32::MAX), 60_000_000);
         assert_eq!(ceiling(&policy, 0), 500_000);
+        // Doubled so often that bits are lost, or all of them.
+        for failures in [46, 50, 64] {
+            assert_eq!(ceiling(&policy, failures), 60_000_000);
+        }
+    }
+
+    /// The generator's published numbers for this seed: the waits of an upload can be replayed anywhere.
+    #[test]
+    fn it_is_split_mix_64() {
+        let mut rng = Rng::new(1_234_567);
+        let numbers = [0; 5].map(|_| rng.next());
+        let published = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ];
+        assert_eq!(numbers, published);
+        let mut rng = Rng::new(1_234_567);
+        assert_eq!(published.map(|_| rng.up_to(u64::MAX)), published, "the whole range is evenly there");
+        assert_eq!(rng.up_to(0), 0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::failure::{Cut, Failure, NotSent, Problem, ProblemKind};
 use crate::operation::OperationKind;
-use crate::profile::{Listing, Profile, Resend, Transfer};
+use crate::profile::{Finalize, Listing, Profile, Receipts, Resend, Transfer};
 use crate::token::Receipt;
 
 /// What to do about a failure. When it may be done is said by [`Failure::after`].
@@ -90,15 +90,26 @@ const fn must_probe(profile: &Profile) -> bool {
     }
 }
 
+const fn wants_receipts(profile: &Profile) -> bool {
+    match profile.finalize {
+        Finalize::Call { receipts: Receipts::Required } => true,
+        Finalize::Call { receipts: Receipts::NotWanted } | Finalize::Implicit => false,
+    }
+}
+
 fn answered(kind: OperationKind, problem: &Problem, profile: &Profile) -> Verdict {
     let again = Verdict::Retry { fate: Fate::NotDone };
     match &problem.kind {
         ProblemKind::Transient => again,
         ProblemKind::Throttled | ProblemKind::Busy => Verdict::Wait,
-        ProblemKind::OffsetConflict { .. } => match (kind, profile.transfer) {
-            (OperationKind::Append, Transfer::Append(_)) => Verdict::FindOut { fate: Fate::Unknown },
-            _ => misplaced(kind, profile),
-        },
+        // In the append family that finds out where the cursor is.
+        ProblemKind::OffsetConflict { .. } => misplaced(kind, profile),
+        // The list has the receipt that the answer lacks.
+        ProblemKind::AlreadyStored { receipt: None }
+            if kind == OperationKind::Append && wants_receipts(profile) && must_probe(profile) =>
+        {
+            Verdict::FindOut { fate: Fate::Unknown }
+        }
         ProblemKind::AlreadyStored { receipt } => match (kind, profile.transfer) {
             (OperationKind::Append, Transfer::Parts(_)) => Verdict::Stored(receipt.clone()),
             // How much of it, only the cursor tells.

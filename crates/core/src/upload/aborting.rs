@@ -11,6 +11,7 @@ use crate::failure::{Failure, ProblemKind, ServerError};
 use crate::operation::{Action, OperationKind};
 use crate::outcome::{Outcome, Reply};
 use crate::retry::{Verdict, judge};
+use crate::time::Timestamp;
 use crate::token::Session;
 
 const KIND: OperationKind = OperationKind::Abort;
@@ -19,6 +20,8 @@ const KIND: OperationKind = OperationKind::Abort;
 pub(super) struct Aborting {
     pub(super) step: Step,
     pub(super) purpose: Purpose,
+    /// Since when it may be waiting for new credentials.
+    since: Timestamp,
 }
 
 /// Why the session is given up.
@@ -31,8 +34,14 @@ pub(super) enum Purpose {
 }
 
 impl Aborting {
-    pub(super) fn new(purpose: Purpose) -> Self {
-        Self { step: Step::at_once(), purpose }
+    pub(super) fn new(purpose: Purpose, now: Timestamp) -> Self {
+        Self { step: Step::at_once(), purpose, since: now }
+    }
+
+    /// Until when it waits for new credentials, if it does: as long as for any other answer.
+    pub(super) fn refresh_overdue_at(&self, shared: &Shared) -> Option<Timestamp> {
+        let waits = shared.credentials.is_refreshing() && shared.paused_at.is_none();
+        waits.then(|| self.since.after(shared.policy.timeouts.response))
     }
 
     pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session) {
@@ -59,7 +68,10 @@ impl Aborting {
         let done = match judge(KIND, failure, &shared.profile) {
             Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Own),
             Verdict::Wait => step.wait(shared, KIND, failure),
-            Verdict::Refresh => step.refresh(shared, KIND, live, failure),
+            Verdict::Refresh => {
+                self.since = shared.now;
+                step.refresh(shared, KIND, live, failure)
+            }
             Verdict::NothingLeft => return Transition::Aborted(self.purpose.clone(), Discard::Confirmed),
             // No verdicts on an Abort, or none that helps (see the matrix of the judgement): ask again.
             Verdict::Misconfigured

@@ -43,6 +43,14 @@ impl Credentials {
         matches!(self.refresh, Refresh::UnderWay(_))
     }
 
+    /// What asked for the new credentials that are being fetched.
+    pub(super) const fn asked_by(&self) -> Option<&Failure> {
+        match &self.refresh {
+            Refresh::UnderWay(failure) => Some(failure),
+            Refresh::None => None,
+        }
+    }
+
     pub(super) const fn accepted(&mut self) {
         self.fruitless = 0;
     }

@@ -23,7 +23,7 @@ impl Upload {
         let State::Open(open) = &self.state else { return false };
         let Stage::Finalizing(finalizing) = &open.stage else { return false };
         let unknown = |error: &UploadError| matches!(*error.kind, ErrorKind::FinalizeUnknown { .. });
-        finalizing.is_settled() && !result.as_ref().is_err_and(unknown)
+        !finalizing.may_have_been_sent() && !result.as_ref().is_err_and(unknown)
     }
 
     /// What is left of an upload that ends like this.
@@ -40,6 +40,8 @@ impl Upload {
             },
         };
         match kind {
+            // What the server holds is not ours: that is what every resume would find.
+            ErrorKind::Protocol { violation, .. } if violation.is_foreign() => Kept::Nothing,
             // What is not acceptable will not be so tomorrow; a quota or a right may be had by then.
             ErrorKind::Refused { failure, .. } if failure.is_invalid() => Kept::Nothing,
             ErrorKind::Refused { .. }
@@ -120,7 +122,7 @@ impl Upload {
             SavedStage::Transferring => Stage::Transferring,
             SavedStage::FinalizeSent => Stage::Verifying(Verifying::resumed()),
             SavedStage::Processing => Stage::Processing(Polling::resumed(shared)),
-            SavedStage::Aborting => Stage::Aborting(Aborting::new(Purpose::Discard)),
+            SavedStage::Aborting => Stage::Aborting(Aborting::new(Purpose::Discard, shared.now)),
         };
         State::Open(Box::new(Open { session, expires, transfer, repairs: 0, stage }))
     }

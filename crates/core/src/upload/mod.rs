@@ -143,16 +143,22 @@ impl Upload {
 
     /// Takes in what happened. Never fails: what makes no sense changes nothing, and is counted.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
+        if let Input::Sent { op, bytes } = input {
+            // Those bytes were taken before now: a stall timer that strikes only now must not overlook them.
+            self.shared.now = self.shared.now.max(now);
+            self.sent(op, bytes);
+        }
         self.advance(now);
         if let State::Closed(_) = self.state {
-            if let Input::Outcome { .. } | Input::Started(_) | Input::Sent { .. } = input {
+            if let Input::Outcome { .. } | Input::Started(_) = input {
                 self.shared.stats.ignored += 1;
             }
             return;
         }
         match input {
             Input::Started(op) => self.started(op),
-            Input::Sent { op, bytes } => self.sent(op, bytes),
+            // Taken in above.
+            Input::Sent { .. } => {}
             Input::Outcome { op, outcome } => self.answered(op, outcome),
             Input::Persisted(seq) => self.shared.persist.persisted(seq),
             Input::PersistFailed(_) => self.persist_failed(),
@@ -422,7 +428,7 @@ impl Upload {
 
     fn hold(&mut self, kind: OperationKind, until: Timestamp) {
         let until = until.min(self.shared.now.after(self.shared.policy.retry.longest_wait));
-        let known = self.shared.pacer.ready_at(self.shared.now, kind) >= until;
+        let known = self.shared.pacer.ready_at(kind) >= until;
         if self.shared.pacer.hold(kind, until) && !known {
             self.shared.notify(Event::Held { kind, until });
         }
@@ -459,7 +465,8 @@ impl Upload {
         if let State::Open(open) = &mut self.state
             && let Stage::Processing(polling) = &mut open.stage
         {
-            polling.since = polling.since.after(pause);
+            // It may have begun in the pause.
+            polling.since = polling.since.after(self.shared.now.since(polling.since.max(paused_at)));
         }
         self.shared.notify(Event::Resumed);
     }

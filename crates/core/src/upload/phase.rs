@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 
 use super::Upload;
 use super::aborting::{Aborting, Purpose};
-use super::finishing::{Earlier, Finalizing, Verifying, WhyVerify};
+use super::finishing::{Finalizing, Verifying, WhyVerify};
 use super::probing::Probing;
 use super::processing::Polling;
 use super::shared::{Changed, Tries};
@@ -86,7 +86,7 @@ pub(super) enum Transition {
     /// Segments are missing at the server, though all were acknowledged.
     Repair(Failure),
     /// Everything is stored (or Finalize is to be tried again): make one object of it, then at the earliest.
-    Finalize(Tries, Timestamp, Earlier),
+    Finalize(Tries, Timestamp),
     /// Everything is stored, and no object came of it, though the last Append should have made one.
     Unfinished,
     /// Finalize may have been done: find out.
@@ -121,9 +121,9 @@ impl Upload {
             Transition::Probe(due) => self.enter(Stage::Probing(Probing::due_at(due))),
             Transition::Transfer => self.enter(Stage::Transferring),
             Transition::Repair(failure) => self.repair(failure),
-            Transition::Finalize(tries, due, earlier) => {
+            Transition::Finalize(tries, due) => {
                 self.shared.persist.barrier();
-                self.enter(Stage::Finalizing(Finalizing::new(tries, due, earlier)));
+                self.enter(Stage::Finalizing(Finalizing::new(tries, due)));
             }
             Transition::Unfinished => self.unfinished(),
             Transition::Verify(why) => self.verify(why),
@@ -170,7 +170,13 @@ impl Upload {
         if open.repairs > REPAIRS || self.shared.spec.rewind != crate::spec::Rewind::Possible {
             let operation = crate::operation::OperationKind::Finalize;
             let violation = crate::error::Violation::Unreadable(failure);
-            return self.fail(ErrorKind::Protocol { operation, violation });
+            let error = ErrorKind::Protocol { operation, violation };
+            if is_listed(&self.shared.profile) {
+                return self.fail(error);
+            }
+            // It may hold what a process before this one sent of another cut, and no repair takes that out again. A
+            // session of our own does.
+            return self.restart(SessionEnd::Foreign, Some(error));
         }
         self.shared.persist.changed();
         if is_listed(&self.shared.profile) {
@@ -216,7 +222,7 @@ impl Upload {
                 self.process(processing);
             }
             (Verdict::NotCommitted, WhyVerify::Lost { finalize, due, .. }) => {
-                self.apply(Transition::Finalize(finalize, due, Earlier::Unknown));
+                self.apply(Transition::Finalize(finalize, due));
             }
             (Verdict::CannotTell, WhyVerify::Lost { failure, .. }) => {
                 self.fail(ErrorKind::FinalizeUnknown { failure });
@@ -379,11 +385,11 @@ impl Upload {
             State::Open(open) => match &mut open.stage {
                 Stage::Transferring | Stage::Probing(_) => self.abort(Purpose::Discard),
                 Stage::Finalizing(finalizing) => {
-                    if finalizing.is_settled() {
-                        self.abort(Purpose::Discard);
-                    } else {
+                    if finalizing.may_have_been_sent() {
                         self.cancel_live();
                         self.verify(WhyVerify::Discard);
+                    } else {
+                        self.abort(Purpose::Discard);
                     }
                 }
                 Stage::Verifying(verifying) => verifying.why = WhyVerify::Discard,
@@ -399,7 +405,8 @@ impl Upload {
             Abort::Unsupported => self.aborted(purpose, Discard::ExpiresByItself),
             Abort::Call => {
                 self.shared.persist.changed();
-                self.enter(Stage::Aborting(Aborting::new(purpose)));
+                let aborting = Aborting::new(purpose, self.shared.now);
+                self.enter(Stage::Aborting(aborting));
             }
         }
     }

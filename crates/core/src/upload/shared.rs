@@ -123,12 +123,12 @@ impl Shared {
     /// Whether an operation of this kind may go out now. If only time stands in the way, [`Shared::ready_at`] tells
     /// how much.
     pub(super) fn is_ready(&self, kind: OperationKind) -> bool {
-        self.is_free() && self.pacer.ready_at(self.now, kind) <= self.now
+        self.is_free() && self.pacer.ready_at(kind) <= self.now
     }
 
     /// When an operation of this kind that is due then may go out, if only time stands in the way.
     pub(super) fn ready_at(&self, kind: OperationKind, due: Timestamp) -> Option<Timestamp> {
-        self.is_free().then(|| due.max(self.pacer.ready_at(self.now, kind)))
+        self.is_free().then(|| due.max(self.pacer.ready_at(kind)))
     }
 
     const fn is_free(&self) -> bool {
@@ -148,7 +148,7 @@ impl Shared {
         let live = LiveOp::new(id, operation.epoch, len);
         self.out.push_back(Output::Perform(operation));
         // The last one that the server takes for now: whoever watches should know why nothing follows.
-        let until = self.pacer.ready_at(self.now, kind);
+        let until = self.pacer.ready_at(kind);
         if until > self.now {
             self.notify(Event::Held { kind, until });
         }

@@ -66,6 +66,10 @@ impl Upload {
             Stage::Processing(polling) if running && polling.deadline(shared) <= now => {
                 fail(ErrorKind::StillProcessing { waited: now.since(polling.since) })
             }
+            Stage::Aborting(aborting) if aborting.refresh_overdue_at(shared).is_some_and(|at| at <= now) => {
+                let failure = shared.credentials.asked_by().cloned();
+                Some(Transition::Aborted(aborting.purpose.clone(), Discard::Unconfirmed { failure }))
+            }
             Stage::Transferring
             | Stage::Probing(_)
             | Stage::Finalizing(_)
@@ -105,23 +109,23 @@ impl Upload {
             State::Open(open) => {
                 let (wake, bound) = match &open.stage {
                     Stage::Transferring => (open.transfer.wake_at(shared), deadline),
-                    Stage::Probing(probing) => {
-                        let own = probing.step.wake_at(shared, OperationKind::Probe);
-                        // It gives out no Append; what is still under way may become overdue.
-                        (earliest([own, open.transfer.overdue_at()]), deadline)
-                    }
+                    // It waits until nothing is under way, and that may become overdue; then for its own time.
+                    Stage::Probing(_) if !open.transfer.is_quiet() => (open.transfer.overdue_at(), deadline),
+                    Stage::Probing(probing) => (probing.step.wake_at(shared, OperationKind::Probe), deadline),
                     Stage::Finalizing(f) => (f.step.wake_at(shared, OperationKind::Finalize), deadline),
                     Stage::Verifying(v) => (v.step.wake_at(shared, OperationKind::Verify), deadline),
                     Stage::Processing(polling) => {
                         let bound = shared.paused_at.is_none().then(|| polling.deadline(shared));
                         (polling.step.wake_at(shared, OperationKind::Status), bound)
                     }
-                    Stage::Aborting(a) => (a.step.wake_at(shared, OperationKind::Abort), None),
+                    Stage::Aborting(a) => {
+                        (a.step.wake_at(shared, OperationKind::Abort), a.refresh_overdue_at(shared))
+                    }
                 };
                 (wake, bound, open.expires)
             }
         };
-        let persist = shared.persist.wake_at();
+        let persist = Some(shared.persist.retry_at());
         // What was due before now waits for something else than time.
         earliest([phase, bound, expires, persist].map(|at| at.filter(|at| *at > shared.now)))
     }

@@ -49,6 +49,9 @@ pub trait Claim: fmt::Debug + Send + Sync {
     /// Puts the record in place of the old one. Once this returns, it survives a crash; if it fails (or its future
     /// is dropped), the old one is still there, or the new one is: never half of it.
     ///
+    /// An upload that ends, be it cancelled or out of time, waits for the write that has begun: the last record must
+    /// not be overtaken by it.
+    ///
     /// # Errors
     ///
     /// [`StoreError::Unwritable`].

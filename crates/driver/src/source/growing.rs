@@ -9,7 +9,7 @@ use chunkwise_core::{Growth, Rewind, SourceLength, UploadSpec};
 use tokio::sync::watch;
 
 use super::file::{open_regular, read_at};
-use super::{Availability, Source, SourceChange, SourceError};
+use super::{Availability, Source, SourceChange, SourceError, WRITER_GONE};
 
 /// A file that somebody else writes from start to end while it is uploaded. It can be read again and again as far as
 /// it has come.
@@ -74,7 +74,7 @@ impl Drop for GrowthHandle {
     fn drop(&mut self) {
         self.0.send_if_modified(|availability| match availability {
             Availability::UpTo(_, Growth::Growing) => {
-                *availability = Availability::Broken("its writer stopped before the end".into());
+                *availability = Availability::Broken(WRITER_GONE.into());
                 true
             }
             Availability::UpTo(_, Growth::Ended) | Availability::Broken(_) => false,

@@ -60,6 +60,8 @@ pub trait Source: Send + Sync + 'static {
     }
 
     /// How far it has come, for a source that grows. Default: it does not.
+    ///
+    /// Whoever writes it keeps the sender until it has ended or is broken: dropped before, it breaks the source.
     fn availability(&self) -> Option<watch::Receiver<Availability>> {
         None
     }
@@ -117,6 +119,9 @@ pub enum Availability {
     /// Whoever wrote it gave up, for this reason: what is missing will not come.
     Broken(Arc<str>),
 }
+
+/// What is said of a source whose writer went without a word.
+pub(crate) const WRITER_GONE: &str = "its writer stopped before the end";
 
 /// What is wrong with a source.
 #[derive(Clone, Debug, thiserror::Error)]

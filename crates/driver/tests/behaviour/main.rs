@@ -2,14 +2,25 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod accounts;
+mod broken_sources;
 mod checkpoints;
 mod control;
 mod crashes;
+mod cuts;
+mod deadlines;
+mod exhaustion;
 mod finished;
 mod liveness;
+mod misfits;
 mod model;
+mod paper;
+mod polls;
+mod refreshes;
 mod scripted;
 mod sources;
+mod stalls;
+mod stores;
+mod wire;
 mod words;
 
 use std::fs;

@@ -12,10 +12,11 @@ use super::trouble::{Trouble, unprocessed};
 use super::world::Caller;
 use crate::fault::{Loss, Said};
 use crate::invariants::{Breach, Invariants};
+use crate::journey::heard;
 use crate::judge::Excuse;
 use crate::record::{Awaits, Seen, thing};
 use crate::server::Arrived;
-use crate::simulation::{brief, heard};
+use crate::simulation::{START, brief};
 
 impl State {
     /// What becomes of it; nothing if that takes more faults than are left.
@@ -36,9 +37,9 @@ impl State {
         };
         let Some(left) = state.faults_left.checked_sub(cost) else { return Ok(None) };
         state.faults_left = left;
-        // States are one whatever the time: so none may be near a deadline that counts. To give up none does.
-        let over = matches!(state.life, Life::Ended(..)) || state.upload.phase() == Phase::Aborting;
-        if state.now.since(state.began) > SOON && !over {
+        // Whoever is given no turn until the deadline may still have something to give up.
+        let runs = !matches!(state.life, Life::Ended(..)) && state.upload.phase() != Phase::Aborting;
+        if state.now.since(START) > SOON && runs && state.from.is_none() {
             return Err(Breach { rule: "liveness", detail: "it takes longer than an hour".into() });
         }
         if let Life::Ended(result, _) = &state.life {
@@ -134,7 +135,7 @@ impl State {
             None => Upload::new(self.now, spec, profile, policy, 1)
                 .map_err(|error| Breach { rule: "a plan", detail: error.to_string() })?,
         };
-        (self.resumed, self.began) = (true, self.now);
+        self.resumed = true;
         // The caller's pause has died with the process.
         self.under_way = self.under_way.iter().filter_map(UnderWay::orphaned).collect();
         self.drain()
@@ -174,7 +175,7 @@ impl State {
         self.excuses.clear();
         // There are no crashes any more.
         self.disk = None;
-        (self.life, self.began) = (Life::Runs, self.now);
+        self.life = Life::Runs;
         self.under_way = self.under_way.iter().filter_map(UnderWay::orphaned).collect();
         self.drain()
     }

@@ -5,7 +5,7 @@ use chunkwise_core::{Checkpoint, Event, Failure, OperationKind, ProblemKind, Tim
 use super::{Invariant, must};
 use crate::record::{Fact, Record, Seen};
 
-/// Invariant 5: attempts are bounded per operation; retries are paid for from a budget that only growth refills;
+/// Invariant 5: attempts are bounded per operation, and no backoff is longer than its cap; retries are paid for from a budget that only growth refills;
 /// sessions are bounded.
 #[derive(Clone, Debug, Default, Hash)]
 pub struct Bounded {
@@ -22,7 +22,7 @@ impl Bounded {
 impl Invariant for Bounded {
     const NAME: &'static str = "invariant 5 (Bounded)";
 
-    fn check(&mut self, _: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
+    fn check(&mut self, now: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
         match *seen {
             Seen::Perform(op) => {
                 let retry = &record.policy.retry;
@@ -32,7 +32,10 @@ impl Invariant for Bounded {
                 let (used, most) = (record.sessions, record.policy.sessions.get());
                 must!(used <= most, "session {used} of {most}");
             }
-            Seen::Notify(Event::Retrying { kind, failure, .. }) => {
+            Seen::Notify(Event::Retrying { kind, failure, at, .. }) => {
+                let backoff = now.after(record.policy.retry.backoff_cap);
+                let most = failure.after().map_or(backoff, |after| after.until(now).max(backoff));
+                must!(*at <= most, "the next {kind} is at {at}, now it is {now}");
                 let waits = match failure {
                     Failure::Answered(problem) => {
                         matches!(problem.kind, ProblemKind::Throttled | ProblemKind::Busy)

@@ -14,8 +14,9 @@ use crate::record::{Fact, Record, Seen};
 pub struct Certain {
     /// Parts family: segments that may be stored.
     segments: BTreeSet<u32>,
-    /// Append family: whether nobody knows where the server's cursor is.
-    cursor: bool,
+    /// Whether nobody knows what the server holds: where its cursor is (append family), or, after a resume, what it can
+    /// list.
+    unasked: bool,
     /// A Finalize may have been done: when "not committed" was seen since.
     finalize: Option<Vec<Timestamp>>,
 }
@@ -28,7 +29,7 @@ impl Certain {
         let stage = from.map(Checkpoint::stage);
         Self {
             segments: BTreeSet::new(),
-            cursor: record.is_append() && stage == Some(CheckpointStage::Transferring),
+            unasked: record.must_find_out() && stage == Some(CheckpointStage::Transferring),
             finalize: (stage == Some(CheckpointStage::FinalizeSent)).then(Vec::new),
         }
     }
@@ -43,7 +44,7 @@ impl Invariant for Certain {
                 Action::Append { segment, .. } => {
                     let index = segment.index.get();
                     must!(!self.segments.contains(&index), "segment {index} may be stored");
-                    must!(!self.cursor, "nobody knows where the cursor is");
+                    must!(!self.unasked, "nobody knows what the server holds");
                 }
                 Action::Finalize { .. } => {
                     if let Some(seen) = self.finalize.take() {
@@ -78,7 +79,7 @@ impl Invariant for Certain {
     fn learn(&mut self, fact: &Fact, record: &Record) {
         match fact {
             Fact::MayBeDone(op) => match &op.action {
-                Action::Append { .. } if record.is_append() => self.cursor = true,
+                Action::Append { .. } if record.is_append() => self.unasked = true,
                 Action::Append { segment, .. } if record.must_find_out() => {
                     self.segments.insert(segment.index.get());
                 }
@@ -92,7 +93,7 @@ impl Invariant for Certain {
             },
             Fact::FoundOut => {
                 self.segments.clear();
-                self.cursor = false;
+                self.unasked = false;
             }
             Fact::SessionForgotten => *self = Self::default(),
             Fact::Stored(_) | Fact::Advanced { .. } => {}

@@ -1,24 +1,22 @@
 //! Invariant 8.
 
-use chunkwise_core::{Action, Checkpoint, CheckpointStage, Failure, Plan, ProblemKind, RangeSet, Timestamp};
+use chunkwise_core::{Action, Checkpoint, CheckpointStage, Failure, ProblemKind, RangeSet, Timestamp};
 
 use super::{Invariant, must};
 use crate::record::{Fact, Record, Seen};
 
-/// Invariant 8: the session is on disk before the first data, and so is the cut where segments have numbers; "finalize
-/// sent" before Finalize; what the checkpoint holds as stored is not sent again, unless the server says that it lacks it.
+/// Invariant 8: the session is on disk before the first data, a new cut of the source before the first segment of it (parts
+/// family), "finalize sent" before Finalize; what the checkpoint holds
+/// as stored is not sent again, unless the server says that it lacks it.
 #[derive(Clone, Debug, Hash)]
 pub struct Durable {
-    /// The cut that is on disk.
-    cut: Option<Plan>,
     /// What was stored when this process began.
     stored: RangeSet,
 }
 
 impl Durable {
     pub(super) fn new(_: &Record, from: Option<&Checkpoint>) -> Self {
-        let cut = from.map(|checkpoint| checkpoint.plan().clone());
-        Self { cut, stored: from.and_then(Checkpoint::stored_ranges).cloned().unwrap_or_default() }
+        Self { stored: from.and_then(Checkpoint::stored_ranges).cloned().unwrap_or_default() }
     }
 }
 
@@ -32,9 +30,9 @@ impl Invariant for Durable {
                     let on_disk = record.durable.as_ref().and_then(|(_, session)| session.as_ref());
                     must!(on_disk == Some(session), "data for {session}, but {on_disk:?} is on disk");
                     let range = segment.range;
-                    let cut = self.cut.as_ref().and_then(|cut| cut.segment(segment.index));
-                    let same = record.is_append() || cut.is_some_and(|cut| cut.range == range);
-                    must!(same, "segment {} is sent as {range}, but {cut:?} is on disk", segment.index);
+                    let cut = record.durable_plan.as_ref().and_then(|plan| plan.segment(segment.index));
+                    let same_cut = cut.is_some_and(|cut| cut.range == range) || record.is_append();
+                    must!(same_cut, "{} is sent as {range}, on disk is {cut:?}", segment.index);
                     let again = !range.is_empty() && self.stored.overlaps(range);
                     must!(!again, "of {range}, something was stored when this process began");
                 }
@@ -48,7 +46,6 @@ impl Invariant for Durable {
                 | Action::Verify { .. }
                 | Action::Abort { .. } => {}
             },
-            Seen::Written(Some(checkpoint)) => self.cut = Some(checkpoint.plan().clone()),
             Seen::Outcome(id, outcome) => {
                 let finalize =
                     record.live.get(&id).is_some_and(|(op, _)| matches!(op.action, Action::Finalize { .. }));

@@ -31,7 +31,7 @@ impl Invariant for Finite {
             || record.paused
             || awaits == Awaits::Source;
         // A far deadline is no answer to "what next?".
-        let soon = wake_at.is_some_and(|at| at.since(now) <= record.policy.retry.longest_wait / 2);
+        let soon = wake_at.is_some_and(|at| at.since(now) <= record.policy.retry.longest_wait);
         must!(something || soon, "it waits for nothing: {now}, {wake_at:?}");
         Ok(())
     }

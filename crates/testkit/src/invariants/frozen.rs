@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chunkwise_core::{Action, ByteRange, Checkpoint, Event, Failure, Problem, ProblemKind, Timestamp};
+use chunkwise_core::{
+    Action, ByteRange, Checkpoint, Event, Failure, Problem, ProblemKind, SourceLength, Timestamp, Uniformity,
+};
 
 use super::{Invariant, must};
 use crate::record::{Fact, Record, Seen, acknowledged};
 
 /// Invariant 3: a segment that may be stored keeps its index and range for this session; a size that was refused is never
-/// sent again; the first segment of a new size goes alone.
+/// sent again; where all are to be of one size, they are; the first segment of a new size goes alone.
 #[derive(Clone, Debug, Hash)]
 pub struct Frozen {
     /// Segments that the server may hold.
@@ -23,8 +25,10 @@ impl Frozen {
     pub(super) fn new(record: &Record, from: Option<&Checkpoint>) -> Self {
         let mut held = BTreeMap::new();
         if let Some(checkpoint) = from.filter(|_| !record.is_append()) {
-            // What was sent and not acknowledged may be stored as well.
-            let sent = checkpoint.plan().segments().take(checkpoint.sent_to() as usize);
+            // What was sent and not acknowledged may be stored as well; where the server can't list what it holds, whatever
+            // was sent after the checkpoint was written too.
+            let known = if record.must_find_out() { checkpoint.sent_to() } else { checkpoint.plan().count() };
+            let sent = checkpoint.plan().segments().take(known as usize);
             held.extend(sent.chain(acknowledged(checkpoint)).map(|s| (s.index.get(), s.range)));
         }
         Self { held, refused: None, alone: false }
@@ -39,6 +43,7 @@ impl Invariant for Frozen {
             Seen::Perform(op) => {
                 let Action::Append { segment, .. } = &op.action else { return Ok(()) };
                 let (index, range) = (segment.index.get(), segment.range);
+                let uniform = record.profile.sizing.uniformity == Uniformity::Uniform;
                 for (other, held) in &self.held {
                     if *other == index {
                         must!(
@@ -46,6 +51,16 @@ impl Invariant for Frozen {
                             "segment {index} may be stored as {held}, and is sent as {range}"
                         );
                     } else {
+                        // All but the last are of one size where the protocol wants it so.
+                        let end = match record.spec.length {
+                            SourceLength::Known(total) => total,
+                            SourceLength::Unknown => u64::MAX,
+                        };
+                        let whole = range.end() < end && held.end() < end;
+                        must!(
+                            !(whole && uniform) || range.len() == held.len(),
+                            "{index} {range} and {other} {held} differ in size"
+                        );
                         let apart = range.end() <= held.start() || held.end() <= range.start();
                         must!(apart || held.is_empty(), "{index} {range} overlaps {other} {held}");
                         let in_order = (*other < index) == (held.start() < range.start());

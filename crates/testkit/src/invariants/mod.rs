@@ -12,7 +12,7 @@
 //! | [`Bounded`] | 5: attempts are bounded, retries are paid for |
 //! | [`Inert`] | 6: a late, duplicate or unknown outcome changes nothing |
 //! | [`Certain`] | 7: what may have been done is found out before it is repeated |
-//! | [`Durable`] | 8: three barriers wait for the disk; what is stored on disk is not sent again |
+//! | [`Durable`] | 8: two barriers wait for the disk; what is stored on disk is not sent again |
 //! | [`Obedient`] | 9: pause, discard and the end are kept; released bytes are not asked for |
 //! | [`Processed`] | 10: processing ends by its deadline |
 //! | [`Forward`] | 11: progress never goes back within a session |

@@ -34,7 +34,9 @@ impl Patient {
         outcome: &Outcome,
         record: &Record,
     ) {
-        if let Some(pace) = outcome.pace.filter(|pace| pace.remaining == 0) {
+        // A reset beyond anybody's patience is nonsense, and no rate limit.
+        let horizon = now.after(record.policy.retry.longest_wait);
+        if let Some(pace) = outcome.pace.filter(|pace| pace.remaining == 0 && pace.reset <= horizon) {
             self.hold(op.kind(), pace.reset);
         }
         match (&op.action, &outcome.result) {
@@ -94,10 +96,19 @@ impl Invariant for Patient {
         Ok(())
     }
 
-    fn learn(&mut self, fact: &Fact, _: &Record) {
+    fn learn(&mut self, fact: &Fact, record: &Record) {
+        let append = |index: u32| (OperationKind::Append, Some(index));
         match fact {
             Fact::SessionForgotten => self.things.clear(),
-            Fact::Stored(_) | Fact::Advanced { .. } | Fact::FoundOut | Fact::MayBeDone(_) => {}
+            // What is stored has nothing left to wait for; should the server lose it, that is another matter.
+            Fact::Stored(segment) => {
+                self.things.remove(&append(segment.index.get()));
+            }
+            Fact::FoundOut => {
+                self.things.retain(|thing, _| !record.acked.keys().any(|index| *thing == append(*index)));
+            }
+            Fact::Advanced { .. } => self.things.retain(|(kind, _), _| *kind != OperationKind::Append),
+            Fact::MayBeDone(_) => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use chunkwise_core::{ByteRange, ProblemKind, Reply};
 
-use super::{Answer, Arrived, ServerSettings, SessionState};
+use super::{Answer, Appetite, Arrived, ServerSettings, SessionState};
 use crate::model::Model;
 
 /// The bytes of a session in the order in which they came, as ranges of the source.
@@ -51,6 +51,7 @@ impl Bytewise {
             return Answer::Problem(ProblemKind::OffsetConflict { cursor });
         }
         let kept = match (arrived, settings.model) {
+            (Arrived::Whole, Model::AppendPrefix) => settings.appetite.takes(range),
             (Arrived::Whole, _) => range.len(),
             (Arrived::Part(bytes), Model::AppendPrefix) => bytes.min(range.len()),
             (Arrived::Part(_), _) => 0,
@@ -66,6 +67,17 @@ impl Bytewise {
         match arrived {
             Arrived::Whole => Answer::Reply(Reply::Advanced { cursor: self.cursor() }),
             Arrived::Part(_) => Answer::Reset,
+        }
+    }
+}
+
+impl Appetite {
+    /// How many bytes of these it takes.
+    fn takes(self, range: ByteRange) -> u64 {
+        match self {
+            Self::All => range.len(),
+            Self::AtMost(most) => range.len().min(most.max(1)),
+            Self::NothingBehind(end) => range.len().min(end.saturating_sub(range.start())),
         }
     }
 }

@@ -12,13 +12,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chunkwise_core::{
-    Action, ByteRange, Delay, Final, OperationKind, ProblemKind, Reply, Session, Timestamp, Verdict,
+    Action, ByteRange, Commitment, Delay, Final, OperationKind, ProblemKind, Reply, Session, Timestamp,
+    Verdict,
 };
 
 use self::append::Bytewise;
 pub use self::lies::Lie;
 use self::parts::Numbered;
 use self::processing::Processor;
+use crate::invariants::Breach;
 use crate::model::Model;
 
 /// How a server behaves, beyond what its kind is.
@@ -28,6 +30,8 @@ pub struct ServerSettings {
     pub model: Model,
     /// What it does with segments that are larger than it likes.
     pub limit: Limit,
+    /// From which offset of the source on it dislikes them: what lies before it may have been stored at a larger size.
+    pub limit_from: u64,
     /// How many Status operations find it processing still.
     pub polls: u32,
     /// What comes of the processing.
@@ -42,6 +46,8 @@ pub struct ServerSettings {
     pub page: u32,
     /// How many Aborts it takes before it confirms one.
     pub abort_rounds: u32,
+    /// How much of an Append that arrived whole it takes.
+    pub appetite: Appetite,
 }
 
 impl ServerSettings {
@@ -50,6 +56,7 @@ impl ServerSettings {
         Self {
             model,
             limit: Limit::None,
+            limit_from: 0,
             polls: 1,
             processing: ProcessingEnds::Ready,
             repeats: Repeats::Overwrite,
@@ -57,6 +64,7 @@ impl ServerSettings {
             memory: Memory::Good,
             page: 3,
             abort_rounds: 1,
+            appetite: Appetite::All,
         }
     }
 }
@@ -103,6 +111,18 @@ pub enum Memory {
     Good,
     /// Once it loses a part: the first segment at Finalize (parts), or the second half at the next Append (append).
     LosesOnce,
+}
+
+/// How much of an Append that arrived whole a server of the append family takes, and says so (a 308 with a shorter range).
+/// One whose broken Appends leave nothing takes all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Appetite {
+    /// All of it.
+    All,
+    /// At most so many bytes of one Append; at least 1.
+    AtMost(u64),
+    /// Nothing behind this offset, for ever, and yet it answers with its cursor.
+    NothingBehind(u64),
 }
 
 /// How much of a request reached the server before the connection broke.
@@ -155,6 +175,10 @@ struct Held {
     expires: Option<Timestamp>,
     processor: Processor,
     abort_rounds: u32,
+    /// It confirmed an Abort: nothing of it is left.
+    emptied: bool,
+    /// It said that its object is ready.
+    told_ready: bool,
     /// It lost something, and knows.
     forgot: bool,
     /// How many Finalizes found it committed.
@@ -204,9 +228,18 @@ impl Server {
         number(session).and_then(|n| self.sessions.get(n)).map_or(0, |held| held.finalized_again)
     }
 
-    /// Whether it holds data that nobody can use and nobody has given up.
+    /// Whether it ever said that the session's object is ready.
+    pub fn told_ready(&self, session: &Session) -> bool {
+        number(session).and_then(|n| self.sessions.get(n)).is_some_and(|held| held.told_ready)
+    }
+
+    /// Whether it holds data that nobody can use and nobody has given up, or not to the end.
     pub fn is_left_open(&self, now: Timestamp, session: &Session) -> bool {
-        let open = |held: &Held| held.state == SessionState::Open && held.expires.is_none_or(|at| at > now);
+        let open = |held: &Held| match held.state {
+            SessionState::Open => held.expires.is_none_or(|at| at > now),
+            SessionState::Aborted => !held.emptied,
+            SessionState::Committed => false,
+        };
         number(session).and_then(|n| self.sessions.get(n)).is_some_and(open)
     }
 
@@ -219,8 +252,42 @@ impl Server {
         })
     }
 
+    /// Whether the object that a session holds is a source of this length: all of its ranges, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`Breach`], with what it is instead.
+    pub fn check_object(&self, session: &Session, total: u64) -> Result<(), Breach> {
+        let object = self.object(session);
+        let mut end = 0;
+        let whole = object.iter().all(|range| {
+            let fits = range.start() == end;
+            end = range.end();
+            fits
+        });
+        if whole && end == total {
+            return Ok(());
+        }
+        Err(Breach { rule: "the object", detail: format!("{session} is {object:?}") })
+    }
+
     /// Performs an operation that reached it, whole or in part. Of a part nobody hears an answer.
     pub fn perform(&mut self, now: Timestamp, action: &Action, arrived: Arrived) -> Answer {
+        let answer = self.answer(now, action, arrived);
+        let held = action.session().and_then(number).and_then(|n| self.sessions.get_mut(n));
+        if let (Some(held), Answer::Reply(reply)) = (held, &answer) {
+            match reply {
+                Reply::Completed(_) | Reply::Verified(Verdict::Committed(Commitment::Ready(_))) => {
+                    held.told_ready = true;
+                }
+                Reply::Aborted => held.emptied = true,
+                _ => {}
+            }
+        }
+        answer
+    }
+
+    fn answer(&mut self, now: Timestamp, action: &Action, arrived: Arrived) -> Answer {
         let whole = arrived == Arrived::Whole;
         let session = match action {
             Action::Init { total } if whole => return Answer::Reply(self.open(now, total.unwrap_or(0))),
@@ -244,7 +311,9 @@ impl Server {
         let settings = &self.settings;
         match action {
             Action::Append { segment, .. } => {
-                if let Some(answer) = settings.limit.objects(segment.range.len()) {
+                if segment.range.start() >= settings.limit_from
+                    && let Some(answer) = settings.limit.objects(segment.range.len())
+                {
                     return answer;
                 }
                 match &mut held.content {
@@ -364,6 +433,8 @@ impl Server {
             expires: expires.map(|expires| expires.until(now)),
             processor: Processor::new(&self.settings),
             abort_rounds: self.settings.abort_rounds,
+            emptied: false,
+            told_ready: false,
             forgot: false,
             finalized_again: 0,
         });

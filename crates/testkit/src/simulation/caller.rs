@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use chunkwise_core::{Checkpoint, Disposition, Input, ResumeError, Upload};
+use chunkwise_core::{Checkpoint, Detail, Disposition, Input, OperationKind, ResumeError, Upload};
 
-use super::{Coming, Life, START, World};
+use super::{Coming, Life, START, Sight, World};
 use crate::invariants::{Breach, Invariants};
 use crate::judge::Excuse;
 use crate::record::Seen;
-use crate::scenario::{Control, Source};
+use crate::scenario::{Control, Machine, Place, Source};
 
 impl World {
     /// What the caller and the machine will do, apart from answering.
@@ -29,6 +29,7 @@ impl World {
 
     pub(super) fn control(&mut self, control: Control) -> Result<(), Breach> {
         self.note(|| format!("{control:?}"));
+        self.witness(|| Sight::Done(control));
         self.disturb(Duration::from_secs(1));
         match control {
             Control::Pause => self.input(Input::Pause),
@@ -42,6 +43,7 @@ impl World {
                     _ => None,
                 });
                 if let Some(checkpoint) = writing
+                    && self.scenario.machine == Machine::Moody
                     && self.machine.percent(50)
                 {
                     self.disk.keep(*checkpoint);
@@ -64,17 +66,28 @@ impl World {
             Control::Rotate => self.server.rotate(),
             Control::Suspend => {
                 let sleep = self.machine.millis(1_000, 5_000_000);
-                self.now = self.now.after(sleep);
-                self.began = self.began.after(sleep);
-                self.excuse(Excuse::Slept);
+                self.sleep(sleep);
             }
+            Control::Sleep(secs) => self.sleep(Duration::from_secs(secs.into())),
+            Control::SourceChanged => {
+                self.excuse(Excuse::Source);
+                self.input(Input::SourceChanged);
+            }
+            Control::SourceUnreadable => {
+                self.excuse(Excuse::Source);
+                self.input(Input::SourceUnreadable(Detail::new("it is not there")));
+            }
+            Control::NoCredentials => self.credentials = false,
             Control::ClockForward(secs) => {
                 self.ahead += i64::from(secs) * 1_000_000;
+                self.began = self.began.after(Duration::from_secs(secs.into()));
                 self.excuse(Excuse::Clock);
             }
             Control::ClockBack(secs) => {
                 self.ahead -= i64::from(secs) * 1_000_000;
-                self.disturb(Duration::from_secs(secs.into()));
+                // Until it has caught up, the client's clock stands still.
+                let still = Duration::from_secs(secs.into());
+                self.disturbed = self.disturbed.max(self.now).after(still);
                 self.excuse(Excuse::Clock);
             }
         }
@@ -82,26 +95,45 @@ impl World {
         Ok(())
     }
 
+    /// What the caller and the machine do while this operation is under way.
+    pub(super) fn intervene(&mut self, kind: OperationKind, nth: u32) {
+        let there = self.scenario.interventions.iter().filter(|i| i.at == Place { kind, nth });
+        let there: Vec<_> = there.map(|i| (i.after, i.control)).collect();
+        for (after, control) in there {
+            self.after(after, Coming::Control(control));
+        }
+    }
+
+    fn sleep(&mut self, sleep: Duration) {
+        self.now = self.now.after(sleep);
+        self.began = self.began.after(sleep);
+        self.excuse(Excuse::Slept);
+    }
+
     /// The process dies; another one goes on from what is on disk: mostly the newest, sometimes an older one.
     pub(super) fn die(&mut self) -> Result<(), Breach> {
-        if self.disk.len() > 1 && self.machine.percent(15) {
+        let moody = self.scenario.machine == Machine::Moody;
+        if self.disk.len() > 1 && moody && self.machine.percent(15) {
             let keep = 1 + self.machine.below(self.disk.len() as u64 - 1) as usize;
             self.disk.truncate(keep);
             self.excuse(Excuse::OlderCheckpoint);
         }
         let from = self.disk.newest()?;
         self.note(|| format!("another process goes on from {:?}", from.as_ref().map(Checkpoint::seq)));
-        let down = self.machine.millis(0, 5_000);
+        let down = self.effort(0, 5_000);
         self.now = self.now.after(down);
         self.disturb(Duration::ZERO);
         self.restart(from)
     }
 
     pub(super) fn restart(&mut self, from: Option<Checkpoint>) -> Result<(), Breach> {
+        // Whoever goes on may have other settings; what was planned stays planned.
+        self.scenario.chunk = self.scenario.chunk_later;
         let (profile, policy, spec) = (self.scenario.profile(), self.scenario.policy(), self.scenario.spec());
         self.operations += self.upload.stats().operations;
         self.sent_again += self.upload.stats().sent_again;
         self.process += 1;
+        self.witness(|| Sight::Restarted(from.as_ref().map(Checkpoint::seq)));
         let seed = self.scenario.seed.wrapping_add(u64::from(self.process));
         // Another process reads the clock anew.
         self.clock = START;
@@ -123,7 +155,7 @@ impl World {
             }
         };
         self.generations = vec![self.server.generation()];
-        (self.began, self.life, self.wake_at) = (self.now, Life::Runs, None);
+        (self.began, self.life, self.wake_at) = (now, Life::Runs, None);
         self.tell();
         self.drain()
     }

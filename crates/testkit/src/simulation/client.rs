@@ -7,7 +7,7 @@ use super::{Coming, Life, World};
 use crate::invariants::Breach;
 use crate::judge::Excuse;
 use crate::record::{Awaits, Seen, thing};
-use crate::scenario::{CrashPoint, Source};
+use crate::scenario::{CrashPoint, Machine, Source};
 
 impl World {
     pub(super) fn drain(&mut self) -> Result<(), Breach> {
@@ -26,8 +26,9 @@ impl World {
                 Output::Refresh { epoch } => {
                     self.note(|| format!("refresh {}", epoch.get()));
                     self.see(Seen::Refresh(epoch))?;
-                    let result = if self.strikes(1) { Err(()) } else { Ok(self.server.generation()) };
-                    let wait = self.machine.millis(1, 2_000);
+                    let refused = self.strikes(1) || !self.credentials;
+                    let result = if refused { Err(()) } else { Ok(self.server.generation()) };
+                    let wait = self.effort(1, 2_000);
                     self.after(wait, Coming::Refreshed(self.process, epoch, result));
                 }
                 Output::Notify(event) => {
@@ -77,8 +78,11 @@ impl World {
             format!("{} {kind}{range}, attempt {}", op.id, op.attempt)
         });
         self.see(Seen::Perform(&op))?;
-        let wait =
-            if self.machine.percent(3) { self.machine.millis(0, 40_000) } else { self.machine.millis(0, 50) };
+        let wait = match self.scenario.machine {
+            Machine::Steady => std::time::Duration::ZERO,
+            Machine::Moody if self.machine.percent(3) => self.machine.millis(0, 40_000),
+            Machine::Moody => self.machine.millis(0, 50),
+        };
         self.disturb(if wait.as_secs() > 0 { wait } else { std::time::Duration::ZERO });
         self.after(wait, Coming::Turn(self.process, op.id));
         Ok(())
@@ -104,10 +108,23 @@ impl World {
             self.crash = Some(*point);
             return Ok(());
         }
-        let written = if self.strikes(3) { None } else { Some(Box::new(checkpoint)) };
-        let wait = self.machine.millis(0, 300);
+        let fails = self.scenario.unwritten.iter().any(|(at, times)| times.strikes(*at, write));
+        if fails {
+            self.faults_met += 1;
+            self.disturb(std::time::Duration::from_secs(70));
+        }
+        let written = if self.strikes(3) || fails { None } else { Some(Box::new(checkpoint)) };
+        let wait = self.effort(0, 300);
         self.after(wait, Coming::Written(self.process, seq, written));
         Ok(())
+    }
+
+    /// How long the machine takes for something, from so many milliseconds up to so many.
+    pub(super) fn effort(&mut self, from: u64, to: u64) -> std::time::Duration {
+        match self.scenario.machine {
+            Machine::Steady => std::time::Duration::from_millis(from + 10),
+            Machine::Moody => self.machine.millis(from, to),
+        }
     }
 
     /// Whether something goes wrong now that is no matter of the wire: in so many of 100 cases, while faults are left.
@@ -139,7 +156,10 @@ impl World {
                     self.input(Input::Sent { op, bytes });
                 }
             }
-            Coming::Arrival(process, op, journey) => self.arrive(process, &op, journey),
+            Coming::Arrival(process, carried) => {
+                let (op, carried) = *carried;
+                self.arrive(process, &op, carried);
+            }
             Coming::Answer(process, id, outcome) => {
                 if process == self.process {
                     self.answer(id, *outcome)?;

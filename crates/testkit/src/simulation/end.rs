@@ -2,7 +2,7 @@
 
 use chunkwise_core::{Completed, UploadError};
 
-use super::{Coming, Life, World};
+use super::{Coming, Life, Sight, World};
 use crate::invariants::Breach;
 use crate::judge::{End, Judge, Left, is_harmless, name};
 use crate::record::Seen;
@@ -47,7 +47,9 @@ impl World {
 
     /// Whether too little went wrong for any other end than a good one.
     fn is_without_reason(&self) -> bool {
-        let calm = self.scenario.controls.iter().all(|(_, control)| {
+        let intervened = self.scenario.interventions.iter().map(|i| i.control);
+        let controls = self.scenario.controls.iter().map(|(_, control)| *control);
+        let calm = controls.chain(intervened).all(|control| {
             matches!(control, Control::Pause | Control::Resume | Control::Hold | Control::Rotate)
         });
         self.faults_met < 2
@@ -65,6 +67,10 @@ impl World {
         self.faults_left = 0;
         self.scenario.faults = Faults::Scheduled(Vec::new());
         self.scenario.crashes.clear();
+        self.scenario.interventions.clear();
+        self.scenario.unwritten.clear();
+        self.credentials = true;
+        self.witness(|| Sight::GoesOn);
         self.queue.retain(|_, coming| matches!(coming, Coming::Grown(_) | Coming::Arrival(..)));
         let checkpoint = self.upload.checkpoint();
         self.disturb(std::time::Duration::ZERO);

@@ -8,6 +8,7 @@ mod caller;
 mod client;
 mod disk;
 mod end;
+mod history;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -15,19 +16,21 @@ use std::time::Duration;
 use std::{fmt, panic};
 
 use chunkwise_core::{
-    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Growth, Input, OpId, Operation, Outcome,
-    PlanError, Timestamp, Upload, UploadError,
+    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Growth, Input, OpId, Operation, OperationKind,
+    Outcome, PlanError, Timestamp, Upload, UploadError,
 };
 
 use self::disk::Disk;
-pub(crate) use self::wire::{brief, heard};
+pub use self::history::{Sight, Watched, watched};
+pub(crate) use self::wire::brief;
 use crate::chance::Chance;
 use crate::invariants::{Breach, Invariants};
+use crate::journey::{Arrival, Heard};
 pub use crate::judge::End;
 use crate::judge::Excuse;
 use crate::record::Seen;
-use crate::scenario::{Control, CrashPoint, Faults, Scenario, Source};
-use crate::server::{Arrived, Server};
+use crate::scenario::{Control, CrashPoint, Scenario, Source};
+use crate::server::Server;
 
 /// When every simulation begins.
 pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -70,6 +73,9 @@ impl fmt::Display for Failed {
         writeln!(f, "{:#?}", self.scenario)?;
         writeln!(f, "{}", self.breach)?;
         let seed = self.scenario.seed;
+        if *self.scenario != Scenario::from_seed(seed) {
+            return f.write_str("replay: chunkwise_testkit::simulation::run of the scenario above");
+        }
         write!(
             f,
             "replay: cargo run --release -p chunkwise-testkit --bin simulate -- --seed {seed} --count 1 --trace"
@@ -134,7 +140,7 @@ enum Coming {
     Turn(u32, OpId),
     Sent(u32, OpId, u64),
     /// A request reaches the server.
-    Arrival(u32, Box<Operation>, Journey),
+    Arrival(u32, Box<(Operation, Carried)>),
     Answer(u32, OpId, Box<Outcome>),
     Written(u32, CheckpointSeq, Option<Box<Checkpoint>>),
     Refreshed(u32, CredentialEpoch, Result<u64, ()>),
@@ -142,25 +148,13 @@ enum Coming {
     Control(Control),
 }
 
-/// What becomes of a request and of its answer.
-#[derive(Clone, Copy, Debug)]
-struct Journey {
+/// A request on its way.
+#[derive(Clone, Debug)]
+struct Carried {
     /// The generation of the credentials it carries.
     generation: u64,
-    arrived: Arrived,
-    lie: Option<crate::server::Lie>,
-    back: Back,
-}
-
-/// What becomes of the answer.
-#[derive(Clone, Copy, Debug)]
-enum Back {
-    Arrives,
-    Lost(crate::fault::Loss),
-    /// Whoever asked has gone.
-    Unheard,
-    Twice(Duration),
-    Late(Duration),
+    arrival: Arrival,
+    heard: Heard,
 }
 
 #[derive(Clone, Debug)]
@@ -200,17 +194,22 @@ struct World {
     disk: Disk,
     available: u64,
     sent: u32,
+    sent_of: BTreeMap<OperationKind, u32>,
+    /// Whether new credentials can be had.
+    credentials: bool,
     faults_left: u32,
     faults_met: u32,
     excuses: Vec<Excuse>,
     /// When something last went wrong or was interfered with.
     disturbed: Timestamp,
+    /// When the process began, by its clock; moved on where that was set forward or the machine slept.
     began: Timestamp,
     crash: Option<CrashPoint>,
     operations: u64,
     sent_again: u64,
     life: Life,
     trace: Trace,
+    history: Option<Vec<(Timestamp, Sight)>>,
 }
 
 /// The most steps of one process: far more than any upload of a scenario's size needs.
@@ -222,10 +221,7 @@ impl World {
         let (profile, policy, spec) = (scenario.profile(), scenario.policy(), scenario.spec());
         let upload = Upload::new(START, spec, profile.clone(), policy.clone(), scenario.seed)?;
         let invariants = Invariants::new(profile, policy, spec, None);
-        let faults_left = match &scenario.faults {
-            Faults::Random { count, .. } => *count,
-            Faults::Scheduled(faults) => faults.len() as u32,
-        };
+        let faults_left = scenario.faults.count();
         let mut world = Self {
             wire: Chance::stream(scenario.seed, 2),
             machine: Chance::stream(scenario.seed, 3),
@@ -243,6 +239,8 @@ impl World {
             disk: Disk::new(),
             available: if scenario.source == Source::Growing { 0 } else { scenario.total },
             sent: 0,
+            sent_of: BTreeMap::new(),
+            credentials: true,
             faults_left,
             faults_met: 0,
             excuses: Vec::new(),
@@ -253,6 +251,7 @@ impl World {
             sent_again: 0,
             life: Life::Runs,
             trace,
+            history: None,
             scenario,
         };
         world.schedule();
@@ -348,6 +347,7 @@ impl World {
     }
 
     fn see(&mut self, seen: Seen<'_>) -> Result<(), Breach> {
+        self.witness_seen(&seen);
         self.invariants.see(self.clock, seen, self.upload.plan())
     }
 
@@ -370,39 +370,19 @@ impl World {
 
     /// Once a process began, and once nothing disturbs it any more, its upload ends within a stated time.
     fn liveness(&self) -> Result<(), Breach> {
-        if !matches!(self.life, Life::Runs) {
-            return Ok(());
-        }
-        let policy = self.invariants.record().policy.clone();
-        // The deadline, the processing's own, what was paused or slept, and the rounds of an Abort.
-        let most = policy.deadline + policy.processing.deadline + Duration::from_secs(1_260);
-        let took = self.now.since(self.began);
+        let (took, most) = (self.clock.since(self.began), self.scenario.longest());
         if took > most {
             let detail = format!("{took:?} since the process began, in {}", self.upload.phase());
             return Err(Breach { rule: "liveness", detail });
         }
-        let (quiet, most) = (self.now.since(self.disturbed), self.quiet_bound());
-        if quiet > most {
+        let quiet = self.now.since(self.disturbed);
+        let most = self.scenario.longest_quiet(self.upload.plan().count());
+        // By a clock that is wrong, what a server calls "until then" may be long.
+        if quiet > most && !self.excuses.contains(&Excuse::Clock) {
             let detail =
                 format!("{quiet:?} since anything went wrong (at most {most:?}), in {}", self.upload.phase());
             return Err(Breach { rule: "liveness", detail });
         }
         Ok(())
-    }
-
-    /// How long an upload may take once nothing goes wrong any more: the time to send everything twice, one segment after
-    /// the other, what is left of the longest backoffs and timeouts, and the processing.
-    fn quiet_bound(&self) -> Duration {
-        let network = self.scenario.network;
-        let segments = u64::from(self.upload.plan().count()) + 20;
-        let travel =
-            Duration::from_millis(2 * network.most) * u32::try_from(2 * segments).unwrap_or(u32::MAX);
-        let sending = Duration::from_secs(2 * self.scenario.total / network.rate.max(1));
-        let policy = &self.invariants.record().policy;
-        let processing = match self.scenario.server.processing {
-            crate::server::ProcessingEnds::Never => policy.processing.deadline,
-            _ => policy.processing.ceiling * (self.scenario.server.polls + 1),
-        };
-        travel + sending + processing + policy.retry.backoff_cap * 8
     }
 }

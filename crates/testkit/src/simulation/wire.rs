@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use chunkwise_core::{Failure, OpId, Operation, Outcome, ProblemKind, Reply};
+use chunkwise_core::{ByteRange, Failure, OpId, Operation, Outcome, ProblemKind, Reply};
 
-use super::{Back, Coming, Journey, World};
-use crate::fault::{Fault, Said, misfit, unreachable};
+use super::{Carried, Coming, Sight, World};
+use crate::fault::{Fault, Said};
+use crate::journey::{Heard, Journey, taken};
 use crate::judge::Excuse;
-use crate::scenario::{Faults, LIES, Lies};
-use crate::server::{Answer, Arrived};
 
 impl World {
     fn latency(&mut self) -> Duration {
@@ -20,35 +19,29 @@ impl World {
     fn draw(&mut self, op: &Operation) -> Option<Fault> {
         let nth = self.sent;
         self.sent += 1;
+        let of_kind = self.sent_of.entry(op.kind()).or_default();
+        let nth_of_kind = *of_kind;
+        *of_kind += 1;
+        self.intervene(op.kind(), nth_of_kind);
         if self.faults_left == 0 {
             return None;
         }
-        let fault = match &self.scenario.faults {
-            Faults::Scheduled(faults) => faults.iter().find(|(at, _)| *at == nth).map(|(_, fault)| *fault)?,
-            Faults::Random { rate, lies, .. } => {
-                let (rate, lies) = (*rate, *lies);
-                if !self.wire.percent(rate) {
-                    return None;
-                }
-                if lies == Lies::Often && self.wire.percent(25) {
-                    Fault::Lies(self.wire.one_of(LIES))
-                } else {
-                    Fault::draw(&mut self.wire, op.kind())
-                }
-            }
-        };
+        let fault = self.scenario.faults.strike(nth, (op.kind(), nth_of_kind), &mut self.wire)?;
         self.faults_left -= 1;
         self.faults_met += 1;
-        // Its consequences may take the longest backoff, and a timeout before that.
-        self.disturb(fault.lasts() + Duration::from_secs(70));
+        self.disturb(fault.disturbs());
         match fault {
-            Fault::Says(Said::Invalid | Said::Forbidden) => self.excuse(Excuse::Refused),
+            Fault::Misconfigured
+            | Fault::Says(Said::Invalid | Said::Forbidden | Said::Quota | Said::SizeMismatch) => {
+                self.excuse(Excuse::Refused);
+            }
             Fault::Says(Said::Endless) => self.excuse(Excuse::Endless),
             Fault::RequestLate(_) => self.excuse(Excuse::Late),
             Fault::Lies(_) => self.excuse(Excuse::Lied),
             _ => {}
         }
         self.note(|| format!("{}: {fault:?}", op.id));
+        self.witness(|| Sight::Struck(fault));
         Some(fault)
     }
 
@@ -57,100 +50,54 @@ impl World {
         let Some((op, _)) = self.invariants.record().live.get(&id).cloned() else { return };
         let generation = self.generations.get(op.epoch.get() as usize).copied().unwrap_or_default();
         let len = op.payload().map_or(0, |range| range.len());
-        let sending =
-            Duration::from_micros(len.saturating_mul(1_000_000) / self.scenario.network.rate.max(1));
+        let sending = self.scenario.network.sending(len);
         let there = self.latency() + sending;
         let fault = self.draw(&op);
-        let taken = match fault {
-            Some(Fault::Unreachable) => 0,
-            Some(Fault::Stall(permille) | Fault::Cut(permille)) => {
-                len * u64::from(permille.min(1_000)) / 1_000
-            }
-            Some(_) | None => len,
-        };
+        let taken = taken(fault, len);
         if len > 0 {
-            for share in 1..=3 {
-                let bytes = taken * share / 3;
-                self.after(sending * share as u32 / 3, Coming::Sent(self.process, id, bytes));
+            // Seen at least once a second, as long as bytes are taken.
+            let looks = 3 + sending.as_secs().min(60) as u32;
+            for look in 1..=looks {
+                let bytes = taken * u64::from(look) / u64::from(looks);
+                self.after(sending * look / looks, Coming::Sent(self.process, id, bytes));
             }
         }
-        let answer = |outcome: Outcome| Coming::Answer(self.process, id, Box::new(outcome));
-        let journey = Journey { generation, arrived: Arrived::Whole, lie: None, back: Back::Arrives };
-        let arrives = |journey| Coming::Arrival(self.process, Box::new(op.clone()), journey);
-        let coming = match fault {
-            None => arrives(journey),
-            Some(Fault::Unreachable) => answer(unreachable()),
-            Some(Fault::RequestLost(loss)) => match loss.outcome() {
-                Some(outcome) => answer(outcome),
-                None => return,
-            },
-            Some(Fault::Cut(_)) => {
-                let back = Back::Lost(crate::fault::Loss::Reset);
-                arrives(Journey { arrived: Arrived::Part(taken), back, ..journey })
-            }
-            Some(Fault::Stall(_)) => {
-                arrives(Journey { arrived: Arrived::Part(taken), back: Back::Unheard, ..journey })
-            }
-            Some(Fault::RequestLate(wait)) => {
-                let late = arrives(Journey { back: Back::Unheard, ..journey });
-                let reset = crate::fault::Loss::Reset.outcome().map(answer);
-                self.after(there + wait, late);
-                match reset {
-                    Some(reset) => reset,
-                    None => return,
-                }
-            }
-            Some(Fault::ReplyLost(loss)) => arrives(Journey { back: Back::Lost(loss), ..journey }),
-            Some(Fault::ReplyTwice(wait)) => arrives(Journey { back: Back::Twice(wait), ..journey }),
-            Some(Fault::ReplyLate(wait)) => arrives(Journey { back: Back::Late(wait), ..journey }),
-            Some(Fault::Says(said)) => answer(said.failure(self.now.after(there)).into()),
-            Some(Fault::Misfit(wait)) => answer(misfit(op.kind(), self.now.after(there + wait))),
-            Some(Fault::Lies(lie)) => arrives(Journey { lie: Some(lie), ..journey }),
+        if let Some(range) = op.payload() {
+            self.witness(|| Sight::Taken(id, ByteRange::at(range.start(), taken)));
+        }
+        let Journey { arrival, heard } = Journey::new(fault, op.kind(), len, self.now.after(there));
+        let (heard, instead) = match heard {
+            Heard::Instead(outcome) => (Heard::Nothing, Some(outcome)),
+            heard => (heard, None),
         };
-        self.after(there, coming);
+        if let Some(arrival) = arrival {
+            let carried = Box::new((op, Carried { generation, arrival, heard }));
+            self.after(there + arrival.late, Coming::Arrival(self.process, carried));
+        }
+        if let Some(outcome) = instead {
+            self.after(there, Coming::Answer(self.process, id, Box::new(outcome)));
+        }
     }
 
     /// A request reaches the server. That its process has died meanwhile does not stop it.
-    pub(super) fn arrive(&mut self, process: u32, op: &Operation, journey: Journey) {
-        let answered: Outcome = if journey.generation < self.server.generation() {
-            Said::Expired.failure(self.now).into()
-        } else {
-            let answer = match journey.lie {
-                Some(lie) => self.server.lie(self.now, &op.action, lie),
-                None => self.server.perform(self.now, &op.action, journey.arrived),
-            };
-            heard(answer)
-        };
-        let (outcome, wait) = match journey.back {
-            Back::Unheard => return,
-            Back::Lost(loss) => match loss.outcome() {
+    pub(super) fn arrive(&mut self, process: u32, op: &Operation, carried: Carried) {
+        let Carried { generation, arrival, heard } = carried;
+        let answered = self.server.hear(self.now, generation, &op.action, arrival);
+        let (outcome, wait) = match heard {
+            Heard::Nothing => return,
+            Heard::Instead(outcome) => (outcome, Duration::ZERO),
+            Heard::Lost(loss) => match loss.outcome() {
                 Some(outcome) => (outcome, Duration::ZERO),
                 None => return,
             },
-            Back::Arrives => (answered, Duration::ZERO),
-            Back::Late(wait) => (answered, wait),
-            Back::Twice(wait) => {
+            Heard::Answer(wait) => (answered, wait),
+            Heard::Twice(wait) => {
                 self.after(wait, Coming::Answer(process, op.id, Box::new(answered.clone())));
                 (answered, Duration::ZERO)
             }
         };
         let back = self.latency() + wait;
         self.after(back, Coming::Answer(process, op.id, Box::new(outcome)));
-    }
-}
-
-/// The server's answer as the engine hears it.
-pub(crate) fn heard(answer: Answer) -> Outcome {
-    match answer {
-        Answer::Reply(reply) => reply.into(),
-        Answer::Problem(kind) => {
-            Failure::answered(kind, chunkwise_core::ServerError::message("so the model says")).into()
-        }
-        Answer::Reset => Failure::Unknown {
-            cut: chunkwise_core::Cut::Reset,
-            detail: chunkwise_core::Detail::new("the server broke the connection"),
-        }
-        .into(),
     }
 }
 

@@ -475,6 +475,7 @@ fn a_server_that_has_everything_and_makes_no_object_of_it_ends() {
         assert!(probes < 20, "it asks for ever");
     }
     assert_eq!(ended(&mut script), broken(APPEND, Violation::UnexpectedReply("Advanced")));
+    assert_eq!(probes, 2);
     assert!(script.now > START, "and not without a pause");
 }
 

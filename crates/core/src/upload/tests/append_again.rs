@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::chaos::{runner, runs};
+use super::random::{runner, runs};
 use super::script::*;
 use crate::checkpoint::{Doubt, Saved};
 use crate::testing::{append_profile, finished_append_profile};
@@ -382,4 +382,56 @@ fn whatever_a_server_with_a_cursor_does_it_ends_and_an_object_is_whole() {
         })
         .unwrap();
     assert!(done.get() > 100, "most of them come to an end that was wanted: {}", done.get());
+}
+
+#[test]
+fn a_resumed_process_knows_how_far_the_one_before_it_sent() {
+    let script = Script::opened(25, finished_append_profile(), policy());
+    assert_eq!(script.upload.checkpoint().sent_to(), 1);
+    let mut resumed = script.crash();
+    assert_eq!(resumed.upload.checkpoint().sent_to(), 1);
+    assert_eq!(resumed.answer(PROBE, at(0)), ["append 0 [0, 10)"]);
+    assert_eq!(resumed.upload.stats().sent_again, 10);
+    // Sizes that do not add up in the end may be the doing of bytes that were there already.
+    for cursor in [10, 20, 25] {
+        resumed.answer(APPEND, at(cursor));
+    }
+    assert_eq!(resumed.answer(OperationKind::Finalize, problem(ProblemKind::SizeMismatch)), ["init"]);
+    assert_eq!(resumed.restarts(), [SessionEnd::SizeMismatch]);
+}
+
+/// What goes out after two resets at one size, in a session that went on at this cursor.
+fn after_two_resets(uniformity: Uniformity, cursor: u64) -> Vec<String> {
+    let profile = sized(|sizing| sizing.uniformity = uniformity);
+    let mut script = Script::opened(50, profile, policy());
+    if cursor > 0 {
+        script.answer(APPEND, at(cursor));
+    }
+    let mut resumed = script.crash();
+    resumed.answer(PROBE, at(cursor));
+    for _ in 0..2 {
+        resumed.answer(APPEND, lost(Cut::Reset));
+        resumed.secs(60);
+        resumed.answer(PROBE, at(cursor));
+    }
+    resumed.under_way()
+}
+
+#[test]
+fn a_suspected_size_is_cut_within_the_session_unless_all_must_be_of_one_size() {
+    assert_eq!(after_two_resets(Uniformity::Free, 10), ["append 1 [10, 15) try 3"]);
+    assert_eq!(after_two_resets(Uniformity::Uniform, 0), ["append 0 [0, 5) try 3"]);
+    assert_eq!(after_two_resets(Uniformity::Uniform, 10), ["append 1 [10, 20) try 3"]);
+}
+
+#[test]
+fn what_the_server_lost_from_after_a_cut_is_small_enough_as_it_is() {
+    let mut script = Script::opened(60, append_profile(), policy());
+    assert_eq!(script.answer(APPEND, too_large(None)), ["append 0 [0, 5)"]);
+    script.answer(APPEND, at(5));
+    script.answer(APPEND, at(10));
+    script.answer(APPEND, lost(Cut::TimedOut));
+    script.secs(60);
+    assert_eq!(script.answer(PROBE, at(5)), ["append 1 [5, 10) try 2"]);
+    assert_eq!(script.count(|event| matches!(event, Event::Replanned { .. })), 1, "the first refusal");
 }

@@ -84,6 +84,23 @@ fn deadlines_stand_still_in_a_pause() {
 }
 
 #[test]
+fn of_processing_that_began_in_a_pause_only_what_was_left_of_the_pause_is_granted() {
+    let processing = ProcessingPolicy { deadline: secs(100), ..ProcessingPolicy::default() };
+    let mut script = Script::finalizing(parts_profile(), Policy { processing, ..policy() });
+    script.start_all();
+    script.input(Input::Pause);
+    script.secs(50);
+    script.answer(OperationKind::Finalize, running(Some(60)));
+    script.secs(30);
+    script.input(Input::Resume);
+    for _ in 0..2 {
+        script.wake();
+        script.answer(STATUS, running(Some(60)));
+    }
+    assert_eq!(script.wakes_in(), Some(secs(10)), "100 s, 30 of them paused, 120 of them over");
+}
+
+#[test]
 fn time_in_a_pause_is_not_counted_in_a_checkpoint() {
     let limited = || Policy { deadline: secs(100), ..policy() };
     let mut script = Script::opened(10, parts_profile(), limited());

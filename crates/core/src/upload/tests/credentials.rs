@@ -130,3 +130,33 @@ fn a_refresh_that_is_never_answered_meets_the_deadline() {
     assert_eq!(script.wake(), ["closed"]);
     assert!(matches!(script.error(), ErrorKind::Deadline { .. }));
 }
+
+/// Nobody may wait for ever for a refresh that never comes back, whoever gives up included (invariant 9).
+#[test]
+fn an_abort_waits_for_new_credentials_as_long_as_for_an_answer_and_stays_owed() {
+    let mut script = Script::opened(25, listed_profile(), policy());
+    script.answer_segment(0, expired());
+    script.secs(600);
+    script.input(Input::Cancel(Disposition::Discard));
+    assert_eq!(script.wakes_in(), Some(policy().timeouts.response));
+    assert_eq!(script.secs(119), NOTHING);
+    assert_eq!(script.secs(1), ["closed"]);
+    let failure = Some(expired());
+    assert_eq!(*script.error(), ErrorKind::Discarded(Discard::Unconfirmed { failure }));
+    assert_eq!(script.kept(), Kept::AbortOwed);
+    assert_eq!(script.input(renewed(E0)), NOTHING, "too late");
+}
+
+#[test]
+fn an_abort_whose_own_credentials_expired_waits_from_then_on() {
+    let mut script = Script::opened(25, listed_profile(), policy());
+    script.input(Input::Cancel(Disposition::Discard));
+    script.start_all();
+    script.secs(100);
+    assert_eq!(script.answer(OperationKind::Abort, expired()), ["refresh 0"]);
+    assert_eq!(script.wakes_in(), Some(policy().timeouts.response));
+    assert_eq!(script.secs(119), NOTHING);
+    assert_eq!(script.input(renewed(E0)), ["abort"]);
+    assert_eq!(script.answer(OperationKind::Abort, Reply::Aborted), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::Discarded(Discard::Confirmed));
+}

@@ -102,7 +102,8 @@ fn a_session_with_a_segment_that_we_did_not_plan_so_is_left_for_a_new_one() {
         // And if that is foreign as well, it is the server's fault.
         script.open();
         let mut again = script.crash();
-        again.answer(PROBE, reply);
+        assert_eq!(again.answer(PROBE, reply), ["abort"]);
+        again.answer(OperationKind::Abort, Reply::Aborted);
         let violation = Violation::ForeignSegment(index);
         assert_eq!(*again.error(), ErrorKind::Protocol { operation: PROBE, violation });
     }
@@ -137,6 +138,14 @@ fn a_missing_receipt_is_a_protocol_error_from_an_append_and_from_a_list() {
     let part = Part { index: SegmentIndex::ZERO, len: 5, receipt: None, range: None };
     script.answer(PROBE, Reply::Probed(Page { parts: Vec::from([part]), next: None }));
     assert_eq!(aborted_with(&mut script), missing(PROBE), "Finalize would lack it");
+}
+
+#[test]
+fn a_segment_that_is_stored_already_without_its_receipt_is_looked_up_in_the_list() {
+    let mut script = opened_with(5, 1);
+    let seen = script.answer(APPEND, problem(ProblemKind::AlreadyStored { receipt: None }));
+    assert_eq!(seen, ["probe"], "the list has the receipt that the answer lacks");
+    assert_eq!(script.answer(PROBE, listing(&[(0, 5)])), ["finalize"], "and nothing is sent again");
 }
 
 #[test]
@@ -237,6 +246,7 @@ fn where_the_last_append_finalizes_a_server_that_never_does_ends() {
         assert!(probes < 20, "it asks for ever");
     }
     assert!(matches!(script.error(), ErrorKind::Protocol { .. }));
+    assert_eq!(probes, 2);
     assert!(script.now > START, "and not without a pause");
 }
 
@@ -246,4 +256,52 @@ fn an_append_that_is_already_stored_needs_its_receipt_too() {
     let held = Receipt::new(bytes::Bytes::from_static(b"x"));
     let seen = script.answer(APPEND, problem(ProblemKind::AlreadyStored { receipt: Some(held) }));
     assert_eq!(seen, ["append 1 [10, 15)"]);
+}
+
+#[test]
+fn nothing_is_kept_of_a_session_that_holds_what_is_not_ours() {
+    let mut script =
+        Script::opened(15, listed_profile(), Policy { sessions: 1.try_into().unwrap(), ..window(1) });
+    script.answer(APPEND, lost(Cut::Reset));
+    let foreign = script.answer(PROBE, listing(&[(0, 7)]));
+    assert_eq!(foreign, ["abort"], "a resume would find the same");
+    script.answer(OperationKind::Abort, Reply::Aborted);
+    assert!(matches!(script.error(), ErrorKind::Protocol { violation: Violation::ForeignSegment(0), .. }));
+    assert_eq!(script.kept(), Kept::Nothing);
+}
+
+#[test]
+fn a_probe_that_waits_for_an_append_without_an_answer_does_not_wait_for_ever() {
+    let mut script = opened_with(20, 2);
+    script.start_all();
+    script.answer_segment(0, lost(Cut::Reset));
+    assert_eq!(script.upload.phase(), Phase::Probing);
+    script.secs(2);
+    assert!(script.wakes_in().is_some_and(|wait| wait < secs(120)), "when the other Append is overdue");
+    assert_eq!(script.wake(), ["cancel append 1 [10, 20)", "probe"]);
+}
+
+#[test]
+fn the_last_that_the_list_holds_is_frozen() {
+    let mut script = opened_with(40, 1);
+    let mut older = script.upload.checkpoint();
+    if let crate::checkpoint::Saved::Open(open) = &mut older.state {
+        // From before anything was sent.
+        open.sent_to = 0;
+    }
+    script.answer(APPEND, receipt("a"));
+    let upload = Upload::resume(START, older, listed_profile(), window(1), 9).unwrap();
+    let mut resumed = Script::of(upload);
+    assert_eq!(resumed.answer(PROBE, listing(&[(0, 10)])), ["append 1 [10, 20)"]);
+    let seen = resumed.answer(APPEND, problem(ProblemKind::TooLarge { ceiling: None }));
+    assert_eq!(seen, ["append 1 [10, 15)"], "segment 0 stays as it is");
+}
+
+#[test]
+fn what_the_list_holds_is_not_sent_again_though_its_answer_was_lost() {
+    let mut script = opened_with(20, 1);
+    script.answer(APPEND, lost(Cut::Reset));
+    script.secs(60);
+    assert_eq!(script.answer(PROBE, listing(&[(0, 10)])), ["append 1 [10, 20)"]);
+    assert_eq!(script.answer(APPEND, receipt("b")), ["finalize"]);
 }

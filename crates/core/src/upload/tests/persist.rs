@@ -1,4 +1,4 @@
-//! The barriers that wait for the disk (invariant 8).
+//! The two barriers that wait for the disk (invariant 8).
 
 use super::script::*;
 use crate::testing::{listed_profile, parts_profile};
@@ -13,7 +13,7 @@ fn slow(len: u64) -> Script {
 
 impl Script {
     /// The disk is done.
-    fn written(&mut self) -> Vec<String> {
+    pub(super) fn written(&mut self) -> Vec<String> {
         let seq = self.wanted.take().expect("a checkpoint is being written");
         self.input(Input::Persisted(seq))
     }
@@ -50,21 +50,6 @@ fn finalize_does_not_go_before_it_is_on_disk_that_it_will() {
     // What is on disk before the barrier knows of no Finalize; what is on disk behind it asks first.
     assert_eq!(script.resume(late, parts_profile()).first, ["verify"]);
     assert!(script.resume(early, parts_profile()).first[0].starts_with("append"));
-}
-
-#[test]
-fn nothing_of_a_new_cut_goes_before_the_cut_is_on_disk() {
-    let mut script = slow(25);
-    script.open();
-    script.written();
-    script.answer_segment(1, problem(ProblemKind::TooLarge { ceiling: None }));
-    script.answer_segment(2, unreachable());
-    assert_eq!(script.answer_segment(0, stored()), ["persist"]);
-    let cut = script.upload.checkpoint();
-    assert_eq!(script.secs(5), NOTHING);
-    assert_eq!(script.written(), ["append 1 [10, 15)"]);
-    // Whoever goes on from there sends no other bytes under the same index.
-    assert_eq!(script.resume(cut, parts_profile()).first, ["append 1 [10, 15)"]);
 }
 
 #[test]

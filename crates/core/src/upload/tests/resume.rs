@@ -3,6 +3,8 @@
 #[cfg(feature = "serde")]
 use std::format;
 
+use alloc::collections::BTreeMap;
+
 use super::script::*;
 use crate::checkpoint::Saved;
 use crate::testing::{listed_profile, parts_profile};
@@ -99,25 +101,114 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(refused(&|bad| bad.version = 2), ResumeError::Newer { found: 2, known: 1 });
     let other = ResumeError::OtherProtocol { found: "other".into(), wanted: "test".into() };
     assert_eq!(refused(&|bad| bad.protocol = "other".into()), other);
-    type Damage<'a> = (&'a str, &'a dyn Fn(&mut Checkpoint));
-    let damages: [Damage<'_>; 9] = [
-        ("version 0", &|bad| bad.version = 0),
-        ("another length", &|bad| bad.spec.length = SourceLength::Known(26)),
-        ("no length", &|bad| bad.spec.length = SourceLength::Unknown),
-        ("no session used", &|bad| bad.sessions = 0),
-        ("more than there is", &|bad| open(bad, &|s| _ = s.stored.insert(ByteRange::at(20, 6)))),
-        ("half a segment", &|bad| open(bad, &|s| _ = s.stored.insert(ByteRange::at(0, 5)))),
-        ("sent beyond the end", &|bad| open(bad, &|s| s.sent_to = 4)),
-        ("a receipt for nothing", &|bad| {
-            open(bad, &|s| _ = s.receipts.insert(9, Receipt::new(bytes::Bytes::new())));
+    type Damage<'a> = (&'static str, &'a dyn Fn(&mut Checkpoint));
+    let length = "the plan is not for a source of this length";
+    let damages: [Damage<'_>; 13] = [
+        ("there is no version 0", &|bad| bad.version = 0),
+        (length, &|bad| bad.spec.length = SourceLength::Known(26)),
+        (length, &|bad| bad.spec.length = SourceLength::Unknown),
+        ("the plan does not hold together", &|bad| {
+            let sizing = Sizing { max_count: 1001, ..parts_profile().sizing };
+            bad.spec.length = SourceLength::Known(1001);
+            bad.plan = Plan::new(1001, &sizing, ChunkSize::new(1).unwrap()).unwrap();
         }),
-        ("finalized too early", &|bad| {
+        ("nobody writes so many checkpoints", &|bad| bad.seq = CheckpointSeq(u64::MAX / 2 + 1)),
+        ("no session was ever used", &|bad| bad.sessions = 0),
+        ("more is stored than there is", &|bad| {
+            open(bad, &|s| _ = s.stored.insert(ByteRange::at(20, 6)));
+        }),
+        ("more is stored than there is", &|bad| open(bad, &|s| s.sent_to = 4)),
+        ("what is stored does not end with a segment", &|bad| {
+            open(bad, &|s| _ = s.stored.insert(ByteRange::at(0, 5)));
+        }),
+        ("what is stored does not end with a segment", &|bad| {
+            open(bad, &|s| {
+                s.stored.clear();
+                s.stored.insert(ByteRange::at(5, 5));
+            });
+        }),
+        ("there is a receipt for no segment", &|bad| {
+            open(bad, &|s| _ = s.receipts.insert(3, Receipt::new(bytes::Bytes::new())));
+        }),
+        ("it was finalized before everything was stored", &|bad| {
             open(bad, &|s| s.stage = crate::checkpoint::SavedStage::FinalizeSent);
+        }),
+        ("it was finalized before everything was stored", &|bad| {
+            open(bad, &|s| s.stage = crate::checkpoint::SavedStage::Processing);
         }),
     ];
     for (what, change) in damages {
-        assert!(matches!(refused(change), ResumeError::Damaged(_)), "{what}");
+        assert_eq!(refused(change), ResumeError::Damaged(what));
     }
+    // At the very edge.
+    let mut edge = good.clone();
+    edge.seq = CheckpointSeq(u64::MAX / 2);
+    open(&mut edge, &|s| {
+        s.stored.insert(ByteRange::at(0, 25));
+        s.receipts.insert(2, Receipt::new(bytes::Bytes::new()));
+        s.sent_to = 3;
+    });
+    assert_eq!(script.resume(edge, parts_profile()).first, ["finalize"]);
+}
+
+#[test]
+fn a_checkpoint_says_what_it_holds() {
+    let mut script = Script::new(25);
+    let opening = script.upload.checkpoint();
+    assert_eq!((opening.spec(), opening.protocol()), (&UploadSpec::whole(25), "test"));
+    assert_eq!((opening.total(), opening.stored(), opening.plan().count()), (25, 0, 3));
+    assert_eq!((opening.session(), opening.expires_at(), opening.stored_ranges()), (None, None, None));
+    assert_eq!((opening.receipts(), opening.sent_to(), opening.sessions()), (None, 0, 1));
+    assert_eq!(opening.stage(), CheckpointStage::Opening);
+    assert!(opening.needs_source() && !opening.abort_owed());
+
+    let expires = Some(after(50));
+    script.answer(OperationKind::Init, Reply::Opened { session: Session::new("77"), expires });
+    script.answer_segment(1, stored());
+    let open = script.upload.checkpoint();
+    assert!(open.seq() > opening.seq());
+    assert_eq!([opening.seq().get(), open.seq().get()], [0, 2], "the session, and the segment");
+    assert_eq!((open.session(), open.expires_at()), (Some(&Session::new("77")), Some(second(50))));
+    assert_eq!((open.total(), open.stored()), (25, 10));
+    let ranges: Option<Vec<_>> = open.stored_ranges().map(|ranges| ranges.iter().collect());
+    assert_eq!(ranges, Some(Vec::from([ByteRange::at(10, 10)])));
+    assert_eq!((open.stage(), open.sent_to()), (CheckpointStage::Transferring, 3));
+    assert!(open.needs_source() && !open.abort_owed());
+    let gone = || problem(ProblemKind::SessionGone);
+    script.answer_segment(0, gone());
+    script.wake();
+    script.answer_segment(0, gone());
+    assert_eq!(script.upload.checkpoint().sessions(), 2);
+
+    let mut discarded = Script::opened(25, listed_profile(), policy());
+    discarded.answer_segment(1, receipt("b"));
+    let receipts = BTreeMap::from([(1, Receipt::new(bytes::Bytes::from_static(b"b")))]);
+    assert_eq!(discarded.upload.checkpoint().receipts(), Some(&receipts));
+    discarded.input(Input::Cancel(Disposition::Discard));
+    let owed = discarded.upload.checkpoint();
+    assert!(owed.abort_owed() && !owed.needs_source());
+    let mut finalized = Script::finalizing(parts_profile(), policy());
+    assert!(finalized.upload.checkpoint().needs_source(), "should the server lack segments");
+    finalized.answer(FINALIZE, running(None));
+    assert!(!finalized.upload.checkpoint().needs_source());
+}
+
+/// An empty segment leaves no range behind that could tell whether it was stored: only its receipt can.
+#[test]
+fn a_finalized_empty_segment_has_its_receipt() {
+    let mut profile = listed_profile();
+    profile.sizing.empty = Empty::OneSegment;
+    let mut script = Script::opened(0, profile.clone(), policy());
+    let unsent = script.upload.checkpoint();
+    assert!(Upload::resume(START, unsent, profile.clone(), policy(), 1).is_ok());
+    assert_eq!(script.answer_segment(0, receipt("a")), ["finalize"]);
+    let mut bad = script.upload.checkpoint();
+    assert!(Upload::resume(START, bad.clone(), profile.clone(), policy(), 1).is_ok());
+    if let Saved::Open(open) = &mut bad.state {
+        open.receipts.clear();
+    }
+    let error = Upload::resume(START, bad, profile, policy(), 1).map(|_| ()).unwrap_err();
+    assert_eq!(error, ResumeError::Damaged("a stored segment has no receipt"));
 }
 
 #[test]
@@ -147,7 +238,7 @@ fn a_source_that_was_read_once_cannot_be_resumed_but_its_session_can_be_given_up
 /// A server to be crashed against: bytes by segment index, and whether they were finalized.
 #[derive(Default)]
 struct Server {
-    held: alloc::collections::BTreeMap<u32, ByteRange>,
+    held: BTreeMap<u32, ByteRange>,
     finalized: u32,
     polls: u32,
 }
@@ -358,8 +449,10 @@ fn wrong_numbers_in_a_checkpoint_are_refused_or_harmless() {
                     let mut resumed = Script::of(upload);
                     if resumed.live.iter().any(|op| op.kind() == OperationKind::Probe) {
                         resumed.answer(OperationKind::Probe, listing(&[]));
-                        resumed
-                            .answer(OperationKind::Append, problem(ProblemKind::TooLarge { ceiling: None }));
+                    }
+                    // Or there is a new session: what the list lacks may be of a size that was refused.
+                    if resumed.live.iter().any(|op| op.kind() == APPEND) {
+                        resumed.answer(APPEND, problem(ProblemKind::TooLarge { ceiling: None }));
                     }
                     resumed.input(Input::Cancel(Disposition::Discard));
                 }
@@ -382,4 +475,72 @@ fn garbage_from_a_store_is_refused() {
     for cut in 0..json.len() {
         assert!(serde_json::from_str::<Checkpoint>(&json[..cut]).is_err());
     }
+}
+
+#[test]
+fn what_was_sent_before_is_known_to_the_process_after_the_next() {
+    let mut script = Script::opened(60, parts_profile(), window(4));
+    script.answer_segment(0, stored());
+    let upload = Upload::resume(START, script.upload.checkpoint(), parts_profile(), window(1), 9).unwrap();
+    let resumed = Script::of(upload);
+    assert_eq!(resumed.first, ["append 1 [10, 20)"]);
+    assert_eq!((resumed.upload.checkpoint().sent_to(), resumed.upload.stats().sent_again), (5, 10));
+}
+
+#[test]
+fn the_receipts_of_a_resumed_upload_go_with_its_finalize() {
+    let mut script = Script::opened(15, listed_profile(), window(1));
+    script.answer(APPEND, receipt("a"));
+    assert_eq!(script.answer(APPEND, receipt("b")), ["finalize"]);
+    let mut resumed = script.crash();
+    assert_eq!(resumed.first, ["verify"]);
+    for _ in 0..2 {
+        resumed.answer(OperationKind::Verify, found(Verdict::NotCommitted));
+        if resumed.live.is_empty() {
+            resumed.wake();
+        }
+    }
+    assert_eq!(resumed.under_way(), ["finalize"]);
+    let Action::Finalize { receipts: Some(receipts), .. } = &resumed.live[0].action else {
+        panic!("with its receipts")
+    };
+    assert_eq!(receipts.iter().map(Receipt::as_bytes).collect::<Vec<_>>(), [b"a", b"b"]);
+}
+
+#[test]
+fn an_empty_segment_that_was_stored_is_finalized_by_the_next_process_too() {
+    for (mut profile, reply) in [
+        (parts_profile(), stored()),
+        (crate::testing::finished_append_profile(), Reply::Advanced { cursor: 0 }),
+    ] {
+        profile.sizing.empty = Empty::OneSegment;
+        let mut script = Script::opened(0, profile, policy());
+        assert_eq!(script.answer(APPEND, reply), ["finalize"]);
+        let mut resumed = script.crash();
+        assert_eq!(resumed.first, ["verify"]);
+        for _ in 0..2 {
+            resumed.answer(OperationKind::Verify, found(Verdict::NotCommitted));
+            if resumed.live.is_empty() {
+                resumed.wake();
+            }
+        }
+        assert_eq!(resumed.under_way(), ["finalize"], "the segment is not sent again");
+    }
+}
+
+#[test]
+fn that_a_segment_was_repeated_is_known_to_the_process_that_finalizes() {
+    let mut script = Script::opened(10, parts_profile(), policy());
+    script.answer(APPEND, lost(Cut::TimedOut));
+    script.wake();
+    assert_eq!(script.answer(APPEND, stored()), ["finalize"]);
+    let mut resumed = script.crash();
+    for _ in 0..2 {
+        resumed.answer(OperationKind::Verify, found(Verdict::NotCommitted));
+        if resumed.live.is_empty() {
+            resumed.wake();
+        }
+    }
+    let seen = resumed.answer(FINALIZE, problem(ProblemKind::SizeMismatch));
+    assert_eq!((&*seen[0], resumed.restarts()), ("init", Vec::from([SessionEnd::SizeMismatch])));
 }

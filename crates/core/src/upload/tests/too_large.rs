@@ -53,6 +53,18 @@ fn it_is_never_again_planned_at_or_above_the_refused_size() {
 }
 
 #[test]
+fn what_was_stored_at_a_size_that_is_refused_by_now_is_not_sent_again_when_the_server_lost_it() {
+    let mut script = opened_with(40, window(1));
+    script.answer(APPEND, stored());
+    script.answer(APPEND, too_large(None));
+    script.store_all();
+    let lost = script.answer(OperationKind::Finalize, problem(ProblemKind::SegmentsMissing));
+    assert_eq!(lost, ["init"], "segment 0 can't be cut smaller in this session");
+    assert_eq!(script.restarts(), [SessionEnd::Unplannable]);
+    assert_eq!(script.open(), ["append 0 [0, 5)"]);
+}
+
+#[test]
 fn the_wait_of_a_segment_holds_for_what_it_is_cut_into() {
     let mut script = opened_with(40, chunks(20, 2));
     script.answer_segment(0, problem_after(ProblemKind::Transient, after(9)));
@@ -291,4 +303,38 @@ fn what_was_learnt_of_sizes_outlives_the_session_and_the_process() {
     assert_eq!(resumed.restarts(), [SessionEnd::Gone]);
     resumed.open();
     assert!(resumed.upload.plan().chunk_size() <= 12);
+}
+
+#[test]
+fn a_new_cut_is_on_disk_before_anything_of_it_goes_out() {
+    let mut script = Script::slow_disk(40, parts_profile(), window(1));
+    script.open();
+    assert_eq!(script.written(), ["append 0 [0, 10)"]);
+    script.answer(APPEND, too_large(None));
+    assert_eq!(script.upload.plan().chunk_size(), 5);
+    assert_eq!(
+        script.under_way(),
+        NOTHING,
+        "whoever resumed the old cut would use its indexes for other bytes"
+    );
+    assert_eq!(script.written(), ["append 0 [0, 5)"]);
+}
+
+#[test]
+fn after_a_resume_every_segment_may_be_stored_where_no_list_can_tell() {
+    let mut script = opened_with(40, window(1)).crash();
+    script.answer_segment(0, too_large(None));
+    script.answer_segment(1, stored());
+    script.answer_segment(2, stored());
+    assert_eq!(script.answer_segment(3, stored()), ["init"], "the dead process may have sent any of them");
+    assert_eq!(script.restarts(), [SessionEnd::Unplannable]);
+}
+
+#[test]
+fn a_hole_that_has_to_wait_is_seen_before_anything_is_cut() {
+    let mut script = opened_with(40, window(3));
+    script.answer_segment(1, stored());
+    assert_eq!(script.answer_segment(0, problem_after(ProblemKind::Transient, after(60))), NOTHING);
+    script.answer_segment(3, stored());
+    assert_eq!(script.answer_segment(2, too_large(None)), ["init"], "what is cut now would be sent in vain");
 }

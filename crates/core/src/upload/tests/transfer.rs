@@ -94,6 +94,19 @@ fn a_stall_is_seen_while_sending_and_a_missing_answer_after_it() {
     assert_eq!(script.wake(), ["cancel append 0 [0, 10) try 2"], "and stalls at once");
 }
 
+/// Whoever tells it looks at the wire now and then: what was taken just in time may be told when the timer strikes.
+#[test]
+fn bytes_that_are_told_when_the_stall_timer_strikes_were_taken_in_time() {
+    let mut script = opened_with(10, policy());
+    let op = script.live[0].id;
+    script.start_all();
+    script.now = script.now.after(secs(30));
+    assert_eq!(script.input(Input::Sent { op, bytes: 4 }), NOTHING);
+    assert_eq!(script.wakes_in(), Some(secs(30)), "the stall timer begins anew");
+    script.now = script.now.after(secs(31));
+    assert_eq!(script.input(Input::Sent { op, bytes: 4 }), ["cancel append 0 [0, 10)"], "no more was taken");
+}
+
 #[test]
 fn of_several_timers_the_first_one_wakes() {
     let mut script = opened_with(20, window(2));
@@ -417,4 +430,61 @@ fn a_segment_that_was_never_there_is_refused_for_good() {
     let mut script = opened_with(10, policy());
     script.answer(APPEND, problem(ProblemKind::Refused(Refusal::Invalid)));
     assert!(matches!(script.error(), ErrorKind::Refused { .. }));
+}
+
+#[test]
+fn what_is_under_way_counts_as_sent_when_another_one_is_stored() {
+    let mut script = opened_with(20, window(2));
+    script.start_all();
+    let op = script.live[1].id;
+    script.input(Input::Sent { op, bytes: 4 });
+    script.answer_segment(0, stored());
+    assert_eq!((script.upload.progress().sent, script.upload.progress().stored), (14, 10));
+}
+
+#[test]
+fn a_repetition_that_is_forbidden_is_no_reason_for_a_new_session() {
+    let mut script = opened_with(10, policy());
+    script.answer(APPEND, lost(Cut::Reset));
+    script.wake();
+    let failure = problem(ProblemKind::Refused(Refusal::Forbidden));
+    assert_eq!(script.answer(APPEND, failure.clone()), ["closed"]);
+    assert_eq!(*script.error(), ErrorKind::Refused { operation: APPEND, failure });
+}
+
+#[test]
+fn what_another_process_may_have_sent_is_a_repetition_that_may_be_refused() {
+    let mut resumed = opened_with(20, policy()).crash();
+    let failure = problem(ProblemKind::Refused(Refusal::Invalid));
+    assert_eq!(resumed.answer_segment(0, failure), ["cancel append 1 [10, 20)", "init"]);
+    assert_eq!(resumed.restarts(), [SessionEnd::RepetitionRefused]);
+}
+
+#[test]
+fn an_empty_segment_is_sent_before_finalize_and_storing_it_is_no_growth() {
+    let mut profile = parts_profile();
+    profile.sizing.empty = Empty::OneSegment;
+    let retry = RetryPolicy { budget: 1, ..RetryPolicy::default() };
+    let mut script = Script::with(0, profile, Policy { retry, ..policy() });
+    script.start_all();
+    script.input(Input::Pause);
+    script.answer(OperationKind::Init, opened());
+    assert_eq!(script.upload.phase(), Phase::Transferring, "it is not there yet");
+    assert_eq!(script.input(Input::Resume), ["append 0 [0, 0)"]);
+    script.answer(APPEND, problem(ProblemKind::Transient));
+    script.wake();
+    assert_eq!(script.answer(APPEND, stored()), ["finalize"]);
+    assert_eq!(script.answer(OperationKind::Finalize, problem(ProblemKind::Transient)), ["closed"]);
+}
+
+#[test]
+fn a_session_that_is_gone_for_every_segment_once_is_believed_gone_before_the_budget_is() {
+    let retry = RetryPolicy { budget: 3, ..RetryPolicy::default() };
+    let mut script = opened_with(90, Policy { retry, ..window(5) });
+    for index in 0..3 {
+        script.answer_segment(index, problem(ProblemKind::SessionGone));
+        assert_eq!(script.restarts(), []);
+    }
+    script.answer_segment(3, problem(ProblemKind::SessionGone));
+    assert_eq!(script.restarts(), [SessionEnd::Gone]);
 }

@@ -89,15 +89,7 @@ impl Cursor {
         let next = plan.index_at(at).and_then(end_of);
         let sent = known.sent_to.checked_sub(1).and_then(|last| end_of(SegmentIndex::new(last)));
         let sent_end = at.max(next.unwrap_or(0)).max(sent.unwrap_or(0));
-        Self {
-            at,
-            blank,
-            sent_end,
-            ours_end: plan.total(),
-            unsure_end: sent_end,
-            doubt: known.doubt,
-            ..Self::new()
-        }
+        Self { at, blank, sent_end, ours_end: plan.total(), doubt: known.doubt, ..Self::new() }
     }
 
     /// What a checkpoint is to hold of it. The plan may have been cut anew since the furthest Append: what counts is
@@ -130,10 +122,6 @@ impl Cursor {
 
     pub(super) fn live_mut(&mut self, op: OpId) -> Option<&mut LiveOp> {
         self.live.as_mut().map(|live| &mut live.op).filter(|live| live.id == op)
-    }
-
-    pub(super) const fn is_quiet(&self) -> bool {
-        self.live.is_none()
     }
 
     pub(super) fn sent_live(&self) -> u64 {
@@ -171,11 +159,8 @@ impl Cursor {
     /// What the next Append sends: the planned segment at the cursor, or what is left of it. The source must have got
     /// so far.
     fn next(&self, shared: &Shared) -> Option<Segment> {
-        let index = match shared.plan.index_at(self.at) {
-            Some(index) => index,
-            None if shared.plan.total() == 0 => SegmentIndex::ZERO,
-            None => return None,
-        };
+        // At the end of the source there is none, but for the one segment of an empty source.
+        let index = shared.plan.index_at(self.at).unwrap_or_default();
         let planned = shared.plan.segment(index)?.range;
         let range = ByteRange::new(self.at, planned.end())?;
         (range.end() <= shared.available).then_some(Segment { index, range })
@@ -300,10 +285,10 @@ impl Cursor {
             if self.went_back > REPAIRS {
                 return Err(Violation::CursorWentBack);
             }
-            let was = core::mem::replace(&mut self.at, cursor);
+            self.at = cursor;
             self.doubt = Doubt::Repeated;
             shared.persist.changed();
-            if let Some(transition) = self.cut_again(shared, was) {
+            if let Some(transition) = self.cut_again(shared) {
                 return Ok(transition);
             }
         } else if self.tries.resets >= SUSPICIOUS && self.size == Size::Untried {
@@ -340,7 +325,14 @@ impl Cursor {
                 if self.tries.gone > 1 {
                     return Ok(Transition::Restart(SessionEnd::Gone, None));
                 }
-                shared.retry(KIND, &mut self.tries, failure, Charge::Upload)?
+                // Many segments may have seen it once each: if that uses up the budget, it is believed as well.
+                match shared.retry(KIND, &mut self.tries, failure, Charge::Upload) {
+                    Ok(due) => due,
+                    Err(kind @ ErrorKind::Exhausted { .. }) => {
+                        return Ok(Transition::Restart(SessionEnd::Gone, Some(kind)));
+                    }
+                    Err(kind) => return Err(kind),
+                }
             }
             Verdict::Shrink { ceiling } => {
                 let due = shared.at_the_earliest(KIND, shared.now, failure)?;
@@ -394,14 +386,13 @@ impl Cursor {
         }
     }
 
-    /// What is to be sent again, up to there, may be from before a size was refused: then it is cut smaller as well. If
-    /// that can't be done within this session, says what else.
-    fn cut_again(&mut self, shared: &mut Shared, was: u64) -> Option<Transition> {
+    /// What is to be sent again may be from before a size was refused: then it is cut smaller as well. If that can't be
+    /// done within this session, says what else.
+    fn cut_again(&mut self, shared: &mut Shared) -> Option<Transition> {
         let ceiling = shared.ceiling?;
         let first = shared.plan.index_at(self.at)?.get();
-        let again = (first..).map_while(|index| shared.plan.segment(SegmentIndex::new(index)));
-        let again = again.map(|segment| segment.range).take_while(|range| range.start() < was);
-        if again.map(ByteRange::len).all(|size| size <= ceiling) {
+        let mut rest = (first..).map_while(|index| shared.plan.segment(SegmentIndex::new(index)));
+        if rest.all(|segment| segment.range.len() <= ceiling) {
             return None;
         }
         let wanted = shared.plan.chunk_size();

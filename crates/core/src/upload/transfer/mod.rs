@@ -7,7 +7,6 @@ use alloc::collections::BTreeMap;
 
 pub(super) use self::cursor::Cursor;
 pub(super) use self::parts::Parts;
-use super::finishing::Earlier;
 use super::live::LiveOp;
 use super::phase::Transition;
 use super::shared::{Shared, Tries};
@@ -130,7 +129,8 @@ impl Transfer {
     pub(super) const fn is_quiet(&self) -> bool {
         match self {
             Self::Parts(parts) => parts.is_quiet(),
-            Self::Append(cursor) => cursor.is_quiet(),
+            // Its one Append has ended before anything is asked.
+            Self::Append(_) => true,
         }
     }
 
@@ -202,7 +202,7 @@ impl Transfer {
 /// What follows once every byte is stored.
 fn everything_is_stored(shared: &Shared) -> Transition {
     match shared.profile.finalize {
-        Finalize::Call { .. } => Transition::Finalize(Tries::default(), Timestamp::EPOCH, Earlier::None),
+        Finalize::Call { .. } => Transition::Finalize(Tries::default(), Timestamp::EPOCH),
         Finalize::Implicit => Transition::Unfinished,
     }
 }
@@ -216,7 +216,7 @@ fn refused_at(shared: &mut Shared, size: u64, told: Option<u64>) {
 
 /// What follows if the rest can't be cut below a refused size within this session: a new one, if it can be done there.
 fn unplannable(shared: &Shared, refused: u64, ceiling: u64, smallest: u64) -> Transition {
-    match shared.plan.shrunk(0, &shared.profile.sizing, refused / 2, ceiling) {
+    match shared.plan.shrunk(0, &shared.profile.sizing, ceiling, ceiling) {
         Ok(_) => {
             let otherwise = ErrorKind::TooLarge { refused, smallest };
             Transition::Restart(SessionEnd::Unplannable, Some(otherwise))

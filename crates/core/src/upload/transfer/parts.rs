@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::super::live::LiveOp;
-use super::super::phase::Transition;
+use super::super::phase::{Transition, is_listed};
 use super::super::probing::Held;
 use super::super::shared::{Charge, Shared, Tries, timed_out, unexpected};
 use super::{Answered, Blank, Known, everything_is_stored, refused_at, unplannable};
@@ -37,7 +37,7 @@ pub(in crate::upload) struct Parts {
     pub(super) sent_to: u32,
     /// Whether a segment that may have been stored was sent again.
     pub(super) doubt: Doubt,
-    /// The first index that has not been considered yet.
+    /// No segment before it is fresh.
     cursor: u32,
     /// No fresh segment goes before then: the waits of segments that were cut anew hold for what they were cut into.
     fresh_at: Timestamp,
@@ -114,7 +114,9 @@ impl Parts {
     /// Of a session that goes on: everything sent before may be stored.
     pub(super) fn resumed(known: Known, blank: Blank, shared: &Shared) -> Self {
         let Known { stored, receipts, sent_to, doubt } = known;
-        Self { stored, receipts, sent_to, doubt, blank, frozen_to: sent_to, ..Self::new(shared) }
+        // Writing a checkpoint may lag behind what was sent by any number of segments. A list tells of them.
+        let frozen_to = if is_listed(&shared.profile) { sent_to } else { shared.plan.count() };
+        Self { stored, receipts, sent_to, doubt, blank, frozen_to, ..Self::new(shared) }
     }
 
     /// What a checkpoint is to hold of it.
@@ -220,6 +222,11 @@ impl Parts {
         }
         while self.has_room(shared) && shared.is_ready(KIND) {
             let Some((segment, past)) = self.pick(shared) else { break };
+            // Frozen at a size that was refused meanwhile, and lost by the server: it can't go again as it is.
+            let (size, ceiling) = (segment.range.len(), shared.ceiling.unwrap_or(u64::MAX));
+            if size > ceiling {
+                return unplannable(shared, ceiling.saturating_add(1), ceiling, size);
+            }
             self.send(shared, session, segment, past);
         }
         if self.live.is_empty() && self.troubled.is_empty() && self.is_complete(&shared.plan) {
@@ -250,7 +257,7 @@ impl Parts {
         if segment.range.end() > shared.available {
             return None;
         }
-        self.cursor = segment.index.get() + 1;
+        self.cursor = segment.index.get();
         // Below what was sent before a resume, the server may hold it.
         let sent = if segment.index.get() < self.frozen_to { Sent::Unknown } else { Sent::NotDone };
         Some((segment, Past { sent, ..Past::default() }))
@@ -262,9 +269,7 @@ impl Parts {
         let mut index = self.cursor;
         loop {
             let segment = shared.plan.segment(SegmentIndex::new(index))?;
-            if let Some(held) =
-                self.stored.covering(segment.range.start()).filter(|_| !segment.range.is_empty())
-            {
+            if let Some(held) = self.stored.covering(segment.range.start()) {
                 index = shared.plan.index_at(held.end())?.get();
             } else if self.troubled.iter().any(|t| t.index == segment.index)
                 || self.live.iter().any(|live| live.segment.index == segment.index)
@@ -419,7 +424,14 @@ impl Parts {
                 if live.past.tries.gone > 1 {
                     return Ok(Transition::Restart(SessionEnd::Gone, None));
                 }
-                shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?
+                // Many segments may have seen it once each: if that uses up the budget, it is believed as well.
+                match shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload) {
+                    Ok(due) => due,
+                    Err(kind @ ErrorKind::Exhausted { .. }) => {
+                        return Ok(Transition::Restart(SessionEnd::Gone, Some(kind)));
+                    }
+                    Err(kind) => return Err(kind),
+                }
             }
             Verdict::Shrink { ceiling } => {
                 let size = live.segment.range.len();
@@ -465,7 +477,7 @@ impl Parts {
             return None;
         }
         let ceiling = shared.ceiling.unwrap_or(u64::MAX).min(size.saturating_sub(1));
-        shared.plan.shrunk(0, &shared.profile.sizing, size / 2, ceiling).ok()?;
+        shared.plan.shrunk(0, &shared.profile.sizing, ceiling, ceiling).ok()?;
         shared.ceiling = Some(ceiling);
         Some(Transition::Restart(SessionEnd::Unplannable, None))
     }
@@ -482,18 +494,14 @@ impl Parts {
         let keep = self.frozen_to;
         let ceiling = shared.ceiling.unwrap_or(u64::MAX).min(refused.saturating_sub(1));
         let sizing = shared.profile.sizing;
-        let is_hole = |t: &Troubled| {
-            t.index.get() < keep
-                && shared.plan.segment(t.index).is_some_and(|segment| segment.range.len() > ceiling)
-        };
+        // What is frozen can't get smaller than it is, and nothing before the refused one is.
+        let is_hole = |t: &Troubled| t.index.get() < keep;
         let uneven = sizing.uniformity == Uniformity::Uniform && keep > 0;
-        // What is frozen and was refused can't get smaller than it is.
-        let planned =
-            if uneven || self.troubled.iter().any(is_hole) || self.has_untried_hole(shared, keep, ceiling) {
-                Err(refused)
-            } else {
-                shared.plan.shrunk(keep, &sizing, refused / 2, ceiling)
-            };
+        let planned = if uneven || self.troubled.iter().any(is_hole) {
+            Err(refused)
+        } else {
+            shared.plan.shrunk(keep, &sizing, refused / 2, ceiling)
+        };
         let smallest = match planned {
             Ok(plan) => {
                 let chunk_size = plan.chunk_size();
@@ -505,7 +513,7 @@ impl Parts {
                 self.sent_to = self.sent_to.min(keep);
                 self.trial = Trial::Alone;
                 self.proven = false;
-                // Invariant 3, beyond a crash: from the old cut, the same indexes would be sent with other bytes.
+                // Invariant 8: whoever goes on from the old cut would use its indexes for other bytes.
                 shared.persist.barrier();
                 shared.notify(Event::Replanned { chunk_size });
                 return None;
@@ -513,11 +521,6 @@ impl Parts {
             Err(smallest) => smallest,
         };
         Some(unplannable(shared, refused, ceiling, smallest))
-    }
-
-    /// Whether a segment below the frozen edge, not sent in this process yet, is too large.
-    fn has_untried_hole(&self, shared: &Shared, keep: u32, ceiling: u64) -> bool {
-        self.next_fresh(shared).is_some_and(|s| s.index.get() < keep && s.range.len() > ceiling)
     }
 
     const fn freeze(&mut self, index: SegmentIndex) {
@@ -547,6 +550,7 @@ impl Parts {
         } else {
             None
         };
-        overdue.into_iter().chain(due).min()
+        // What is due already waits for something else than time.
+        overdue.into_iter().chain(due.filter(|due| *due > shared.now)).min()
     }
 }
