@@ -24,12 +24,26 @@ use crate::token::{Receipt, Session};
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Finalizing {
     pub(super) step: Step,
+    earlier: Earlier,
+}
+
+/// Whether the server may still get a Finalize of this session that was given out before, and make an object of it behind
+/// our back. That "not committed" was seen since, twice, does not rule it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Earlier {
+    None,
+    Unknown,
 }
 
 impl Finalizing {
     /// Due then, with what was tried before.
-    pub(super) const fn new(tries: Tries, due: Timestamp) -> Self {
-        Self { step: Step::after(tries, due) }
+    pub(super) const fn new(tries: Tries, due: Timestamp, earlier: Earlier) -> Self {
+        Self { step: Step::after(tries, due), earlier }
+    }
+
+    /// Whether the server certainly makes no object of what was sent: every Finalize was answered with a no.
+    pub(super) fn is_settled(&self) -> bool {
+        self.earlier == Earlier::None && !self.may_have_been_sent()
     }
 
     /// Whether the server may have seen a Finalize that has no answer yet.
@@ -80,20 +94,17 @@ impl Finalizing {
             Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Upload),
             Verdict::Wait => step.wait(shared, KIND, failure),
             Verdict::Refresh => step.refresh(shared, KIND, live, failure),
-            Verdict::FindOut { .. } => {
-                // The try counts, so that losing every reply ends some time.
-                let failure = failure.clone();
-                return match shared.retry(KIND, &mut step.tries, &failure, Charge::Upload) {
-                    Ok(due) => Transition::Verify(WhyVerify::Lost { failure, finalize: step.tries, due }),
-                    Err(_) => Transition::Fail(ErrorKind::FinalizeUnknown { failure }),
-                };
-            }
+            Verdict::FindOut { .. } => return find_out(step, shared, failure),
             Verdict::Gone => {
                 step.tries.gone += 1;
                 if step.tries.gone > 1 {
                     return Transition::Restart(SessionEnd::Gone, None);
                 }
-                step.retry(shared, KIND, failure, Charge::Upload)
+                match self.earlier {
+                    Earlier::None => step.retry(shared, KIND, failure, Charge::Upload),
+                    // It is an object by now, perhaps.
+                    Earlier::Unknown => return find_out(step, shared, failure),
+                }
             }
             Verdict::Missing => return Transition::Repair(failure.clone()),
             Verdict::SizeMismatch => {
@@ -113,6 +124,15 @@ impl Finalizing {
             }
         };
         done.map_or_else(Transition::Fail, |()| Transition::Stay)
+    }
+}
+
+/// The server is asked what became of it. The try counts, so that losing every reply ends some time.
+fn find_out(step: &mut Step, shared: &mut Shared, failure: &Failure) -> Transition {
+    let failure = failure.clone();
+    match shared.retry(OperationKind::Finalize, &mut step.tries, &failure, Charge::Upload) {
+        Ok(due) => Transition::Verify(WhyVerify::Lost { failure, finalize: step.tries, due }),
+        Err(_) => Transition::Fail(ErrorKind::FinalizeUnknown { failure }),
     }
 }
 

@@ -23,7 +23,7 @@ impl Upload {
         let State::Open(open) = &self.state else { return false };
         let Stage::Finalizing(finalizing) = &open.stage else { return false };
         let unknown = |error: &UploadError| matches!(*error.kind, ErrorKind::FinalizeUnknown { .. });
-        !finalizing.may_have_been_sent() && !result.as_ref().is_err_and(unknown)
+        finalizing.is_settled() && !result.as_ref().is_err_and(unknown)
     }
 
     /// What is left of an upload that ends like this.

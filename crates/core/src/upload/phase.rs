@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 
 use super::Upload;
 use super::aborting::{Aborting, Purpose};
-use super::finishing::{Finalizing, Verifying, WhyVerify};
+use super::finishing::{Earlier, Finalizing, Verifying, WhyVerify};
 use super::probing::Probing;
 use super::processing::Polling;
 use super::shared::{Changed, Tries};
@@ -86,7 +86,7 @@ pub(super) enum Transition {
     /// Segments are missing at the server, though all were acknowledged.
     Repair(Failure),
     /// Everything is stored (or Finalize is to be tried again): make one object of it, then at the earliest.
-    Finalize(Tries, Timestamp),
+    Finalize(Tries, Timestamp, Earlier),
     /// Everything is stored, and no object came of it, though the last Append should have made one.
     Unfinished,
     /// Finalize may have been done: find out.
@@ -121,9 +121,9 @@ impl Upload {
             Transition::Probe(due) => self.enter(Stage::Probing(Probing::due_at(due))),
             Transition::Transfer => self.enter(Stage::Transferring),
             Transition::Repair(failure) => self.repair(failure),
-            Transition::Finalize(tries, due) => {
+            Transition::Finalize(tries, due, earlier) => {
                 self.shared.persist.barrier();
-                self.enter(Stage::Finalizing(Finalizing::new(tries, due)));
+                self.enter(Stage::Finalizing(Finalizing::new(tries, due, earlier)));
             }
             Transition::Unfinished => self.unfinished(),
             Transition::Verify(why) => self.verify(why),
@@ -222,7 +222,7 @@ impl Upload {
                 self.process(processing);
             }
             (Verdict::NotCommitted, WhyVerify::Lost { finalize, due, .. }) => {
-                self.apply(Transition::Finalize(finalize, due));
+                self.apply(Transition::Finalize(finalize, due, Earlier::Unknown));
             }
             (Verdict::CannotTell, WhyVerify::Lost { failure, .. }) => {
                 self.fail(ErrorKind::FinalizeUnknown { failure });
@@ -385,11 +385,11 @@ impl Upload {
             State::Open(open) => match &mut open.stage {
                 Stage::Transferring | Stage::Probing(_) => self.abort(Purpose::Discard),
                 Stage::Finalizing(finalizing) => {
-                    if finalizing.may_have_been_sent() {
+                    if finalizing.is_settled() {
+                        self.abort(Purpose::Discard);
+                    } else {
                         self.cancel_live();
                         self.verify(WhyVerify::Discard);
-                    } else {
-                        self.abort(Purpose::Discard);
                     }
                 }
                 Stage::Verifying(verifying) => verifying.why = WhyVerify::Discard,

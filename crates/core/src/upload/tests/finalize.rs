@@ -244,6 +244,65 @@ fn a_session_gone_twice_at_finalize_takes_a_new_one() {
     assert_eq!(script.restarts(), [SessionEnd::Gone]);
 }
 
+/// A Finalize that is believed not to have come, twice, and so goes again.
+fn finalizing_again() -> Script {
+    let mut script = finalizing();
+    script.answer(FINALIZE, lost(Cut::Reset));
+    script.answer(VERIFY, found(Verdict::NotCommitted));
+    script.wake();
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), ["finalize try 2"]);
+    script
+}
+
+#[test]
+fn a_session_gone_at_a_repeated_finalize_may_be_an_object_by_now() {
+    // The first Finalize was late.
+    let mut script = finalizing_again();
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), ["verify"]);
+    assert_eq!(script.answer(VERIFY, found(ready())), ["closed"]);
+    assert!(script.closed.as_ref().unwrap().is_ok());
+    assert_eq!(script.restarts(), []);
+}
+
+#[test]
+fn a_session_gone_at_a_repeated_finalize_and_not_committed_takes_a_new_one_when_seen_twice() {
+    let mut script = finalizing_again();
+    script.answer(FINALIZE, problem(ProblemKind::SessionGone));
+    script.answer(VERIFY, found(Verdict::NotCommitted));
+    script.wake();
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), ["finalize try 3"]);
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), ["init"]);
+    assert_eq!(script.restarts(), [SessionEnd::Gone]);
+}
+
+#[test]
+fn a_session_gone_at_a_finalize_that_a_dead_process_may_have_sent_is_found_out() {
+    let mut script = finalizing().crash();
+    script.answer(VERIFY, found(Verdict::NotCommitted));
+    script.wake();
+    assert_eq!(script.answer(VERIFY, found(Verdict::NotCommitted)), ["finalize"]);
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), ["verify"]);
+    assert_eq!(script.answer(VERIFY, found(ready())), ["closed"]);
+}
+
+#[test]
+fn who_goes_on_from_a_repeated_finalize_that_was_refused_asks_first() {
+    let mut script = finalizing_again();
+    script.answer(FINALIZE, problem(ProblemKind::Refused(Refusal::Forbidden)));
+    assert_eq!(script.kept(), Kept::Checkpoint);
+    let resumed = script.resume(script.upload.checkpoint(), parts_profile());
+    assert_eq!(resumed.under_way(), ["verify"], "the first one may have come by now");
+}
+
+#[test]
+fn a_discard_at_a_repeated_finalize_asks_first() {
+    let mut script = finalizing_again();
+    let seen = script.input(Input::Cancel(Disposition::Discard));
+    assert_eq!(seen, ["cancel finalize try 2", "verify"], "the first one may have come by now");
+    assert_eq!(script.answer(VERIFY, found(ready())), ["closed"]);
+    assert!(matches!(script.error(), ErrorKind::Discarded(Discard::AlreadyCommitted(Some(_)))));
+}
+
 #[test]
 fn missing_segments_are_sent_again_in_bounded_rounds() {
     let mut script = finalizing();

@@ -7,6 +7,7 @@ use alloc::collections::BTreeMap;
 
 pub(super) use self::cursor::Cursor;
 pub(super) use self::parts::Parts;
+use super::finishing::Earlier;
 use super::live::LiveOp;
 use super::phase::Transition;
 use super::shared::{Shared, Tries};
@@ -202,7 +203,7 @@ impl Transfer {
 /// What follows once every byte is stored.
 fn everything_is_stored(shared: &Shared) -> Transition {
     match shared.profile.finalize {
-        Finalize::Call { .. } => Transition::Finalize(Tries::default(), Timestamp::EPOCH),
+        Finalize::Call { .. } => Transition::Finalize(Tries::default(), Timestamp::EPOCH, Earlier::None),
         Finalize::Implicit => Transition::Unfinished,
     }
 }
