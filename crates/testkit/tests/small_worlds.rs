@@ -2,7 +2,7 @@
 //! visits them.
 #![cfg(test)]
 
-use chunkwise_testkit::explore::{Path, SmallWorld, explore, replay};
+use chunkwise_testkit::explore::{Caller, Path, Patience, SmallWorld, explore, replay};
 
 /// Enough for every world with one fault.
 const MOST: usize = 1_000_000;
@@ -22,6 +22,25 @@ fn whatever_happens_in_whatever_order_a_small_upload_ends_well() {
         worlds > 40 && states > 20_000,
         "{worlds} worlds with {states} states are too few to say anything"
     );
+}
+
+#[test]
+fn where_nothing_goes_wrong_every_order_ends_well() {
+    let calm = |world: &SmallWorld| world.faults == 0 && world.caller == Caller::Waits;
+    for world in SmallWorld::all().into_iter().filter(calm) {
+        let explored = explore(world, MOST).unwrap_or_else(|failed| panic!("{failed}"));
+        assert_eq!(explored.ends.keys().collect::<Vec<_>>(), [&"completed"], "{explored:?}");
+    }
+}
+
+#[test]
+fn two_faults_at_any_moments_are_survived_where_there_are_tries_enough() {
+    for world in SmallWorld::all()
+        .into_iter()
+        .filter(|world| world.patience == Patience::Long && world.segments == 1 && world.window == 1)
+    {
+        explore(world, MOST).unwrap_or_else(|failed| panic!("{failed}"));
+    }
 }
 
 #[test]

@@ -162,3 +162,84 @@ pub(super) fn replay(world: SmallWorld, path: &Path) -> (Result<(), Breach>, Vec
     }
     (Ok(()), state.trace.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::explore::Caller;
+
+    /// What can follow a state, by likeness, and what is refused there.
+    fn followers(state: &State) -> BTreeSet<Option<Likeness>> {
+        let likeness = |step: &Step| state.after(*step).unwrap().map(|next| next.likeness());
+        state.steps().iter().map(likeness).collect()
+    }
+
+    /// States that are told to be one must be one: whichever way they were come to, the same follows.
+    fn go_on_alike(world: SmallWorld) -> (u64, u64) {
+        let mut seen: HashMap<Likeness, BTreeSet<Option<Likeness>>> = HashMap::new();
+        let first = State::first(world, None).unwrap();
+        let mut todo = vec![first];
+        let mut met_again = 0;
+        while let Some(state) = todo.pop() {
+            let found = followers(&state);
+            match seen.get(&state.likeness()) {
+                Some(known) => {
+                    met_again += 1;
+                    assert_eq!(
+                        *known,
+                        found,
+                        "{}: two that look alike go on differently: {state:?}",
+                        world.name()
+                    );
+                }
+                None => {
+                    seen.insert(state.likeness(), found);
+                    todo.extend(state.steps().iter().filter_map(|step| state.after(*step).unwrap()));
+                }
+            }
+        }
+        (seen.len() as u64, met_again)
+    }
+
+    #[test]
+    fn states_that_look_alike_go_on_alike() {
+        let small = |world: &SmallWorld| match world.caller {
+            Caller::Waits => world.faults <= 1 && world.segments <= 2,
+            Caller::Pauses | Caller::Keeps | Caller::Discards => world.faults == 0,
+        };
+        let mut met_again = 0;
+        for world in SmallWorld::all().into_iter().filter(small) {
+            let (states, again) = go_on_alike(world);
+            met_again += again;
+            assert_eq!(states, search(world, usize::MAX).unwrap().states, "{}", world.name());
+        }
+        assert!(met_again > 10_000, "it is tried on {met_again} only");
+    }
+
+    #[test]
+    #[ignore = "minutes: cargo test --profile proof -p chunkwise-testkit --lib -- --ignored"]
+    fn states_that_look_alike_go_on_alike_with_two_faults() {
+        let larger = |world: &SmallWorld| match world.caller {
+            Caller::Waits => world.segments <= 2 || world.faults <= 1,
+            Caller::Pauses | Caller::Keeps | Caller::Discards => true,
+        };
+        for world in SmallWorld::all().into_iter().filter(larger) {
+            go_on_alike(world);
+        }
+    }
+
+    #[test]
+    fn a_world_that_is_too_large_names_a_way_that_can_be_gone_again() {
+        let world = SmallWorld::named("parts-s2-w2-f1").unwrap();
+        let failed = search(world, 100).unwrap_err();
+        assert_eq!(failed.breach.rule, "the memory for it");
+        let path: Path = failed.path.to_string().parse().unwrap();
+        assert_eq!(path, failed.path);
+        let (held, lines) = replay(world, &path);
+        assert_eq!(held, Ok(()));
+        assert_eq!(lines, failed.trace);
+        assert!(lines.len() > path.0.len());
+    }
+}

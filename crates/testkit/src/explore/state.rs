@@ -12,7 +12,7 @@ use chunkwise_core::{
 
 use super::likeness::{Likener, Likeness};
 use super::trouble::Trouble;
-use super::world::{Caller, SmallWorld};
+use super::world::{Caller, Patience, SmallWorld};
 use crate::invariants::{Breach, Invariants};
 use crate::judge::{End, Excuse, Judge, Left, is_harmless, name};
 use crate::scenario::Source;
@@ -94,6 +94,8 @@ pub(super) enum Calls {
 pub(super) struct State {
     pub(super) world: SmallWorld,
     pub(super) now: Timestamp,
+    /// When the process began.
+    pub(super) began: Timestamp,
     pub(super) upload: Upload,
     pub(super) server: Server,
     pub(super) invariants: Invariants,
@@ -129,6 +131,7 @@ impl State {
         let mut state = Self {
             world,
             now: START,
+            began: START,
             upload,
             server: Server::new(world.server()),
             invariants: Invariants::new(profile, policy, spec, None),
@@ -246,18 +249,19 @@ impl State {
 
     /// Judges the end; what is to be tried.
     pub(super) fn judge(&self, result: &Result<Completed, UploadError>) -> Result<Left, Breach> {
-        let unharmed = self.faults_left == self.world.faults;
+        let struck = self.world.faults - self.faults_left;
+        let survived = match self.world.patience {
+            Patience::Short => 1,
+            Patience::Long => 2,
+        };
         let judge = Judge {
             server: &self.server,
             upload: &self.upload,
             now: self.now,
             source: Source::Whole,
-            // So few faults are survived, all of them, and crashes as well. A request that comes behind its own back is
-            // two in one (an answer that is lost, and a deed that nobody expects any more): of two such, three tries
-            // and two sessions may be used up.
-            must_complete: (self.excuses.is_empty()
-                || self.world.faults < 2 && self.excuses.iter().all(|excuse| *excuse == Excuse::Late))
-                && (unharmed || is_harmless(&self.server, Source::Whole)),
+            // So few faults are survived, whichever they are, crashes among them.
+            must_complete: self.excuses.iter().all(|excuse| *excuse == Excuse::Late)
+                && (struck == 0 || struck <= survived && is_harmless(&self.server, Source::Whole)),
             resumed: self.resumed,
             excuses: &self.excuses,
         };

@@ -16,7 +16,7 @@ use crate::journey::heard;
 use crate::judge::Excuse;
 use crate::record::{Awaits, Seen, thing};
 use crate::server::Arrived;
-use crate::simulation::{START, brief};
+use crate::simulation::brief;
 
 impl State {
     /// What becomes of it; nothing if that takes more faults than are left.
@@ -37,9 +37,9 @@ impl State {
         };
         let Some(left) = state.faults_left.checked_sub(cost) else { return Ok(None) };
         state.faults_left = left;
-        // Whoever is given no turn until the deadline may still have something to give up.
-        let runs = !matches!(state.life, Life::Ended(..)) && state.upload.phase() != Phase::Aborting;
-        if state.now.since(START) > SOON && runs && state.from.is_none() {
+        // States are one whatever the time: so none may be near a deadline that counts. To give up none does.
+        let over = matches!(state.life, Life::Ended(..)) || state.upload.phase() == Phase::Aborting;
+        if state.now.since(state.began) > SOON && !over {
             return Err(Breach { rule: "liveness", detail: "it takes longer than an hour".into() });
         }
         if let Life::Ended(result, _) = &state.life {
@@ -135,7 +135,7 @@ impl State {
             None => Upload::new(self.now, spec, profile, policy, 1)
                 .map_err(|error| Breach { rule: "a plan", detail: error.to_string() })?,
         };
-        self.resumed = true;
+        (self.resumed, self.began) = (true, self.now);
         // The caller's pause has died with the process.
         self.under_way = self.under_way.iter().filter_map(UnderWay::orphaned).collect();
         self.drain()
@@ -175,7 +175,7 @@ impl State {
         self.excuses.clear();
         // There are no crashes any more.
         self.disk = None;
-        self.life = Life::Runs;
+        (self.life, self.began) = (Life::Runs, self.now);
         self.under_way = self.under_way.iter().filter_map(UnderWay::orphaned).collect();
         self.drain()
     }

@@ -21,8 +21,20 @@ pub struct SmallWorld {
     pub window: u32,
     /// How many faults.
     pub faults: u32,
+    /// How often a thing is tried.
+    pub patience: Patience,
     /// What the caller does, once, at any moment.
     pub caller: Caller,
+}
+
+/// How often a thing is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Patience {
+    /// Three times: two faults may well be too much, and what is left must be good to go on from.
+    Short,
+    /// Seven times: no two faults keep an upload from its end. One that is late can fail a thing twice, once by its absence
+    /// and once by its presence.
+    Long,
 }
 
 /// What the caller does, once, at any moment.
@@ -77,13 +89,16 @@ impl SmallWorld {
                 for segments in 1..=3 {
                     for window in 1..=2 {
                         for faults in 0..=2 {
-                            worlds.push(Self { model, segments, window, faults, caller });
+                            for patience in [Patience::Short, Patience::Long] {
+                                worlds.push(Self { model, segments, window, faults, patience, caller });
+                            }
                         }
                     }
                 }
             }
         }
         worlds.retain(|world| world.caller == Caller::Waits || (world.segments <= 2 && world.faults <= 1));
+        worlds.retain(|world| world.patience == Patience::Short || world.faults == 2);
         worlds
     }
 
@@ -92,10 +107,14 @@ impl SmallWorld {
         Self::all().into_iter().find(|world| world.name() == name)
     }
 
-    /// Its name, as in `parts-s3-w2-f1` or `listed-s2-w1-f1-pauses`.
+    /// Its name, as in `parts-s3-w2-f1`, `append-prefix-s1-w1-f2-patient` or `listed-s2-w1-f1-pauses`.
     pub fn name(&self) -> String {
-        let Self { model, segments, window, faults, caller } = self;
-        format!("{}-s{segments}-w{window}-f{faults}{}", model.name(), caller.suffix())
+        let Self { model, segments, window, faults, patience, caller } = self;
+        let patience = match patience {
+            Patience::Short => "",
+            Patience::Long => "-patient",
+        };
+        format!("{}-s{segments}-w{window}-f{faults}{patience}{}", model.name(), caller.suffix())
     }
 
     /// The server. What is stored already is told by servers that give receipts, and taken again by others. Where there
@@ -119,16 +138,20 @@ impl SmallWorld {
     /// Few tries, so that chains end; waits that are always the same, and shorter than any timeout; deadlines so far away
     /// that only waiting for nothing reaches them.
     pub(super) fn policy(&self) -> Policy {
+        let tries = match self.patience {
+            Patience::Short => 3,
+            Patience::Long => 7,
+        };
         Policy {
             chunk_size: ChunkSize::new(SEGMENT).unwrap_or(ChunkSize::DEFAULT),
             window: WindowPolicy::Fixed(count(self.window)),
             retry: RetryPolicy {
-                attempts: count(3),
-                budget: 3,
+                attempts: count(tries),
+                budget: tries,
                 backoff_base: Duration::from_secs(1),
                 backoff_cap: Duration::from_secs(1),
                 jitter: Jitter::None,
-                throttles: count(3),
+                throttles: count(tries),
                 ..RetryPolicy::default()
             },
             timeouts: Timeouts { stall: Duration::from_secs(4), response: Duration::from_secs(4) },
@@ -138,7 +161,7 @@ impl SmallWorld {
                 default_delay: Duration::from_secs(1),
                 floor: Duration::from_secs(1),
                 ceiling: Duration::from_secs(2),
-                failures: count(3),
+                failures: count(tries),
             },
             sessions: count(2),
         }
