@@ -249,7 +249,9 @@ impl State {
         let unharmed = self.faults_left == self.world.faults;
         let judge = Judge {
             server: &self.server,
-            upload: &self.upload,
+            total: self.upload.plan().total(),
+            progress: self.upload.progress(),
+            needs_source: self.upload.checkpoint().needs_source(),
             now: self.now,
             source: Source::Whole,
             // So few faults are survived, all of them, and crashes as well. A request that comes behind its own back is

@@ -42,10 +42,7 @@ pub(super) const DEEDS: [Deed; 11] = [
     deed("the clock jumps 1 h back", Control::ClockBack(HOUR)),
     deed("the source has changed", Control::SourceChanged),
     deed("the source can't be read", Control::SourceUnreadable),
-    Deed {
-        resumes: Some(Duration::from_secs(600)),
-        ..deed("the caller pauses for 10 min", Control::Pause)
-    },
+    Deed { resumes: Some(Duration::from_secs(600)), ..deed("the caller pauses for 10 min", Control::Pause) },
     deed("the caller cancels and keeps", Control::Keep),
     deed("the caller discards", Control::Discard),
 ];

@@ -162,8 +162,7 @@ impl Run<'_> {
                 let scene = Scene::of(kind);
                 let before = self.before(scene);
                 let from = From::Deed(scene.deeds());
-                let Some(reading) =
-                    self.reading(from, before, |seed| deed.scenario(scene, model, seed))?
+                let Some(reading) = self.reading(from, before, |seed| deed.scenario(scene, model, seed))?
                 else {
                     continue;
                 };

@@ -234,7 +234,9 @@ impl<'a> Reader<'a> {
             Action::Verify { .. } if op.attempt == 1 => Step::Verify,
             Action::Abort { .. } if op.attempt == 1 => Step::Abort,
             Action::Status { .. } if op.attempt == 1 => return None,
-            Action::Append { .. } | Action::Init { .. } | Action::Finalize { .. } if op.attempt == 1 && !before => {
+            Action::Append { .. } | Action::Init { .. } | Action::Finalize { .. }
+                if op.attempt == 1 && !before =>
+            {
                 return None;
             }
             action => Step::Again(action.kind()),

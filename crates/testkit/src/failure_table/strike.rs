@@ -60,10 +60,8 @@ const NETWORK: [Strike; 12] = [
 ];
 
 /// What it does to data.
-const DATA: [Strike; 2] = [
-    own("connection cut halfway", Fault::Cut(500)),
-    own("stalled halfway", Fault::Stall(500)),
-];
+const DATA: [Strike; 2] =
+    [own("connection cut halfway", Fault::Cut(500)), own("stalled halfway", Fault::Stall(500))];
 
 /// What a server may answer to any operation.
 const ANSWERS: [Strike; 15] = [
@@ -119,7 +117,9 @@ pub(super) fn all(kind: OperationKind, model: Model) -> Vec<Strike> {
     };
     // To an Abort it would be a lie that nobody can see through, unless it is true.
     let true_to_abort = |strike: Strike| match (kind, strike.fault) {
-        (OperationKind::Abort, Fault::Says(Said::Gone)) => Strike { fault: Fault::DoneBut(Said::Gone), ..strike },
+        (OperationKind::Abort, Fault::Says(Said::Gone)) => {
+            Strike { fault: Fault::DoneBut(Said::Gone), ..strike }
+        }
         _ => strike,
     };
     let grouped = |group| move |strike: &Strike| Strike { group, ..*strike };

@@ -105,7 +105,11 @@ fn wait(wait: Wait) -> String {
 /// In seconds, with a decimal where there is one.
 pub(super) fn secs(wait: Duration) -> String {
     let tenths = wait.as_millis() / 100;
-    if tenths.is_multiple_of(10) { format!("{}", tenths / 10) } else { format!("{}.{}", tenths / 10, tenths % 10) }
+    if tenths.is_multiple_of(10) {
+        format!("{}", tenths / 10)
+    } else {
+        format!("{}.{}", tenths / 10, tenths % 10)
+    }
 }
 
 const fn because(end: SessionEnd) -> &'static str {
