@@ -71,6 +71,13 @@ fn judge(world: &mut World, end: &End) -> Result<judge::End, String> {
     };
     let checkpoint = records.first().and_then(|listed| listed.record.as_ref().ok());
     let needs_source = checkpoint.is_some_and(Record::needs_source);
+    if let (Some(record), true) = (checkpoint, world.remembers()) {
+        // It is up to date, as it is said to be.
+        let (kept, told) = (&record.checkpoint, world.progress);
+        if kept.sessions() == told.session && kept.stored() != told.stored {
+            return Err(format!("{} bytes are stored, and {} by the checkpoint", told.stored, kept.stored()));
+        }
+    }
     let left = as_judge(world, &log, needs_source, |judge| judge.ended(&result))?;
     if let (Err(error), judge::Left::Checkpoint | judge::Left::AbortOwed) = (&result, left) {
         let again = match world.go_on()? {

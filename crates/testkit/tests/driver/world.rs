@@ -12,7 +12,7 @@ use chunkwise_testkit::simulation::START;
 use chunkwise_testkit::transport::{Exchange, ModelTransport};
 
 use crate::power::{FailingPower, Write};
-use crate::process::{Durable, driver, name, nothing_leaks, process};
+use crate::process::{Durable, barriers_hold, driver, name, nothing_leaks, process};
 use crate::sources::Origin;
 
 /// How an upload ended.
@@ -122,6 +122,7 @@ impl World {
                 Some(before) => before.another_process(down),
             };
             self.transport = Some(transport.clone());
+            self.store.goes_by(&transport);
             transport.disturb(Duration::ZERO);
             let (store, sent) = (self.store.clone(), transport.log().len());
             let driver = driver(&transport, store.clone());
@@ -166,6 +167,7 @@ impl World {
             if self.remembers() {
                 durable.unwrap_or_default().is_kept(&transport.log()[sent..])?;
             }
+            barriers_hold(&store, &transport.log()[sent..])?;
             match life {
                 Life::Died => transport.disturb(Duration::from_secs(1)),
                 Life::Ended(_) => {
