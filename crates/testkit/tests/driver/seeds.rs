@@ -15,16 +15,16 @@ use crate::world::{End, World};
 
 /// What was seen of an upload that went as it must.
 #[derive(Debug)]
-struct Report {
-    end: judge::End,
+pub(crate) struct Report {
+    pub(crate) end: judge::End,
     processes: u32,
     faults: usize,
     log: Vec<Exchange>,
 }
 
-/// Runs a seed and judges it; otherwise it says what was wrong, and how to see it again.
-fn run(test: &str, seed: u64, world: impl Fn(&Scenario) -> World) -> Report {
-    let mut world = world(&Scenario::from_seed(seed));
+/// Runs a world and judges its end; otherwise it says what was wrong, and how to see it again: by which test, and with
+/// which seed if there is one.
+pub(crate) fn run(test: &str, seed: Option<u64>, mut world: World) -> Report {
     let ran = world.run().and_then(|end| {
         let log = world.log();
         judge(&mut world, &end).map(|end| (end, log))
@@ -34,10 +34,12 @@ fn run(test: &str, seed: u64, world: impl Fn(&Scenario) -> World) -> Report {
             let faults = log.iter().filter(|exchange| exchange.fault.is_some()).count();
             Report { end, processes: world.processes, faults, log }
         }
-        Err(wrong) => panic!(
-            "{world}\nseed {seed}: {wrong}\nreplay: CHUNKWISE_SEED={seed} CHUNKWISE_CASES=1 cargo test -p chunkwise-testkit \
-             --test driver {test}"
-        ),
+        Err(wrong) => {
+            let setting =
+                seed.map(|seed| format!("CHUNKWISE_SEED={seed} CHUNKWISE_CASES=1 ")).unwrap_or_default();
+            let replay = format!("{setting}cargo test -p chunkwise-testkit --test driver {test}");
+            panic!("{world}\n{wrong}\nreplay: {replay}")
+        }
     }
 }
 
@@ -148,7 +150,7 @@ fn whatever_happens_every_upload_ends_as_it_must_and_leaves_nothing_behind() {
     let (from, count) = (setting("CHUNKWISE_SEED", 1), setting("CHUNKWISE_CASES", 600));
     let (mut ends, mut died, mut faults) = (BTreeMap::<&str, u64>::new(), 0, 0);
     for seed in from..from + count {
-        let report = run("whatever_happens", seed, World::new);
+        let report = run("whatever_happens", Some(seed), World::new(&Scenario::from_seed(seed)));
         *ends.entry(report.end).or_default() += 1;
         died += u64::from(report.processes - 1);
         faults += report.faults;
@@ -178,7 +180,8 @@ fn whatever_happens_every_upload_ends_as_it_must_and_leaves_nothing_behind() {
 fn a_seed_gives_the_same_operations_in_the_same_order() {
     let (from, count) = (setting("CHUNKWISE_SEED", 1), setting("CHUNKWISE_CASES", 100));
     for seed in from..from + count {
-        let again = || run("a_seed_gives", seed, World::in_memory);
+        let scenario = Scenario::from_seed(seed);
+        let again = || run("a_seed_gives", Some(seed), World::in_memory(&scenario));
         let (one, other) = (again(), again());
         let lines = |report: &Report| report.log.iter().map(ToString::to_string).collect::<Vec<_>>();
         let (one, other) = (lines(&one), lines(&other));
@@ -195,11 +198,9 @@ fn once_nothing_goes_wrong_any_more_an_upload_ends_within_the_simulators_bound()
     let from = setting("CHUNKWISE_SEED", 1);
     let mut ends = BTreeMap::<&str, u64>::new();
     for seed in from..from + setting("CHUNKWISE_CASES", 150) {
-        let report = run("once_nothing_goes_wrong", seed, |scenario| {
-            let count = 1 + (seed % 12) as u32;
-            let faults = Faults::Random { count, rate: 100, lies: Lies::Never };
-            World::new(&Scenario { faults, controls: Vec::new(), ..scenario.clone() })
-        });
+        let faults = Faults::Random { count: 1 + (seed % 12) as u32, rate: 100, lies: Lies::Never };
+        let scenario = Scenario { faults, controls: Vec::new(), ..Scenario::from_seed(seed) };
+        let report = run("once_nothing_goes_wrong", Some(seed), World::new(&scenario));
         *ends.entry(report.end).or_default() += 1;
     }
     if std::env::var_os("CHUNKWISE_CASES").is_none() {
