@@ -13,6 +13,7 @@ mod power;
 mod process;
 mod seeds;
 mod sources;
+mod wire;
 mod world;
 
 /// A setting of the random tests.
