@@ -283,19 +283,22 @@ impl ErrorKind {
             Self::Protocol { .. } => Remedy::First("Check that the address is that of the right server"),
             Self::Persist => Remedy::First("Make room or permissions for the checkpoints"),
             Self::Cancelled => Remedy::Again("to go on"),
-            Self::Discarded(Discard::Unconfirmed { .. }) => {
-                Remedy::Instead("Sweep later to give the session up for good.")
+            Self::Discarded(Discard::Unconfirmed { .. }) => Remedy::Instead(SWEEP),
+            Self::Discarded(Discard::AlreadyCommitted(_)) => {
+                Remedy::Instead("The object is there; remove it if it must not stay.")
             }
-            Self::Discarded(
-                Discard::NothingToDo
-                | Discard::Confirmed
-                | Discard::ExpiresByItself
-                | Discard::AlreadyCommitted(_)
-                | Discard::Unknown,
-            ) => Remedy::Instead("There is nothing left to do."),
+            Self::Discarded(Discard::Unknown) => {
+                Remedy::Instead("Look whether the object is there, and remove it if it must not stay.")
+            }
+            Self::Discarded(Discard::NothingToDo | Discard::Confirmed | Discard::ExpiresByItself) => {
+                Remedy::Instead("There is nothing left to do.")
+            }
         }
     }
 }
+
+/// What to do about an abort that is owed.
+const SWEEP: &str = "Sweep later to give the session up for good.";
 
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -315,10 +318,21 @@ impl UploadError {
             Kept::Checkpoint => ("resume", "Resume"),
             Kept::AbortOwed | Kept::Nothing => ("upload again", "Upload again"),
         };
-        match self.kind.remedy() {
-            Remedy::First(first) => format!("{first}, then {again}."),
-            Remedy::Again(when) => format!("{at_the_start} {when}."),
-            Remedy::Instead(instead) => instead.into(),
+        let advice: String = match (self.kind.remedy(), self.kept, &*self.kind) {
+            // There is nothing to go on with.
+            (_, Kept::AbortOwed, ErrorKind::Cancelled | ErrorKind::Discarded(_)) => return SWEEP.into(),
+            (_, Kept::Checkpoint, ErrorKind::FinalizeUnknown { .. }) => {
+                "Try to use the media id, or resume to ask once more; if the server does not know it, start the \
+                 upload anew."
+                    .into()
+            }
+            (Remedy::First(first), ..) => format!("{first}, then {again}."),
+            (Remedy::Again(when), ..) => format!("{at_the_start} {when}."),
+            (Remedy::Instead(instead), ..) => instead.into(),
+        };
+        match self.kept {
+            Kept::AbortOwed => format!("{advice} {SWEEP}"),
+            Kept::Checkpoint | Kept::Nothing => advice,
         }
     }
 }
@@ -577,7 +591,8 @@ mod tests {
                 ErrorKind::FinalizeUnknown { failure: lost() },
                 Network,
                 "nobody can tell whether the object was committed: the answer was lost: connection reset",
-                "Try to use the media id; if the server does not know it, start the upload anew.",
+                "Try to use the media id, or resume to ask once more; if the server does not know it, start the \
+                 upload anew.",
             ),
             (
                 ErrorKind::ProcessingFailed { error: ServerError::message("bad codec") },
@@ -655,7 +670,11 @@ mod tests {
         for (discard, told) in discards.into_iter().chain([owed]) {
             let advice = match discard {
                 Discard::Unconfirmed { .. } => "Sweep later to give the session up for good.",
-                _ => "There is nothing left to do.",
+                Discard::AlreadyCommitted(_) => "The object is there; remove it if it must not stay.",
+                Discard::Unknown => "Look whether the object is there, and remove it if it must not stay.",
+                Discard::NothingToDo | Discard::Confirmed | Discard::ExpiresByItself => {
+                    "There is nothing left to do."
+                }
             };
             let kind = ErrorKind::Discarded(discard);
             assert_eq!(
@@ -665,6 +684,17 @@ mod tests {
             let error = UploadError { kind: Box::new(kind), session: None, kept: Kept::Nothing };
             assert_eq!(error.advice(), advice);
         }
+    }
+
+    #[test]
+    fn an_abort_that_is_owed_is_never_kept_secret() {
+        let owed = |kind| UploadError { kind: Box::new(kind), session: None, kept: Kept::AbortOwed }.advice();
+        let sweep = "Sweep later to give the session up for good.";
+        assert_eq!(owed(ErrorKind::Cancelled), sweep, "there is nothing to go on with");
+        assert_eq!(owed(ErrorKind::Discarded(Discard::Unconfirmed { failure: None })), sweep);
+        let reason = SessionLoss::SessionsExhausted;
+        let lost = owed(ErrorKind::SessionLost { reason });
+        assert_eq!(lost, "Start the upload anew. Sweep later to give the session up for good.");
     }
 
     #[test]

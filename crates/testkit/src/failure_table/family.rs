@@ -90,14 +90,20 @@ impl Run<'_> {
         Ok(worst.map(|worst| Reading { varies, ..worst }))
     }
 
-    /// What the setting alone sends again.
-    fn before(&self, scene: Scene) -> u64 {
+    /// What the setting alone sends again; `None` if the setting alone is the end of it.
+    fn before(&self, scene: Scene) -> Option<u64> {
         let watched = watched(&scene.scenario(self.model, 1));
-        read(&watched, From::Beginning, &RetryPolicy::default()).map_or(0, |reading| reading.again)
+        let reading = read(&watched, From::Beginning, &RetryPolicy::default())?;
+        match reading.end {
+            Ending::Ready => Some(reading.again),
+            Ending::Failed(_) if scene.at.kind == OperationKind::Abort => Some(reading.again),
+            Ending::Hollow | Ending::Failed(_) | Ending::None => None,
+        }
     }
 
     fn pair(&mut self, strike: &Strike, scene: Scene) -> Result<Option<Pair>, Unfit> {
-        let (model, before) = (self.model, self.before(scene));
+        let Some(before) = self.before(scene) else { return Ok(None) };
+        let model = self.model;
         let mut cells = Vec::new();
         for times in [Times::Once, Times::Always] {
             let from = From::Deed(scene.deeds());
@@ -157,23 +163,15 @@ impl Run<'_> {
         let mut table = Table::new(&["what happens", "while", "what the engine does", "again"]);
         let model = self.model;
         for deed in DEEDS {
-            let mut told: Vec<([String; 2], Vec<&str>)> = Vec::new();
             for kind in OperationKind::ALL {
                 let scene = Scene::of(kind);
-                let before = self.before(scene);
+                let Some(before) = self.before(scene) else { continue };
                 let from = From::Deed(scene.deeds());
-                let Some(reading) = self.reading(from, before, |seed| deed.scenario(scene, model, seed))?
-                else {
-                    continue;
-                };
-                let cells = [reaction(&reading), again(reading.again)];
-                match told.iter_mut().find(|(there, _)| *there == cells) {
-                    Some((_, kinds)) => kinds.push(kind.name()),
-                    None => told.push((cells, vec![kind.name()])),
+                let reading = self.reading(from, before, |seed| deed.scenario(scene, model, seed))?;
+                if let Some(reading) = reading {
+                    let cells = [deed.name, kind.name(), &reaction(&reading), &again(reading.again)];
+                    table.rows.push(cells.map(str::to_owned).into());
                 }
-            }
-            for ([what, again], kinds) in told {
-                table.rows.push(vec![deed.name.into(), kinds.join(", "), what, again]);
             }
         }
         Ok(table)

@@ -37,7 +37,7 @@ pub enum Unfit {
         scenario: Box<Scenario>,
     },
     /// The prose speaks of a row that is not there.
-    NoSuchRow(&'static str),
+    NoSuchRow(String),
 }
 
 impl std::fmt::Display for Unfit {
@@ -111,26 +111,50 @@ fn heading(name: &str, section: &str) -> String {
     format!("{name}: {section}")
 }
 
-/// The sections of a family, by their headings.
-fn sections(family: &Family) -> Vec<(String, Option<&'static str>, &Table)> {
+/// A chapter with its tables.
+type Made<'a> = (&'a Chapter, Family);
+
+/// A section of a chapter.
+struct Section<'a> {
+    name: String,
+    note: Option<&'static str>,
+    table: &'a Table,
+    /// The column whose cells are told together where all others are the same.
+    together: Option<usize>,
+}
+
+impl Section<'_> {
+    fn tell(&self, chapter: &str, table: &Table) -> String {
+        let mut text = format!("### {}\n\n", heading(chapter, &self.name));
+        if let Some(note) = self.note {
+            let _ = write!(text, "{note}\n\n");
+        }
+        let _ = match self.together {
+            Some(column) => writeln!(text, "{}", table.merged(column)),
+            None => writeln!(text, "{table}"),
+        };
+        text
+    }
+}
+
+/// The sections of a family.
+fn sections(family: &Family) -> Vec<Section<'_>> {
+    let plain = |name: &str, table| Section { name: name.into(), note: None, table, together: None };
     let mut sections = Vec::new();
     for (kind, table) in &family.operations {
-        sections.push((format!("while {kind}"), scene::Scene::of(*kind).told(), table));
+        let note = scene::Scene::of(*kind).told();
+        sections.push(Section { note, ..plain(&format!("while {kind}"), table) });
     }
-    sections.push(("the machine and the caller".into(), None, &family.deeds));
-    sections.push(("the disk".into(), None, &family.disk));
-    sections.push(("the server's own ways".into(), None, &family.ways));
+    sections.push(Section { together: Some(1), ..plain("the machine and the caller", &family.deeds) });
+    sections.push(plain("the disk", &family.disk));
+    sections.push(plain("the server's own ways", &family.ways));
     sections
 }
 
 fn told(chapter: &Chapter, family: &Family) -> String {
     let mut text = format!("## {}\n\n{}\n\n", chapter.name, chapter.about);
-    for (section, note, table) in sections(family) {
-        let _ = write!(text, "### {}\n\n", heading(chapter.name, &section));
-        if let Some(note) = note {
-            let _ = write!(text, "{note}\n\n");
-        }
-        let _ = writeln!(text, "{table}");
+    for section in sections(family) {
+        text += &section.tell(chapter.name, section.table);
     }
     text
 }
@@ -139,17 +163,12 @@ fn told(chapter: &Chapter, family: &Family) -> String {
 fn differing(name: &str, about: &str, family: &Family, variant: &Family) -> String {
     let mut text = format!("## {name}\n\n{about}\n\n");
     let known = sections(family);
-    for (section, note, table) in sections(variant) {
-        let base = known.iter().find(|(there, ..)| *there == section);
-        let rows = base.map_or_else(|| table.clone(), |(_, _, base)| table.beyond(base));
-        if rows.rows.is_empty() {
-            continue;
+    for section in sections(variant) {
+        let base = known.iter().find(|there| there.name == section.name);
+        let rows = base.map_or_else(|| section.table.clone(), |base| section.table.beyond(base.table));
+        if !rows.rows.is_empty() {
+            text += &section.tell(name, &rows);
         }
-        let _ = write!(text, "### {}\n\n", heading(name, &section));
-        if let Some(note) = note {
-            let _ = write!(text, "{note}\n\n");
-        }
-        let _ = writeln!(text, "{rows}");
     }
     text
 }

@@ -46,7 +46,10 @@ pub(super) enum Step {
     /// A session may exist that nobody can name.
     Leak,
     Unwritten,
-    Restarted,
+    /// Another process went on from the disk.
+    Resumed,
+    /// Another process found nothing on the disk.
+    BegunAnew,
     Paused,
 }
 
@@ -98,7 +101,7 @@ pub(super) fn read(watched: &Watched, from: From, policy: &RetryPolicy) -> Optio
     let begins = |sight: &Sight| match from {
         From::Beginning => true,
         From::Unwritten => matches!(sight, Sight::Unwritten),
-        From::Restarted => matches!(sight, Sight::Restarted),
+        From::Restarted => matches!(sight, Sight::Restarted(_)),
         From::Deed(before) => {
             deeds += usize::from(matches!(sight, Sight::Struck(_) | Sight::Done(_)));
             deeds > before
@@ -152,25 +155,16 @@ struct Reader<'a> {
     policy: &'a RetryPolicy,
     steps: Vec<(Step, Count)>,
     /// What is under way, and since when.
-    live: BTreeMap<OpId, (Thing, Timestamp)>,
+    live: BTreeMap<OpId, Timestamp>,
     /// What was given out in this session.
     done: Vec<Thing>,
-    /// How often each thing failed in a row.
-    failures: BTreeMap<Thing, u32>,
-    /// The last failure that nothing has followed yet: when, how often in a row, and the wait it asked for.
-    failed: Option<(Timestamp, u32, Option<Duration>)>,
+    /// What is to be tried again, when, and after which wait.
+    due: BTreeMap<OperationKind, (Timestamp, Option<Wait>)>,
 }
 
 impl<'a> Reader<'a> {
     const fn new(policy: &'a RetryPolicy) -> Self {
-        Self {
-            policy,
-            steps: Vec::new(),
-            live: BTreeMap::new(),
-            done: Vec::new(),
-            failures: BTreeMap::new(),
-            failed: None,
-        }
+        Self { policy, steps: Vec::new(), live: BTreeMap::new(), done: Vec::new(), due: BTreeMap::new() }
     }
 
     fn sees(&mut self, now: Timestamp, sight: &Sight, counts: bool) {
@@ -178,30 +172,26 @@ impl<'a> Reader<'a> {
         match sight {
             Sight::Performed(op) => step = self.performed(now, op),
             Sight::GivenUp(op) => {
-                if let Some((thing, since)) = self.live.remove(op) {
+                if let Some(since) = self.live.remove(op) {
                     let waited = (now.since(since).as_millis() as u64 + 500) / 1_000;
-                    self.failed(now, thing, None);
                     // What a pause or an end takes back was not given up for its silence.
                     step = (waited >= 30).then_some((Step::GivenUp(waited), None));
                 }
             }
-            Sight::Failed(op, failure) => {
-                if let Some((thing, _)) = self.live.remove(op) {
-                    self.failed(now, thing, told(now, failure));
-                }
+            Sight::Told(Event::Retrying { kind, attempts, at, failure }) => {
+                let wait = self.wait(at.since(now), *attempts, told(now, failure));
+                self.due.insert(*kind, (*at, wait));
             }
             Sight::Refreshing => step = Some((Step::NewCredentials, None)),
             Sight::Unwritten => step = Some((Step::Unwritten, None)),
-            Sight::Restarted => {
+            Sight::Restarted(from) => {
                 self.live.clear();
-                self.failures.clear();
-                self.failed = None;
-                step = Some((Step::Restarted, None));
+                self.due.clear();
+                step = Some((if from.is_some() { Step::Resumed } else { Step::BegunAnew }, None));
             }
             Sight::Told(Event::NewSession { reason }) => {
                 self.done.clear();
-                self.failures.clear();
-                self.failed = None;
+                self.due.clear();
                 step = Some((Step::NewSession(*reason), None));
             }
             Sight::Told(Event::Replanned { chunk_size }) => step = Some((Step::Smaller(*chunk_size), None)),
@@ -210,6 +200,7 @@ impl<'a> Reader<'a> {
             Sight::Struck(_)
             | Sight::Done(_)
             | Sight::Taken(..)
+            | Sight::Failed(..)
             | Sight::Written(_)
             | Sight::Told(_)
             | Sight::Ended(_)
@@ -224,8 +215,8 @@ impl<'a> Reader<'a> {
 
     fn performed(&mut self, now: Timestamp, op: &Operation) -> Option<(Step, Option<Wait>)> {
         let thing = thing(op);
-        self.live.insert(op.id, (thing, now));
-        let wait = self.failed.take().and_then(|failed| self.wait(now, failed));
+        self.live.insert(op.id, now);
+        let wait = self.waited(now, op.kind());
         let before = self.done.contains(&thing);
         self.done.push(thing);
         let step = match &op.action {
@@ -244,21 +235,25 @@ impl<'a> Reader<'a> {
         Some((step, wait))
     }
 
-    fn failed(&mut self, now: Timestamp, thing: Thing, told: Option<Duration>) {
-        let failures = self.failures.entry(thing).or_default();
-        *failures += 1;
-        self.failed = Some((now, *failures, told));
+    /// The wait that is over with an operation of this kind: its own, or that of what it finds out about.
+    fn waited(&mut self, now: Timestamp, kind: OperationKind) -> Option<Wait> {
+        if let Some((_, wait)) = self.due.remove(&kind) {
+            return wait;
+        }
+        if !matches!(kind, OperationKind::Probe | OperationKind::Verify) {
+            return None;
+        }
+        let just = |at: Timestamp| now.since(at) < Duration::from_millis(2) && at.since(now).is_zero();
+        let (_, wait) = self.due.values_mut().find(|(at, _)| just(*at))?;
+        wait.take()
     }
 
-    fn wait(&self, now: Timestamp, failed: (Timestamp, u32, Option<Duration>)) -> Option<Wait> {
-        let (at, failures, told) = failed;
-        let waited = now.since(at);
-        let near = |told: Duration| waited.abs_diff(told) < Duration::from_millis(2);
-        if let Some(told) = told.filter(|told| near(*told)) {
+    fn wait(&self, planned: Duration, attempts: u32, told: Option<Duration>) -> Option<Wait> {
+        if let Some(told) = told.filter(|told| planned == *told) {
             return Some(Wait::Told(told));
         }
-        let doubled = self.policy.backoff_base.saturating_mul(1 << failures.saturating_sub(1).min(20));
-        (waited > Duration::from_millis(2)).then(|| Wait::UpTo(doubled.min(self.policy.backoff_cap)))
+        let doubled = self.policy.backoff_base.saturating_mul(1 << attempts.saturating_sub(1).min(20));
+        (!planned.is_zero()).then(|| Wait::UpTo(doubled.min(self.policy.backoff_cap)))
     }
 
     fn add(&mut self, step: Step, wait: Option<Wait>) {

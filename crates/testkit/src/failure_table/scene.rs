@@ -113,5 +113,5 @@ impl Scene {
     }
 }
 
-/// How long after it was sent an operation is under way for certain.
-pub(super) const UNDER_WAY: Duration = Duration::from_millis(5);
+/// How long after it was sent an operation is under way for certain, and the disk is at rest.
+pub(super) const UNDER_WAY: Duration = Duration::from_millis(40);

@@ -15,6 +15,21 @@ impl Table {
         Self { head, rows: Vec::new() }
     }
 
+    /// With the rows as one that differ in this column only, and have the same first cell.
+    #[must_use]
+    pub(super) fn merged(&self, column: usize) -> Self {
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        for row in &self.rows {
+            let same =
+                |there: &&mut Vec<String>| (0..row.len()).all(|n| n == column || there.get(n) == row.get(n));
+            match (rows.iter_mut().find(same), row.get(column)) {
+                (Some(there), Some(cell)) => there[column] = format!("{}, {cell}", there[column]),
+                (Some(_) | None, _) => rows.push(row.clone()),
+            }
+        }
+        Self { head: self.head, rows }
+    }
+
     /// The rows that the other table does not have.
     #[must_use]
     pub(super) fn beyond(&self, other: &Self) -> Self {

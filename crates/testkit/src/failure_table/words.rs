@@ -14,10 +14,10 @@ pub(super) fn reaction(reading: &Reading) -> String {
     let told = match (steps.is_empty(), ending(&reading.end)) {
         (true, None) => "nothing, it goes on".into(),
         (false, None) => steps.join("; "),
-        (true, Some(end)) => format!("=> {end}"),
-        (false, Some(end)) => format!("{} => {end}", steps.join("; ")),
+        (true, Some(end)) => format!("→ {end}"),
+        (false, Some(end)) => format!("{} → {end}", steps.join("; ")),
     };
-    if reading.varies { format!("at worst: {told}") } else { told }
+    if reading.varies { format!("~ {told}") } else { told }
 }
 
 /// Bytes sent again, and how many segments that is.
@@ -43,6 +43,7 @@ pub(super) fn ending(end: &Ending) -> Option<String> {
 pub(super) fn ended(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::Discarded(discard) => format!("discarded: {}", discarded(discard)),
+        ErrorKind::FinalizeUnknown { .. } => "unknown".into(),
         kind => kind_name(kind).into(),
     }
 }
@@ -62,33 +63,41 @@ const fn discarded(discard: &Discard) -> &'static str {
 pub(super) const fn kept(kept: Kept) -> &'static str {
     match kept {
         Kept::Checkpoint => "kept",
-        Kept::AbortOwed => "abort owed",
-        Kept::Nothing => "nothing kept",
+        Kept::AbortOwed => "owed",
+        Kept::Nothing => "nothing",
     }
 }
 
 fn told(step: Step, count: Count) -> String {
     let what = match step {
-        Step::GivenUp(secs) => return format!("silent {secs} s{}", times(count.times)),
-        Step::Again(kind) => format!("{kind} again"),
+        Step::GivenUp(secs) => return format!("after {}{}", span(secs), times(count.times)),
+        Step::Again(kind) => kind.name().into(),
         Step::Probe => "Probe".into(),
         Step::Verify => "Verify".into(),
         Step::Abort => "Abort".into(),
         Step::NewCredentials => "new credentials".into(),
-        Step::NewSession(end) => format!("new session ({})", because(end)),
+        // What follows says why.
+        Step::NewSession(SessionEnd::Unplannable) => "anew".into(),
+        Step::NewSession(end) => format!("anew ({})", because(end)),
         Step::Smaller(size) => format!("cut to {size}"),
-        Step::Leak => "leak event".into(),
+        Step::Leak => return "leak?".into(),
         Step::Unwritten => "write fails".into(),
-        Step::Restarted => "resumes".into(),
+        Step::Resumed => "resumes".into(),
+        Step::BegunAnew => "begins anew".into(),
         Step::Paused => "waits".into(),
     };
     let wait = match count.wait {
         None => String::new(),
         Some((first, last)) if first == last => format!(" {}", wait(first)),
-        Some((Wait::UpTo(first), Wait::UpTo(last))) => format!(" ≤{}…{} s", secs(first), secs(last)),
+        Some((Wait::UpTo(_), last @ Wait::UpTo(_))) => format!(" {}", wait(last)),
         Some((first, last)) => format!(" {}, {}", wait(first), wait(last)),
     };
     format!("{what}{}{wait}", times(count.times))
+}
+
+/// So many seconds, in hours where they are many.
+fn span(secs: u64) -> String {
+    if secs >= 3_600 { format!("{} h", secs / 3_600) } else { format!("{secs} s") }
 }
 
 fn times(n: u32) -> String {
@@ -117,7 +126,7 @@ const fn because(end: SessionEnd) -> &'static str {
         SessionEnd::Gone => "gone",
         SessionEnd::Expired => "expired",
         SessionEnd::Foreign => "foreign",
-        SessionEnd::Unplannable => "can't be cut",
+        SessionEnd::Unplannable => "too large",
         SessionEnd::SizeMismatch => "mismatch",
         SessionEnd::RepetitionRefused => "repetition refused",
     }

@@ -120,7 +120,7 @@ impl World {
         }
         let from = self.disk.newest()?;
         self.note(|| format!("another process goes on from {:?}", from.as_ref().map(Checkpoint::seq)));
-        let down = self.machine.millis(0, 5_000);
+        let down = self.effort(0, 5_000);
         self.now = self.now.after(down);
         self.disturb(Duration::ZERO);
         self.restart(from)
@@ -133,7 +133,7 @@ impl World {
         self.operations += self.upload.stats().operations;
         self.sent_again += self.upload.stats().sent_again;
         self.process += 1;
-        self.witness(|| Sight::Restarted);
+        self.witness(|| Sight::Restarted(from.as_ref().map(Checkpoint::seq)));
         let seed = self.scenario.seed.wrapping_add(u64::from(self.process));
         // Another process reads the clock anew.
         self.clock = START;

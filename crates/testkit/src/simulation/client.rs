@@ -28,7 +28,7 @@ impl World {
                     self.see(Seen::Refresh(epoch))?;
                     let refused = self.strikes(1) || !self.credentials;
                     let result = if refused { Err(()) } else { Ok(self.server.generation()) };
-                    let wait = self.machine.millis(1, 2_000);
+                    let wait = self.effort(1, 2_000);
                     self.after(wait, Coming::Refreshed(self.process, epoch, result));
                 }
                 Output::Notify(event) => {
@@ -114,9 +114,17 @@ impl World {
             self.disturb(std::time::Duration::from_secs(70));
         }
         let written = if self.strikes(3) || fails { None } else { Some(Box::new(checkpoint)) };
-        let wait = self.machine.millis(0, 300);
+        let wait = self.effort(0, 300);
         self.after(wait, Coming::Written(self.process, seq, written));
         Ok(())
+    }
+
+    /// How long the machine takes for something, from so many milliseconds up to so many.
+    pub(super) fn effort(&mut self, from: u64, to: u64) -> std::time::Duration {
+        match self.scenario.machine {
+            Machine::Steady => std::time::Duration::from_millis(from + 10),
+            Machine::Moody => self.machine.millis(from, to),
+        }
     }
 
     /// Whether something goes wrong now that is no matter of the wire: in so many of 100 cases, while faults are left.

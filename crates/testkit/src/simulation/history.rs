@@ -1,7 +1,8 @@
 //! The history: what was seen of a simulated upload, in order, for whoever wants to tell of it.
 
 use chunkwise_core::{
-    ByteRange, Checkpoint, Completed, Event, Failure, OpId, Operation, Outcome, Timestamp, UploadError,
+    ByteRange, Checkpoint, CheckpointSeq, Completed, Event, Failure, OpId, Operation, Outcome, Timestamp,
+    UploadError,
 };
 
 use super::{Breach, Report, Trace, World};
@@ -32,8 +33,8 @@ pub enum Sight {
     Written(Box<Checkpoint>),
     /// A checkpoint could not be written.
     Unwritten,
-    /// The process died, and another one goes on.
-    Restarted,
+    /// The process died, and another one goes on from this checkpoint, or begins anew.
+    Restarted(Option<CheckpointSeq>),
     /// The upload is over.
     Ended(Result<Completed, UploadError>),
     /// After the end, with all well again, another process goes on from what is kept.

@@ -10,7 +10,7 @@
 //!
 //! Three things of a scenario are for whoever runs the upload, and not for its transport: what the caller does
 //! (`controls`), where the process dies (`crashes`), and what kind of source it is. An answer can't come twice to a future,
-//! so [`Fault::ReplyTwice`](crate::fault::Fault::ReplyTwice) brings it once.
+//! so [`Fault::ReplyTwice`] brings it once.
 //!
 //! ```
 //! use std::sync::Arc;

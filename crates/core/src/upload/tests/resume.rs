@@ -527,3 +527,20 @@ fn an_empty_segment_that_was_stored_is_finalized_by_the_next_process_too() {
         assert_eq!(resumed.under_way(), ["finalize"], "the segment is not sent again");
     }
 }
+
+#[test]
+fn that_a_segment_was_repeated_is_known_to_the_process_that_finalizes() {
+    let mut script = Script::opened(10, parts_profile(), policy());
+    script.answer(APPEND, lost(Cut::TimedOut));
+    script.wake();
+    assert_eq!(script.answer(APPEND, stored()), ["finalize"]);
+    let mut resumed = script.crash();
+    for _ in 0..2 {
+        resumed.answer(OperationKind::Verify, found(Verdict::NotCommitted));
+        if resumed.live.is_empty() {
+            resumed.wake();
+        }
+    }
+    let seen = resumed.answer(FINALIZE, problem(ProblemKind::SizeMismatch));
+    assert_eq!((&*seen[0], resumed.restarts()), ("init", Vec::from([SessionEnd::SizeMismatch])));
+}
