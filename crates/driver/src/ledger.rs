@@ -89,6 +89,7 @@ impl Ledger {
     /// Waits until something comes to an end; for ever, if nothing is under way. Nothing is lost if it is dropped.
     pub(crate) async fn next(&mut self) -> Entry {
         tokio::select! {
+            biased;
             Some(written) = &mut self.writing => {
                 self.writing = None.into();
                 Entry::Written(written)

@@ -199,13 +199,16 @@ impl Run {
             }
         };
         tokio::select! {
-            Some(step) = steps.next(), if !steps.is_empty() => Happening::Step(step),
+            // In this order, and not in one by chance: the same happenings at the same times are the same upload again. What
+            // the caller wants comes first, lest a wire that is always ready keeps it waiting.
+            biased;
             wish = changed(&mut signals.wishes) => Happening::Wish(wish),
             () = cancelled(&signals.shutdown) => Happening::ShutDown,
-            availability = changed(&mut signals.availability) => Happening::Available(availability),
-            Ok(hold) = signals.holds.recv() => Happening::Hold(hold),
             entry = ledger.next() => Happening::Ledger(entry),
             Some(refreshed) = refreshes.next(), if !refreshes.is_empty() => Happening::Refreshed(refreshed),
+            Ok(hold) = signals.holds.recv() => Happening::Hold(hold),
+            availability = changed(&mut signals.availability) => Happening::Available(availability),
+            Some(step) = steps.next(), if !steps.is_empty() => Happening::Step(step),
             () = time => Happening::Time,
         }
     }

@@ -10,14 +10,16 @@ const MOST: usize = 1_000_000;
 #[test]
 fn whatever_happens_in_whatever_order_a_small_upload_ends_well() {
     let (mut worlds, mut states, mut steps) = (0, 0, 0);
-    for world in SmallWorld::all().into_iter().filter(|world| world.faults <= 1 && world.segments <= 2) {
+    for world in
+        SmallWorld::all().into_iter().filter(|world| world.faults <= 1 && world.segments * world.window <= 2)
+    {
         let explored = explore(world, MOST).unwrap_or_else(|failed| panic!("{failed}"));
         assert!(explored.ends.contains_key("completed"), "{}: {:?}", world.name(), explored.ends);
         (worlds, states, steps) = (worlds + 1, states + explored.states, steps + explored.steps);
     }
-    println!("{worlds} worlds, {states} states, {steps} steps");
+    eprintln!("{worlds} worlds, {states} states, {steps} steps");
     assert!(
-        worlds > 40 && states > 50_000,
+        worlds > 40 && states > 20_000,
         "{worlds} worlds with {states} states are too few to say anything"
     );
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod crashes;
 mod folder;
+mod order;
 mod power;
 mod process;
 mod seeds;

@@ -93,8 +93,8 @@ impl Origin {
             Self::Growing(file, steps) => {
                 let total = steps.last().map_or(0, |(_, up_to)| *up_to);
                 let now = transport.now();
-                let due = steps.iter().filter(|(at, _)| *at <= now);
-                let available = due.last().map_or(0, |(_, up_to)| *up_to);
+                let mut due = steps.iter().filter(|(at, _)| *at <= now);
+                let available = due.next_back().map_or(0, |(_, up_to)| *up_to);
                 grow(file, available);
                 let (source, handle) = GrowingFile::open(file.path(), Some(total), available).unwrap();
                 let steps: Vec<_> = steps.iter().copied().filter(|(at, _)| *at > now).collect();
@@ -104,8 +104,11 @@ impl Origin {
     }
 }
 
-/// What makes a source grow.
-pub(crate) struct Growth(Option<(fs::File, GrowthHandle, Vec<(Timestamp, u64)>, u64)>);
+/// What makes a source grow: the file, whom to tell, when it grows how far, and its whole length.
+type Growing = (fs::File, GrowthHandle, Vec<(Timestamp, u64)>, u64);
+
+/// What makes a source grow, if anything does.
+pub(crate) struct Growth(Option<Growing>);
 
 impl Growth {
     /// Until it grows no more.
