@@ -14,7 +14,8 @@ use crate::token::Session;
 pub enum Input {
     /// The operation has its bytes and its turn; its timers start now.
     Started(OpId),
-    /// So many bytes of the operation's payload were taken by the wire so far.
+    /// So many bytes of the operation's payload were taken by the wire so far. What is told of several operations at one
+    /// time counts before any stall timer strikes.
     Sent {
         /// The operation.
         op: OpId,

@@ -1,6 +1,6 @@
 //! The loop: what the engine says is done, what happens is told to the engine.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(crate) struct Run {
     signals: Signals,
     events: broadcast::Sender<Event>,
     progress: watch::Sender<Progress>,
-    live: HashMap<OpId, Live>,
+    live: BTreeMap<OpId, Live>,
     steps: FuturesUnordered<Abortable<BoxFuture<'static, Step>>>,
     refreshes: FuturesUnordered<BoxFuture<'static, Refreshed>>,
     /// What was wrong with the source first; the engine knows only that something was.
@@ -104,7 +104,7 @@ impl Run {
             signals,
             events,
             progress,
-            live: HashMap::new(),
+            live: BTreeMap::new(),
             steps: FuturesUnordered::new(),
             refreshes: FuturesUnordered::new(),
             fault: None,

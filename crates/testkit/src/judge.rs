@@ -1,8 +1,9 @@
 //! The judge: whether an end is a right one. The object, the reasons, what is said to be left, and whether all that is
 //! true.
 
-use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Timestamp, Upload, UploadError, Violation};
+use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Progress, Timestamp, UploadError, Violation};
 
+use crate::fault::{Fault, Said};
 use crate::invariants::Breach;
 use crate::scenario::Source;
 use crate::server::{Appetite, Limit, Memory, ProcessingEnds, Repeats, Server, SessionState};
@@ -12,7 +13,7 @@ pub type End = &'static str;
 
 /// Why an upload may end badly, though every fault is one to get over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Excuse {
+pub enum Excuse {
     /// The server refused for good.
     Refused,
     /// It wanted a wait without an end.
@@ -39,25 +40,48 @@ pub(crate) enum Excuse {
     Stopped,
 }
 
+impl Excuse {
+    /// What this fault excuses.
+    pub const fn of(fault: Fault) -> Option<Self> {
+        match fault {
+            Fault::Misconfigured
+            | Fault::Says(Said::Invalid | Said::Forbidden | Said::Quota | Said::SizeMismatch) => {
+                Some(Self::Refused)
+            }
+            Fault::Says(Said::Endless) => Some(Self::Endless),
+            Fault::RequestLate(_) => Some(Self::Late),
+            Fault::Lies(_) => Some(Self::Lied),
+            _ => None,
+        }
+    }
+}
+
 /// What is known of an upload that has ended, beside its end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Judge<'a> {
+pub struct Judge<'a> {
     /// The server, as it is now.
-    pub(crate) server: &'a Server,
-    /// The upload, as it is now.
-    pub(crate) upload: &'a Upload,
-    pub(crate) now: Timestamp,
-    pub(crate) source: Source,
+    pub server: &'a Server,
+    /// When it ended.
+    pub now: Timestamp,
+    /// The source's length in bytes.
+    pub total: u64,
+    /// How far it said that it was, last of all.
+    pub progress: Progress,
+    /// Whether the source has to be read to go on.
+    pub needs_source: bool,
+    /// What kind of source it is.
+    pub source: Source,
     /// Whether it must have come to a good end, for all that went wrong.
-    pub(crate) must_complete: bool,
+    pub must_complete: bool,
     /// Whether it went on in another process.
-    pub(crate) resumed: bool,
-    pub(crate) excuses: &'a [Excuse],
+    pub resumed: bool,
+    /// Why it may have ended badly.
+    pub excuses: &'a [Excuse],
 }
 
 /// What is said to be left, and is to be tried.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Left {
+pub enum Left {
     /// Nothing to try.
     Nothing,
     /// A checkpoint to go on from.
@@ -72,7 +96,11 @@ impl Judge<'_> {
     }
 
     /// Whether the end is a right one, as far as it can be seen without trying what is left; what is to be tried.
-    pub(crate) fn ended(&self, result: &Result<Completed, UploadError>) -> Result<Left, Breach> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn ended(&self, result: &Result<Completed, UploadError>) -> Result<Left, Breach> {
         if self.is_excused(Excuse::Lied) {
             // A liar may have any object; that it was survived is all that can be asked.
             return Ok(Left::Nothing);
@@ -83,7 +111,7 @@ impl Judge<'_> {
         };
         for session in self.server.sessions() {
             if self.server.state(&session) == Some(SessionState::Committed) {
-                self.server.check_object(&session, self.total())?;
+                self.server.check_object(&session, self.total)?;
             }
         }
         if self.must_complete {
@@ -95,11 +123,11 @@ impl Judge<'_> {
     }
 
     /// Whether a process that went on from this end, and met with no fault any more, ended as it must.
-    pub(crate) fn went_on(
-        &self,
-        from: &UploadError,
-        result: &Result<Completed, UploadError>,
-    ) -> Result<(), Breach> {
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its end.
+    pub fn went_on(&self, from: &UploadError, result: &Result<Completed, UploadError>) -> Result<(), Breach> {
         let rule = "what is kept";
         match (from.kept, result) {
             (Kept::Nothing, _) => Ok(()),
@@ -108,7 +136,7 @@ impl Judge<'_> {
                 Err(Breach { rule, detail: format!("an abort was owed, and came to {other:?}") })
             }
             (Kept::Checkpoint, Ok(completed)) => match &completed.session {
-                Some(session) => self.server.check_object(session, self.total()),
+                Some(session) => self.server.check_object(session, self.total),
                 None => Err(Breach { rule, detail: "completed without a session".into() }),
             },
             (Kept::Checkpoint, Err(again)) => self.may_not_go_on(from, again),
@@ -127,21 +155,17 @@ impl Judge<'_> {
             let detail = format!("completed, but {session} was never said to be ready");
             return Err(Breach { rule, detail });
         }
-        self.server.check_object(session, self.total())?;
+        self.server.check_object(session, self.total)?;
         // Whoever has no newest checkpoint, or whose request comes behind its own back, can't know.
         let excused = self.resumed || self.is_excused(Excuse::Late);
         if !excused && self.server.finalized_again(session) > 0 {
             return Err(Breach { rule: "invariant 7 (Certain)", detail: "Finalize was repeated".into() });
         }
-        let committed = self.upload.progress().committed;
-        if committed != self.total() {
+        let committed = self.progress.committed;
+        if committed != self.total {
             return Err(Breach { rule, detail: format!("completed, but {committed} bytes are committed") });
         }
         Ok(())
-    }
-
-    const fn total(&self) -> u64 {
-        self.upload.plan().total()
     }
 
     fn discard_is_true(&self, error: &UploadError) -> Result<(), Breach> {
@@ -180,9 +204,7 @@ impl Judge<'_> {
             Kept::Nothing => Ok(Left::Nothing),
             Kept::AbortOwed => Ok(Left::AbortOwed),
             // The source is gone: it can't be tried.
-            Kept::Checkpoint if self.source == Source::Once && self.upload.checkpoint().needs_source() => {
-                Ok(Left::Nothing)
-            }
+            Kept::Checkpoint if self.source == Source::Once && self.needs_source => Ok(Left::Nothing),
             Kept::Checkpoint => Ok(Left::Checkpoint),
         }
     }
@@ -201,7 +223,7 @@ impl Judge<'_> {
             ErrorKind::SessionLost { .. }
             | ErrorKind::SizeMismatch { .. }
             | ErrorKind::Protocol { violation: Violation::ForeignSegment(_), .. } => {
-                self.upload.progress().session > 1 || self.source == Source::Once
+                self.progress.session > 1 || self.source == Source::Once
             }
             _ => false,
         };
@@ -214,7 +236,7 @@ impl Judge<'_> {
 }
 
 /// Whether a server does nothing by itself that an upload can't get over.
-pub(crate) fn is_harmless(server: &Server, source: Source) -> bool {
+pub fn is_harmless(server: &Server, source: Source) -> bool {
     let settings = server.settings();
     settings.model.verifies()
         && settings.limit == Limit::None
@@ -226,7 +248,7 @@ pub(crate) fn is_harmless(server: &Server, source: Source) -> bool {
 }
 
 /// The name of an end.
-pub(crate) fn name(result: &Result<Completed, UploadError>) -> End {
+pub fn name(result: &Result<Completed, UploadError>) -> End {
     match result {
         Ok(_) => "completed",
         Err(error) => kind_name(&error.kind),
@@ -234,7 +256,7 @@ pub(crate) fn name(result: &Result<Completed, UploadError>) -> End {
 }
 
 /// The name of what ended an upload badly.
-pub(crate) const fn kind_name(kind: &ErrorKind) -> End {
+pub const fn kind_name(kind: &ErrorKind) -> End {
     match kind {
         ErrorKind::Refused { .. } => "refused",
         ErrorKind::Misconfigured { .. } => "misconfigured",

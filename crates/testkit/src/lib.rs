@@ -7,6 +7,7 @@
 //! - [`simulation`]: an upload, its process, disk, network and server on one virtual clock, from one seed.
 //! - [`explore`]: every state of a small upload, whatever happens and in whatever order.
 //! - [`invariants`]: what must always hold, each as a checker with a name of its own.
+//! - [`judge`]: whether the end of an upload is a right one, and whether what it says to be left is there.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
 //! - [`failure_table`]: what every fault at every place comes to, as a page.
 //! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
@@ -32,7 +33,7 @@ pub mod fault;
 pub mod fuzz;
 pub mod invariants;
 mod journey;
-mod judge;
+pub mod judge;
 mod model;
 pub mod record;
 pub mod scenario;

@@ -144,9 +144,10 @@ impl Upload {
     /// Takes in what happened. Never fails: what makes no sense changes nothing, and is counted.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         if let Input::Sent { op, bytes } = input {
-            // Those bytes were taken before now: a stall timer that strikes only now must not overlook them.
+            // Those bytes were taken before now: a stall timer that strikes only now must not overlook them, nor those of
+            // other operations that are told next. What the time brings about waits for the next input or poll.
             self.shared.now = self.shared.now.max(now);
-            self.sent(op, bytes);
+            return self.sent(op, bytes);
         }
         self.advance(now);
         if let State::Closed(_) = self.state {

@@ -256,7 +256,9 @@ impl State {
         };
         let judge = Judge {
             server: &self.server,
-            upload: &self.upload,
+            total: self.upload.plan().total(),
+            progress: self.upload.progress(),
+            needs_source: self.upload.checkpoint().needs_source(),
             now: self.now,
             source: Source::Whole,
             // So few faults are survived, whichever they are, crashes among them.

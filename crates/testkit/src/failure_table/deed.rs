@@ -5,7 +5,7 @@ use std::time::Duration;
 use chunkwise_core::{CheckpointStage, OperationKind};
 
 use super::reading::From;
-use super::scene::{Scene, TOTAL, UNDER_WAY};
+use super::scene::{SEGMENT, Scene, TOTAL, UNDER_WAY};
 use crate::fault::{Fault, Loss};
 use crate::model::Model;
 use crate::scenario::{Aim, Control, CrashPoint, Faults, Intervention, Place, Scenario, Times};
@@ -84,20 +84,30 @@ pub(super) struct Write {
     pub name: &'static str,
     nth: u32,
     scene: Scene,
+    /// What brings a new cut about.
+    limit: Limit,
 }
 
 /// The writes of an upload, one of each sort.
 pub(super) fn writes(model: Model) -> Vec<Write> {
     let mut writes: Vec<Write> = Vec::new();
-    for kind in [OperationKind::Append, OperationKind::Abort] {
+    for (kind, limit) in [
+        (OperationKind::Append, Limit::None),
+        (OperationKind::Append, Limit::Named(4)),
+        (OperationKind::Abort, Limit::None),
+    ] {
         let scene = Scene::of(kind);
-        let history = watched(&scene.scenario(model, 1)).history;
+        let write = Write { name: "", nth: 0, scene, limit };
+        let history = watched(&write.scenario(model, 1)).history;
         let written = history.iter().filter_map(|(_, sight)| match sight {
             Sight::Written(checkpoint) => Some(checkpoint),
             _ => None,
         });
         for (nth, checkpoint) in (0..).zip(written) {
             let name = match (checkpoint.stage(), checkpoint.stored()) {
+                (CheckpointStage::Transferring, 0) if checkpoint.plan().chunk_size() != SEGMENT => {
+                    if model.is_parts() { "a new cut (barrier)" } else { "a new cut" }
+                }
                 (CheckpointStage::Transferring, 0) => "the session (barrier)",
                 (CheckpointStage::Transferring, stored) if stored < TOTAL => "a stored segment",
                 (CheckpointStage::Transferring, _) => "the last segment",
@@ -107,17 +117,26 @@ pub(super) fn writes(model: Model) -> Vec<Write> {
                 (CheckpointStage::Opening, _) => "nothing yet",
             };
             if writes.iter().all(|write| write.name != name) {
-                writes.push(Write { name, nth, scene });
+                writes.push(Write { name, nth, ..write });
             }
         }
     }
     writes
 }
 
+impl Write {
+    /// The upload that comes to it.
+    pub(super) fn scenario(self, model: Model, seed: u64) -> Scenario {
+        let mut scenario = self.scene.scenario(model, seed);
+        scenario.server.limit = self.limit;
+        scenario
+    }
+}
+
 impl Mishap {
     /// An upload with this happening to that write, and where to begin to look.
     pub(super) fn scenario(self, write: Write, model: Model, seed: u64) -> (Scenario, From) {
-        let mut scenario = write.scene.scenario(model, seed);
+        let mut scenario = write.scenario(model, seed);
         let from = match self {
             Self::Dies(point) => {
                 scenario.crashes.push((write.nth, point));

@@ -181,9 +181,11 @@ impl Run<'_> {
         let mut table = Table::new(&["what is written", "what happens", "what the engine does", "again"]);
         let model = self.model;
         for write in writes(model) {
+            let calm = read(&watched(&write.scenario(model, 1)), From::Beginning, &RetryPolicy::default());
+            let before = calm.map_or(0, |calm| calm.again);
             for (name, mishap) in MISHAPS {
                 let (_, from) = mishap.scenario(write, model, 1);
-                let reading = self.reading(from, 0, |seed| mishap.scenario(write, model, seed).0)?;
+                let reading = self.reading(from, before, |seed| mishap.scenario(write, model, seed).0)?;
                 if let Some(reading) = reading {
                     let cells = [write.name, name, &reaction(&reading), &again(reading.again)];
                     table.rows.push(cells.map(str::to_owned).into());

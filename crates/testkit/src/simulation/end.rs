@@ -36,7 +36,9 @@ impl World {
     fn as_judge(&self) -> Judge<'_> {
         Judge {
             server: &self.server,
-            upload: &self.upload,
+            total: self.upload.plan().total(),
+            progress: self.upload.progress(),
+            needs_source: self.upload.checkpoint().needs_source(),
             now: self.now,
             source: self.scenario.source,
             must_complete: self.is_without_reason(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chunkwise_core::{ByteRange, Failure, OpId, Operation, Outcome, ProblemKind, Reply};
 
 use super::{Carried, Coming, Sight, World};
-use crate::fault::{Fault, Said};
+use crate::fault::Fault;
 use crate::journey::{Heard, Journey, taken};
 use crate::judge::Excuse;
 
@@ -30,15 +30,8 @@ impl World {
         self.faults_left -= 1;
         self.faults_met += 1;
         self.disturb(fault.disturbs());
-        match fault {
-            Fault::Misconfigured
-            | Fault::Says(Said::Invalid | Said::Forbidden | Said::Quota | Said::SizeMismatch) => {
-                self.excuse(Excuse::Refused);
-            }
-            Fault::Says(Said::Endless) => self.excuse(Excuse::Endless),
-            Fault::RequestLate(_) => self.excuse(Excuse::Late),
-            Fault::Lies(_) => self.excuse(Excuse::Lied),
-            _ => {}
+        if let Some(excuse) = Excuse::of(fault) {
+            self.excuse(excuse);
         }
         self.note(|| format!("{}: {fault:?}", op.id));
         self.witness(|| Sight::Struck(fault));

@@ -9,7 +9,7 @@ use chunkwise_driver::{ResumeRequest, StartError, StoreError};
 use chunkwise_testkit::scenario::CrashPoint;
 use chunkwise_testkit::{Model, Scenario};
 
-use crate::crashes::{First, MODELS, first, request, second, show, writes};
+use crate::crashes::{Life, MODELS, another, first, request, show, writes};
 use crate::power::{FailingPower, Write};
 use crate::process::{driver, name, process};
 use crate::sources::PatternSource;
@@ -30,7 +30,7 @@ fn leave_lock(folder: &Path) {
 #[test]
 fn a_kill_at_every_write_to_a_folder_costs_nothing_that_was_recorded() {
     for model in MODELS {
-        let scenario = Scenario { total: 37, ..Scenario::calm(model) };
+        let scenario = Scenario { total: 57, ..Scenario::calm(model) };
         let folder = tempfile::tempdir().unwrap();
         let (mut torn, folder) = (0, folder.path());
         for write in writes(&scenario, &FailingPower::in_folder(folder, Vec::new())) {
@@ -38,13 +38,15 @@ fn a_kill_at_every_write_to_a_folder_costs_nothing_that_was_recorded() {
             for point in [CrashPoint::Before, CrashPoint::During, CrashPoint::After] {
                 let store = FailingPower::in_folder(folder, vec![(write, point)]);
                 let (died, transport) = first(&scenario, &store);
-                assert_eq!(died, First::Died, "{}: {point:?} {write:?}", model.name());
+                assert_eq!(died, Life::Died, "{}: {point:?} {write:?}", model.name());
                 torn += u32::from(files(folder).contains(&format!("{}.tmp", name())));
                 leave_lock(folder);
                 if (write, point) == (Write::Removal, CrashPoint::After) {
                     fs::remove_file(folder.join(format!("{}.lock", name()))).unwrap();
-                } else if let Err(wrong) = second(&scenario, &store, &transport) {
-                    panic!("{}, dead {point:?} {write:?}: {wrong}\n{}", model.name(), show(&transport));
+                } else {
+                    let ended = another(&scenario, &store, &transport);
+                    let what = || format!("{}, dead {point:?} {write:?}\n{}", model.name(), show(&transport));
+                    assert_eq!(ended, Ok(Life::Finished), "{}", what());
                 }
                 assert_eq!(files(folder), [""; 0], "{}, dead {point:?} {write:?}", model.name());
             }
@@ -63,7 +65,7 @@ fn a_record_that_the_disk_tore_is_told_and_kept_until_it_is_forgotten() {
         let record = folder.path().join(format!("{}.json", name()));
         let store = FailingPower::in_folder(folder.path(), vec![(Write::Save(3), CrashPoint::After)]);
         let (died, before) = first(&scenario, &store);
-        assert_eq!(died, First::Died);
+        assert_eq!(died, Life::Died);
         let json = fs::read(&record).unwrap();
         for len in [0, 1, json.len() / 2, json.len() - 2] {
             fs::write(&record, &json[..len]).unwrap();
@@ -102,7 +104,28 @@ fn half_a_record_beside_a_whole_one_changes_nothing() {
         let json = fs::read(folder.path().join(format!("{}.json", name()))).unwrap();
         let torn = &json[..json.len() * permille / 1_000];
         fs::write(folder.path().join(format!("{}.tmp", name())), torn).unwrap();
-        second(&scenario, &store, &before).unwrap();
+        assert_eq!(another(&scenario, &store, &before), Ok(Life::Finished));
         assert_eq!(files(folder.path()), [""; 0]);
+    }
+}
+
+/// What a killed process tore is in the way of the next one's first write; which is all that it comes to.
+#[test]
+fn a_torn_file_does_not_spoil_the_next_record() {
+    for model in MODELS {
+        let scenario = Scenario { total: 57, ..Scenario::calm(model) };
+        let folder = tempfile::tempdir().unwrap();
+        let saves = writes(&scenario, &FailingPower::in_folder(folder.path(), Vec::new())).len() as u32 - 1;
+        for save in 0..saves - 1 {
+            let failures =
+                vec![(Write::Save(save), CrashPoint::During), (Write::Save(save + 1), CrashPoint::After)];
+            let store = FailingPower::in_folder(folder.path(), failures);
+            let (_, transport) = first(&scenario, &store);
+            let died = another(&scenario, &store, &transport);
+            assert_eq!(died, Ok(Life::Died), "{}, torn {save}", model.name());
+            let ended = another(&scenario, &store, &transport);
+            assert_eq!(ended, Ok(Life::Finished), "{}, torn {save}\n{}", model.name(), show(&transport));
+            assert_eq!(files(folder.path()), [""; 0]);
+        }
     }
 }

@@ -7,11 +7,13 @@
 mod accounts;
 mod crashes;
 mod folder;
+mod moments;
 mod order;
 mod power;
 mod process;
 mod seeds;
 mod sources;
+mod wire;
 mod world;
 
 /// A setting of the random tests.

@@ -1,4 +1,4 @@
-//! A store whose power fails at a given write.
+//! A store that takes its time, and whose power fails at a given write.
 
 use std::fmt;
 use std::fs;
@@ -6,11 +6,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use chunkwise_core::{Checkpoint, Timestamp};
 use chunkwise_driver::{
     CheckpointStore, Claim, DirectoryStore, Listed, MemoryStore, Record, StoreError, UploadId,
 };
 use chunkwise_testkit::scenario::CrashPoint;
+use chunkwise_testkit::{Chance, ModelTransport};
 use tokio::sync::Notify;
+
+use crate::process::name;
 
 /// A write to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +25,8 @@ pub(crate) enum Write {
     Removal,
 }
 
-/// A store whose power fails at given writes, once at each. Clones are the same store.
+/// A store that takes its time, and whose power fails at given writes of the upload under test, once at each. Clones are the
+/// same store.
 #[derive(Clone)]
 pub(crate) struct FailingPower(Arc<Shared>);
 
@@ -33,10 +38,20 @@ struct Shared {
     off: Notify,
 }
 
-#[derive(Default)]
 struct State {
     failures: Vec<(Write, CrashPoint)>,
     saves: u32,
+    /// How long each save takes.
+    chance: Chance,
+    clock: Option<ModelTransport>,
+    written: Vec<Written>,
+}
+
+/// What came to be on the disk, and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) at: Timestamp,
+    pub(crate) checkpoint: Checkpoint,
 }
 
 impl FailingPower {
@@ -54,8 +69,19 @@ impl FailingPower {
         folder: Option<PathBuf>,
         failures: Vec<(Write, CrashPoint)>,
     ) -> Self {
-        let state = Mutex::new(State { failures, saves: 0 });
+        let (chance, written) = (Chance::new(7), Vec::new());
+        let state = Mutex::new(State { failures, saves: 0, chance, clock: None, written });
         Self(Arc::new(Shared { store, folder, state, off: Notify::new() }))
+    }
+
+    /// What its clock shows is what this transport's does.
+    pub(crate) fn goes_by(&self, clock: &ModelTransport) {
+        self.0.state.lock().unwrap().clock = Some(clock.clone());
+    }
+
+    /// All that ever came to be on the disk.
+    pub(crate) fn written(&self) -> Vec<Written> {
+        self.0.state.lock().unwrap().written.clone()
     }
 
     /// How many saves there were.
@@ -85,6 +111,18 @@ impl Shared {
     async fn fail<T>(&self) -> T {
         self.off.notify_one();
         std::future::pending().await
+    }
+
+    /// A write that comes to an end.
+    async fn save(&self, claim: &dyn Claim, record: Record) -> Result<(), StoreError> {
+        let takes = self.state.lock().unwrap().chance.millis(0, 60);
+        tokio::time::sleep(takes).await;
+        let checkpoint = record.checkpoint.clone();
+        claim.save(record).await?;
+        let mut state = self.state.lock().unwrap();
+        let at = state.clock.as_ref().map_or(Timestamp::EPOCH, ModelTransport::now);
+        state.written.push(Written { at, checkpoint });
+        Ok(())
     }
 
     /// Half of the record, where a write begins.
@@ -124,20 +162,23 @@ impl Claim for FailingClaim {
 
     async fn save(&self, record: Record) -> Result<(), StoreError> {
         let power = &self.1.0;
+        if record.id != name() {
+            return self.0.save(record).await;
+        }
         let write = {
             let mut state = power.state.lock().unwrap();
             state.saves += 1;
             Write::Save(state.saves - 1)
         };
         match power.strikes(write) {
-            None => self.0.save(record).await,
+            None => power.save(&*self.0, record).await,
             Some(CrashPoint::Before) => power.fail().await,
             Some(CrashPoint::During) => {
                 power.tear(&record);
                 power.fail().await
             }
             Some(CrashPoint::After) => {
-                self.0.save(record).await?;
+                power.save(&*self.0, record).await?;
                 power.fail().await
             }
         }

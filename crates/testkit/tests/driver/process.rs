@@ -4,12 +4,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chunkwise_core::{ByteRange, RangeSet, Session};
+use chunkwise_core::{ByteRange, CheckpointStage, OperationKind, RangeSet, Session};
 use chunkwise_driver::{CheckpointStore, Driven, Driver, UploadId, UploadRequest};
 use chunkwise_testkit::transport::{Exchange, ExchangeEnd, ModelTransport};
 use chunkwise_testkit::{Model, Scenario};
 use tokio::runtime::Builder;
 
+use crate::power::{FailingPower, Written};
 use crate::sources::PatternSource;
 
 /// Small, so that small uploads show what large ones would.
@@ -63,12 +64,43 @@ async fn whole_budget(driver: &Driver) -> Result<(), String> {
         policy: scenario.policy(),
         ..UploadRequest::new(source, Arc::new(transport.clone()))
     };
-    let handle = driver.start(request).await.map_err(|error| error.to_string())?;
-    match tokio::time::timeout(Duration::from_secs(60), handle.wait()).await {
+    let upload = async {
+        driver
+            .start(request)
+            .await
+            .map_err(|error| error.to_string())?
+            .wait()
+            .await
+            .map_err(|error| error.to_string())
+    };
+    match tokio::time::timeout(Duration::from_secs(60), upload).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(format!("an upload that needs all of the byte budget failed: {error}")),
         Err(_) => Err("a place of the byte budget is missing: who needs all of it waits for ever".into()),
     }
+}
+
+/// Two barriers wait for the disk: no byte goes out before its session is on it, and no Finalize before it says that one
+/// will.
+pub(crate) fn barriers_hold(store: &FailingPower, log: &[Exchange]) -> Result<(), String> {
+    let written = store.written();
+    for exchange in log {
+        let session = exchange.operation.action.session();
+        let on_disk = |stage: fn(CheckpointStage) -> bool| {
+            written.iter().any(|Written { at, checkpoint }| {
+                *at <= exchange.began && checkpoint.session() == session && stage(checkpoint.stage())
+            })
+        };
+        let holds = match exchange.operation.kind() {
+            OperationKind::Append => on_disk(|_| true),
+            OperationKind::Finalize => on_disk(|stage| stage == CheckpointStage::FinalizeSent),
+            _ => true,
+        };
+        if !holds {
+            return Err(format!("{exchange}, before the disk knew"));
+        }
+    }
+    Ok(())
 }
 
 /// What a checkpoint on the disk holds as stored.

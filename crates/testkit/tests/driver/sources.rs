@@ -1,7 +1,7 @@
 //! Sources that hold the pattern.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,32 +93,34 @@ impl Origin {
             Self::Growing(file, steps) => {
                 let total = steps.last().map_or(0, |(_, up_to)| *up_to);
                 let now = transport.now();
-                let mut due = steps.iter().filter(|(at, _)| *at <= now);
-                let available = due.next_back().map_or(0, |(_, up_to)| *up_to);
-                grow(file, available);
+                let here = steps.partition_point(|(at, _)| *at <= now);
+                let available = steps[..here].last().map_or(0, |(_, up_to)| *up_to);
+                append(&mut file.reopen().unwrap(), available);
                 let (source, handle) = GrowingFile::open(file.path(), Some(total), available).unwrap();
-                let steps: Vec<_> = steps.iter().copied().filter(|(at, _)| *at > now).collect();
-                (Arc::new(source), Growth(Some((file.reopen().unwrap(), handle, steps, total))))
+                let (steps, file) = (steps[here..].to_vec(), file.reopen().unwrap());
+                (Arc::new(source), Growth(Some(Writer { file, handle, steps, total })))
             }
         }
     }
 }
 
-/// What makes a source grow: the file, whom to tell, when it grows how far, and its whole length.
-type Growing = (fs::File, GrowthHandle, Vec<(Timestamp, u64)>, u64);
+/// What makes a source grow, if it does.
+pub(crate) struct Growth(Option<Writer>);
 
-/// What makes a source grow, if anything does.
-pub(crate) struct Growth(Option<Growing>);
+struct Writer {
+    file: fs::File,
+    handle: GrowthHandle,
+    steps: Vec<(Timestamp, u64)>,
+    total: u64,
+}
 
 impl Growth {
     /// Until it grows no more.
     pub(crate) async fn run(self, transport: &ModelTransport) {
-        let Some((file, handle, steps, total)) = self.0 else { return };
+        let Some(Writer { mut file, handle, steps, total }) = self.0 else { return };
         for (at, up_to) in steps {
             tokio::time::sleep(at.since(transport.now())).await;
-            let file = &file;
-            let have = file.metadata().unwrap().len();
-            append(file, have, up_to);
+            append(&mut file, up_to);
             transport.disturb(Duration::ZERO);
             handle.available(up_to);
         }
@@ -126,15 +128,10 @@ impl Growth {
     }
 }
 
-fn grow(file: &tempfile::NamedTempFile, up_to: u64) {
-    let have = file.as_file().metadata().unwrap().len();
-    append(&OpenOptions::new().append(true).open(file.path()).unwrap(), have, up_to);
-}
-
-fn append(file: &fs::File, have: u64, up_to: u64) {
+/// Writes what is missing up to this length.
+fn append(file: &mut fs::File, up_to: u64) {
+    let have = file.seek(SeekFrom::End(0)).unwrap();
     let mut bytes = vec![0; up_to.saturating_sub(have) as usize];
     fill(have, &mut bytes);
-    let mut file = file;
-    io::Seek::seek(&mut file, io::SeekFrom::Start(have)).unwrap();
     file.write_all(&bytes).unwrap();
 }

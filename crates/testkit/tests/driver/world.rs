@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chunkwise_core::{Completed, Disposition, Timestamp};
+use chunkwise_core::{Completed, Disposition, Progress, Timestamp};
 use chunkwise_driver::{DriverError, ResumeRequest, StartError, UploadControl, UploadHandle, UploadRequest};
 use chunkwise_testkit::Chance;
 use chunkwise_testkit::scenario::{Control, Scenario};
@@ -12,7 +12,7 @@ use chunkwise_testkit::simulation::START;
 use chunkwise_testkit::transport::{Exchange, ModelTransport};
 
 use crate::power::{FailingPower, Write};
-use crate::process::{Durable, driver, name, nothing_leaks, process};
+use crate::process::{Durable, barriers_hold, driver, name, nothing_leaks, process};
 use crate::sources::Origin;
 
 /// How an upload ended.
@@ -40,10 +40,10 @@ pub(crate) struct World {
     chance: Chance,
     /// How many processes there were.
     pub(crate) processes: u32,
-    /// How many sessions the upload used, as far as it said.
-    pub(crate) sessions: u32,
-    /// How long the machine slept.
-    pub(crate) slept: Duration,
+    /// How far it said that it was, last of all.
+    pub(crate) progress: Progress,
+    /// Whether the machine slept.
+    pub(crate) slept: bool,
     /// How long nothing had gone wrong when the last process ended.
     pub(crate) quiet: Duration,
 }
@@ -75,8 +75,8 @@ impl World {
             controls,
             chance,
             processes: 0,
-            sessions: 1,
-            slept: Duration::ZERO,
+            progress: Progress::default(),
+            slept: false,
             quiet: Duration::ZERO,
             scenario: scenario.clone(),
         }
@@ -110,6 +110,10 @@ impl World {
     }
 
     fn process(&mut self) -> Result<Life, String> {
+        if self.processes > 0 {
+            // Whoever goes on may have other settings.
+            self.scenario.chunk = self.scenario.chunk_later;
+        }
         self.processes += 1;
         let down = self.chance.millis(0, 5_000);
         process(async {
@@ -118,6 +122,7 @@ impl World {
                 Some(before) => before.another_process(down),
             };
             self.transport = Some(transport.clone());
+            self.store.goes_by(&transport);
             transport.disturb(Duration::ZERO);
             let (store, sent) = (self.store.clone(), transport.log().len());
             let driver = driver(&transport, store.clone());
@@ -162,6 +167,7 @@ impl World {
             if self.remembers() {
                 durable.unwrap_or_default().is_kept(&transport.log()[sent..])?;
             }
+            barriers_hold(&store, &transport.log()[sent..])?;
             match life {
                 Life::Died => transport.disturb(Duration::from_secs(1)),
                 Life::Ended(_) => {
@@ -200,7 +206,7 @@ impl World {
                     continue;
                 }
             };
-            self.sessions = self.sessions.max(progress.borrow().session);
+            self.progress = *progress.borrow();
             let ended = ended.map_err(|_| format!("it does not end within {most:?}"))?;
             return Ok(Life::Ended(End::Ended(ended)));
         }
@@ -216,18 +222,21 @@ impl World {
             Control::Rotate => transport.rotate(),
             Control::Suspend => {
                 let nap = self.chance.millis(1_000, NAP);
-                self.slept += nap;
-                tokio::time::advance(nap).await;
+                self.sleep(nap).await;
             }
-            // The driver's clock does not hear of steps of the system's; a sibling of the same account is another test's.
-            Control::ClockForward(_) | Control::ClockBack(_) | Control::Hold | Control::Crash => {}
-            // Aimed at one operation by the failure table only; the driver's own tests have them.
-            Control::Sleep(_)
-            | Control::SourceChanged
-            | Control::SourceUnreadable
-            | Control::NoCredentials => {}
+            Control::Sleep(secs) => self.sleep(Duration::from_secs(secs.into())).await,
+            // The driver's clock does not hear of steps of the system's.
+            Control::ClockForward(_) | Control::ClockBack(_) => {}
+            // Each has a test of its own: siblings of one account, sources that change, credentials that can't be had.
+            Control::Hold | Control::SourceChanged | Control::SourceUnreadable | Control::NoCredentials => {}
+            Control::Crash => {}
         }
         transport.disturb(Duration::from_secs(1));
+    }
+
+    async fn sleep(&mut self, nap: Duration) {
+        self.slept = true;
+        tokio::time::advance(nap).await;
     }
 }
 

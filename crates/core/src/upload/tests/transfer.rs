@@ -107,6 +107,20 @@ fn bytes_that_are_told_when_the_stall_timer_strikes_were_taken_in_time() {
     assert_eq!(script.input(Input::Sent { op, bytes: 4 }), ["cancel append 0 [0, 10)"], "no more was taken");
 }
 
+/// The machine slept, or was busy with something else: of what is told at one time, no word makes the next one too late.
+#[test]
+fn bytes_of_several_segments_that_are_told_at_one_time_were_all_taken_in_time() {
+    let mut script = opened_with(30, window(3));
+    let ops: Vec<_> = script.live.iter().map(|op| op.id).collect();
+    script.start_all();
+    script.now = script.now.after(secs(3600));
+    for op in &ops[..2] {
+        script.upload.handle(script.now, Input::Sent { op: *op, bytes: 4 });
+    }
+    assert_eq!(script.drain(), ["cancel append 2 [20, 30)"], "of this one nothing was taken");
+    assert_eq!(script.under_way(), ["append 0 [0, 10)", "append 1 [10, 20)"]);
+}
+
 #[test]
 fn of_several_timers_the_first_one_wakes() {
     let mut script = opened_with(20, window(2));
