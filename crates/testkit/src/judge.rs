@@ -6,7 +6,7 @@ use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Progress, Timestamp, U
 use crate::fault::{Fault, Said};
 use crate::invariants::Breach;
 use crate::scenario::Source;
-use crate::server::{Appetite, Limit, Memory, ProcessingEnds, Repeats, Server, SessionState};
+use crate::server::{Appetite, Lie, Limit, Memory, ProcessingEnds, Repeats, Server, SessionState};
 
 /// How an upload ended, by the name of what ended it.
 pub type End = &'static str;
@@ -20,6 +20,8 @@ pub enum Excuse {
     Endless,
     /// There were no new credentials.
     NoCredentials,
+    /// Credentials expired before their time.
+    Expired,
     /// A process went on from another checkpoint than the newest.
     OlderCheckpoint,
     /// The machine slept.
@@ -30,7 +32,7 @@ pub enum Excuse {
     Clock,
     /// The server lied.
     Lied,
-    /// A request came behind its own back.
+    /// A request came behind its own back, or was done and denied.
     Late,
     /// The server could not process the object.
     Unprocessed,
@@ -49,6 +51,8 @@ impl Excuse {
                 Some(Self::Refused)
             }
             Fault::Says(Said::Endless) => Some(Self::Endless),
+            Fault::Says(Said::Expired) => Some(Self::Expired),
+            Fault::Lies(Lie::NotDone) => Some(Self::Late),
             Fault::RequestLate(_) => Some(Self::Late),
             Fault::Lies(_) => Some(Self::Lied),
             _ => None,
@@ -118,6 +122,11 @@ impl Judge<'_> {
             let detail = format!("nothing to speak of went wrong, and yet: {error:?}");
             return Err(Breach { rule: "the end", detail });
         }
+        if !self.is_caused(&error.kind) {
+            let detail =
+                format!("nothing that happened is a reason for {error:?}; there was {:?}", self.excuses);
+            return Err(Breach { rule: "the end", detail });
+        }
         self.discard_is_true(error)?;
         self.kept_is_true(error)
     }
@@ -168,6 +177,40 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Whether something happened that an end of this kind is the right answer to. Where enough faults of any kind are a
+    /// reason, that they were enough is for [`must_complete`](Self::must_complete) to say.
+    fn is_caused(&self, kind: &ErrorKind) -> bool {
+        let (server, one_of) = (self.server.settings(), |excuses: &[Excuse]| {
+            excuses.iter().any(|excuse| self.is_excused(*excuse))
+        });
+        let late = [Excuse::Slept, Excuse::Clock, Excuse::OutOfTime];
+        match kind {
+            ErrorKind::Refused { .. } => one_of(&[Excuse::Refused]) || server.repeats == Repeats::Refuse,
+            ErrorKind::Misconfigured { .. } => one_of(&[Excuse::Refused]),
+            ErrorKind::Credentials { .. } => one_of(&[Excuse::NoCredentials, Excuse::Expired]),
+            ErrorKind::Throttled { .. } => one_of(&[Excuse::Endless, Excuse::Clock]),
+            ErrorKind::Deadline { .. } => one_of(&late),
+            ErrorKind::TooLarge { .. } => server.limit != Limit::None,
+            ErrorKind::SourceChanged | ErrorKind::SourceUnreadable { .. } => one_of(&[Excuse::Source]),
+            ErrorKind::ProcessingFailed { .. } => {
+                server.processing == ProcessingEnds::Fails || one_of(&[Excuse::Unprocessed])
+            }
+            ErrorKind::StillProcessing { .. } => server.processing == ProcessingEnds::Never || one_of(&late),
+            ErrorKind::Cancelled => one_of(&[Excuse::Stopped]),
+            // Another process may owe the abort of one that failed.
+            ErrorKind::Discarded(_) => one_of(&[Excuse::Stopped]) || self.resumed,
+            // Only a liar has an object of another length.
+            ErrorKind::Integrity { .. } => false,
+            ErrorKind::Exhausted { .. }
+            | ErrorKind::SessionLost { .. }
+            | ErrorKind::SizeMismatch { .. }
+            | ErrorKind::FinalizeUnknown { .. }
+            | ErrorKind::StatusLost { .. }
+            | ErrorKind::Protocol { .. }
+            | ErrorKind::Persist => true,
+        }
+    }
+
     fn discard_is_true(&self, error: &UploadError) -> Result<(), Breach> {
         let ErrorKind::Discarded(discard) = &*error.kind else { return Ok(()) };
         if self.is_excused(Excuse::OlderCheckpoint) || self.is_excused(Excuse::Late) {
@@ -199,6 +242,10 @@ impl Judge<'_> {
             // Where a session can be given up, none is left open that the upload could name.
             Kept::Nothing if self.is_left_open(error) && self.server.settings().model.aborts() => {
                 let detail = format!("a session is left open by {error:?}");
+                Err(Breach { rule: "what is kept", detail })
+            }
+            Kept::Nothing if error.session.is_some() && can_go_on(&error.kind) => {
+                let detail = format!("nothing is kept of {error:?}");
                 Err(Breach { rule: "what is kept", detail })
             }
             Kept::Nothing => Ok(Left::Nothing),
@@ -233,6 +280,22 @@ impl Judge<'_> {
         let detail = format!("it can't go on from {error:?}: {again:?}");
         Err(Breach { rule: "what is kept", detail })
     }
+}
+
+/// Whether an upload that ended like this in an open session can go on another time: then a checkpoint must be kept.
+const fn can_go_on(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Exhausted { .. }
+            | ErrorKind::Misconfigured { .. }
+            | ErrorKind::Credentials { .. }
+            | ErrorKind::Throttled { .. }
+            | ErrorKind::Deadline { .. }
+            | ErrorKind::SourceUnreadable { .. }
+            | ErrorKind::StillProcessing { .. }
+            | ErrorKind::StatusLost { .. }
+            | ErrorKind::Cancelled
+    )
 }
 
 /// Whether a server does nothing by itself that an upload can't get over.

@@ -50,8 +50,12 @@ impl World {
                 }
                 self.die()?;
             }
-            Control::Keep => self.input(Input::Cancel(Disposition::Keep)),
+            Control::Keep => {
+                self.excuse(Excuse::Stopped);
+                self.input(Input::Cancel(Disposition::Keep));
+            }
             Control::Discard => {
+                self.excuse(Excuse::Stopped);
                 self.see(Seen::Discard)?;
                 self.input(Input::Cancel(Disposition::Discard));
             }
@@ -63,7 +67,10 @@ impl World {
                 self.see(Seen::Hold(kind, until))?;
                 self.input(Input::Hold { kind, until });
             }
-            Control::Rotate => self.server.rotate(),
+            Control::Rotate => {
+                self.excuse(Excuse::Expired);
+                self.server.rotate();
+            }
             Control::Suspend => {
                 let sleep = self.machine.millis(1_000, 5_000_000);
                 self.sleep(sleep);

@@ -1,12 +1,17 @@
 //! The end of a simulated upload: judged, and what is said to be left tried.
 
-use chunkwise_core::{Completed, UploadError};
+use chunkwise_core::{Completed, ErrorKind, UploadError};
 
 use super::{Coming, Life, Sight, World};
 use crate::invariants::Breach;
-use crate::judge::{End, Judge, Left, is_harmless, name};
+use crate::judge::{End, Excuse, Judge, Left, is_harmless, name};
 use crate::record::Seen;
-use crate::scenario::{Control, Faults, Source};
+use crate::scenario::{Faults, Source};
+use crate::server::Memory;
+
+/// How many faults an upload gets over, whichever they are: fewer than the tries of one thing, and than what two sessions can
+/// be lost by.
+const FEW: u32 = 3;
 
 impl World {
     /// Whether the end is a right one; its name.
@@ -47,20 +52,16 @@ impl World {
         }
     }
 
-    /// Whether too little went wrong for any other end than a good one.
+    /// Whether too little went wrong for any other end than a good one: a few faults, crashes among them, none of which
+    /// ends an upload by itself.
     fn is_without_reason(&self) -> bool {
-        let intervened = self.scenario.interventions.iter().map(|i| i.control);
-        let controls = self.scenario.controls.iter().map(|(_, control)| *control);
-        let calm = controls.chain(intervened).all(|control| {
-            matches!(control, Control::Pause | Control::Resume | Control::Hold | Control::Rotate)
-        });
-        self.faults_met < 2
+        // What is sent once only can't be sent again where a session is lost; credentials may be refused once.
+        let once = self.scenario.source == Source::Once || !self.excuses.is_empty();
+        let lost = u32::from(self.scenario.server.memory == Memory::LosesOnce);
+        let struck = self.faults_met + self.process + lost;
+        struck <= if once { u32::from(self.scenario.source != Source::Once) } else { FEW }
             && is_harmless(&self.server, self.scenario.source)
-            && self.process == 0
-            && calm
-            && self.excuses.is_empty()
-            // What is sent once only can't be sent again where a whole session is lost.
-            && (self.scenario.source != Source::Once || self.faults_met == 0)
+            && self.excuses.iter().all(|excuse| *excuse == Excuse::Expired)
     }
 
     /// Another process goes on from the end, and all is well from now on.
@@ -74,9 +75,11 @@ impl World {
         self.credentials = true;
         self.witness(|| Sight::GoesOn);
         self.queue.retain(|_, coming| matches!(coming, Coming::Grown(_) | Coming::Arrival(..)));
-        let checkpoint = self.upload.checkpoint();
+        let disk_fails = matches!(&self.life, Life::Ended(result)
+            if matches!(&**result, Err(error) if *error.kind == ErrorKind::Persist));
+        let from = if disk_fails { self.disk.newest()? } else { Some(self.upload.checkpoint()) };
         self.disturb(std::time::Duration::ZERO);
-        self.restart(Some(checkpoint))?;
+        self.restart(from)?;
         self.until_the_end()?;
         self.see(Seen::Progress(self.upload.progress()))?;
         Ok(match &self.life {

@@ -91,10 +91,16 @@ impl std::error::Error for Failed {}
 ///
 /// [`Failed`] if an invariant or the end is not as it must be, with a trace of the whole run.
 pub fn run(scenario: &Scenario) -> Result<Report, Box<Failed>> {
-    alive(scenario, Trace::Off).0.or_else(|_| {
+    alive(scenario, Trace::Off).0.or_else(|breach| {
         // The same once more, for its trace.
         let (ran, trace) = traced(scenario);
-        ran.map_err(|breach| Box::new(Failed { breach, scenario: Box::new(scenario.clone()), trace }))
+        let breach = match ran {
+            Err(again) if again == breach => breach,
+            other => {
+                Breach { rule: "determinism", detail: format!("{breach}, and the second time {other:?}") }
+            }
+        };
+        Err(Box::new(Failed { breach, scenario: Box::new(scenario.clone()), trace }))
     })
 }
 

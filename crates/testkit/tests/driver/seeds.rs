@@ -102,6 +102,11 @@ fn as_judge<T>(
     let faults = log.iter().filter_map(|exchange| exchange.fault);
     let mut excuses: Vec<_> = faults.clone().filter_map(Excuse::of).collect();
     excuses.extend(world.slept.then_some(Excuse::Slept));
+    excuses.extend(world.scenario.controls.iter().filter_map(|(_, control)| match control {
+        Control::Keep | Control::Discard => Some(Excuse::Stopped),
+        Control::Rotate => Some(Excuse::Expired),
+        _ => None,
+    }));
     let (server, scenario) = (world.transport().server(), &world.scenario);
     let stopped = |control: &Control| matches!(control, Control::Crash | Control::Keep | Control::Discard);
     let judge = Judge {
