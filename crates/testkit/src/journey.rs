@@ -6,7 +6,7 @@ use chunkwise_core::{Action, Cut, Detail, Failure, OperationKind, Outcome, Serve
 
 use crate::chance::Chance;
 use crate::fault::{Fault, Loss, Said, misconfigured, misfit, unreachable};
-use crate::scenario::{Aim, Faults, LIES, Lies};
+use crate::scenario::{Aim, Faults, LIES, Lies, Times};
 use crate::server::{Answer, Arrived, Lie, Server};
 
 /// What becomes of a request and of its answer.
@@ -89,6 +89,12 @@ pub(crate) fn taken(fault: Option<Fault>, len: u64) -> u64 {
 }
 
 impl Faults {
+    /// Whether operations of this kind are struck again and again, without an end.
+    pub(crate) fn never_cease(&self, kind: OperationKind) -> bool {
+        let Self::Aimed(aims) = self else { return false };
+        aims.iter().any(|aim| aim.at.kind == kind && aim.times == Times::Always)
+    }
+
     /// What strikes the n-th operation that is sent, which is the other n-th of its kind, while faults are left.
     pub(crate) fn strike(
         &self,

@@ -18,6 +18,12 @@ pub enum Excuse {
     Refused,
     /// It wanted a wait without an end.
     Endless,
+    /// It took no segment of that size.
+    TooLarge,
+    /// A checkpoint could not be written.
+    Disk,
+    /// Every operation of one kind met with a fault, or every write.
+    Always,
     /// There were no new credentials.
     NoCredentials,
     /// Credentials expired before their time.
@@ -46,16 +52,36 @@ impl Excuse {
     /// What this fault excuses.
     pub const fn of(fault: Fault) -> Option<Self> {
         match fault {
-            Fault::Misconfigured
-            | Fault::Says(Said::Invalid | Said::Forbidden | Said::Quota | Said::SizeMismatch) => {
-                Some(Self::Refused)
-            }
-            Fault::Says(Said::Endless) => Some(Self::Endless),
-            Fault::Says(Said::Expired) => Some(Self::Expired),
-            Fault::Lies(Lie::NotDone) => Some(Self::Late),
-            Fault::RequestLate(_) => Some(Self::Late),
+            Fault::Misconfigured => Some(Self::Refused),
+            Fault::Says(said) | Fault::DoneBut(said) => Self::of_answer(said),
+            Fault::RequestLate(_) | Fault::Lies(Lie::NotDone) => Some(Self::Late),
             Fault::Lies(_) => Some(Self::Lied),
-            _ => None,
+            Fault::Unreachable
+            | Fault::RequestLost(_)
+            | Fault::Cut(_)
+            | Fault::Stall(_)
+            | Fault::ReplyLost(_)
+            | Fault::ReplyTwice(_)
+            | Fault::ReplyLate(_)
+            | Fault::Misfit(_) => None,
+        }
+    }
+
+    const fn of_answer(said: Said) -> Option<Self> {
+        match said {
+            Said::Invalid | Said::Forbidden | Said::Quota | Said::SizeMismatch => Some(Self::Refused),
+            Said::Endless => Some(Self::Endless),
+            Said::Expired => Some(Self::Expired),
+            Said::TooLarge(_) => Some(Self::TooLarge),
+            Said::Transient(_)
+            | Said::Throttled(_)
+            | Said::Busy(_)
+            | Said::Broken(_)
+            | Said::Rejected
+            | Said::Gone
+            | Said::Conflict
+            | Said::AlreadyStored
+            | Said::Missing => None,
         }
     }
 }
@@ -183,14 +209,14 @@ impl Judge<'_> {
         let (server, one_of) = (self.server.settings(), |excuses: &[Excuse]| {
             excuses.iter().any(|excuse| self.is_excused(*excuse))
         });
-        let late = [Excuse::Slept, Excuse::Clock, Excuse::OutOfTime];
+        let late = [Excuse::Slept, Excuse::Clock, Excuse::OutOfTime, Excuse::Always];
         match kind {
             ErrorKind::Refused { .. } => one_of(&[Excuse::Refused]) || server.repeats == Repeats::Refuse,
             ErrorKind::Misconfigured { .. } => one_of(&[Excuse::Refused]),
             ErrorKind::Credentials { .. } => one_of(&[Excuse::NoCredentials, Excuse::Expired]),
             ErrorKind::Throttled { .. } => one_of(&[Excuse::Endless, Excuse::Clock]),
             ErrorKind::Deadline { .. } => one_of(&late),
-            ErrorKind::TooLarge { .. } => server.limit != Limit::None,
+            ErrorKind::TooLarge { .. } => server.limit != Limit::None || one_of(&[Excuse::TooLarge]),
             ErrorKind::SourceChanged | ErrorKind::SourceUnreadable { .. } => one_of(&[Excuse::Source]),
             ErrorKind::ProcessingFailed { .. } => {
                 server.processing == ProcessingEnds::Fails || one_of(&[Excuse::Unprocessed])
@@ -199,6 +225,7 @@ impl Judge<'_> {
             ErrorKind::Cancelled => one_of(&[Excuse::Stopped]),
             // Another process may owe the abort of one that failed.
             ErrorKind::Discarded(_) => one_of(&[Excuse::Stopped]) || self.resumed,
+            ErrorKind::Persist => one_of(&[Excuse::Disk]),
             // Only a liar has an object of another length.
             ErrorKind::Integrity { .. } => false,
             ErrorKind::Exhausted { .. }
@@ -206,8 +233,7 @@ impl Judge<'_> {
             | ErrorKind::SizeMismatch { .. }
             | ErrorKind::FinalizeUnknown { .. }
             | ErrorKind::StatusLost { .. }
-            | ErrorKind::Protocol { .. }
-            | ErrorKind::Persist => true,
+            | ErrorKind::Protocol { .. } => true,
         }
     }
 

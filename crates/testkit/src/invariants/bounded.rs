@@ -1,26 +1,77 @@
 //! Invariant 5.
 
-use chunkwise_core::{Checkpoint, Event, Failure, OperationKind, ProblemKind, Timestamp};
+use std::collections::BTreeMap;
+
+use chunkwise_core::{Checkpoint, Event, Failure, OperationKind, Phase, ProblemKind, Timestamp};
 
 use super::{Invariant, must};
-use crate::record::{Fact, Record, Seen};
+use crate::record::{Fact, Record, Seen, Thing, thing};
 
-/// Invariant 5: attempts are bounded per operation, and no backoff is longer than its cap; retries are paid for from a budget that only growth refills;
-/// sessions are bounded.
+/// Invariant 5: the tries of one thing are bounded, failures and waits apart, and no backoff is longer than its cap; retries
+/// are paid for from a budget that only growth refills; sessions are bounded.
 #[derive(Clone, Debug, Default, Hash)]
 pub struct Bounded {
     /// Retries that were charged, less what grew at the server's.
     charged: i64,
+    /// How often each thing failed, and how often it was told to wait, since it last came to good.
+    tries: BTreeMap<Thing, Tries>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Hash)]
+struct Tries {
+    failures: u32,
+    waits: u32,
 }
 
 impl Bounded {
     pub(super) fn new(_: &Record, _: Option<&Checkpoint>) -> Self {
         Self::default()
     }
+
+    fn retried(&mut self, now: Timestamp, event: &Event, record: &Record) -> Result<(), String> {
+        let Event::Retrying { kind, failure, at, .. } = event else { return Ok(()) };
+        let retry = &record.policy.retry;
+        let backoff = now.after(retry.backoff_cap);
+        let latest = failure.after().map_or(backoff, |after| after.until(now).max(backoff));
+        must!(*at <= latest, "the next {kind} is at {at}, now it is {now}");
+        let waits = match failure {
+            Failure::Answered(problem) => {
+                matches!(problem.kind, ProblemKind::Throttled | ProblemKind::Busy)
+            }
+            Failure::NotSent { .. } | Failure::Unknown { .. } => false,
+        };
+        let (charged, most) = match kind {
+            OperationKind::Init | OperationKind::Append | OperationKind::Probe | OperationKind::Finalize => {
+                (!waits, retry.attempts.get())
+            }
+            OperationKind::Status | OperationKind::Verify | OperationKind::Abort => {
+                (false, record.policy.processing.failures.get())
+            }
+        };
+        if let Some(thing) = record.failed {
+            let tries = self.tries.entry(thing).or_default();
+            if waits {
+                tries.waits += 1;
+            } else {
+                tries.failures += 1;
+            }
+            let Tries { failures, waits } = *tries;
+            must!(failures < most, "{thing:?} is tried again after {failures} failures");
+            must!(waits < retry.throttles.get(), "{thing:?} is tried again after {waits} waits");
+        }
+        self.charged += i64::from(charged);
+        let (charged, most) = (self.charged, retry.budget);
+        must!(charged <= i64::from(most), "{charged} retries more than the server's store grew");
+        Ok(())
+    }
+
+    fn forget(&mut self, is_over: impl Fn(Thing) -> bool) {
+        self.tries.retain(|thing, _| !is_over(*thing));
+    }
 }
 
 impl Invariant for Bounded {
-    const NAME: &'static str = "invariant 5 (Bounded)";
+    const NAME: &'static str = "5 (Bounded)";
 
     fn check(&mut self, now: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
         match *seen {
@@ -32,26 +83,21 @@ impl Invariant for Bounded {
                 let (used, most) = (record.sessions, record.policy.sessions.get());
                 must!(used <= most, "session {used} of {most}");
             }
-            Seen::Notify(Event::Retrying { kind, failure, at, .. }) => {
-                let backoff = now.after(record.policy.retry.backoff_cap);
-                let most = failure.after().map_or(backoff, |after| after.until(now).max(backoff));
-                must!(*at <= most, "the next {kind} is at {at}, now it is {now}");
-                let waits = match failure {
-                    Failure::Answered(problem) => {
-                        matches!(problem.kind, ProblemKind::Throttled | ProblemKind::Busy)
-                    }
-                    Failure::NotSent { .. } | Failure::Unknown { .. } => false,
-                };
-                let charged = match kind {
-                    OperationKind::Init
-                    | OperationKind::Append
-                    | OperationKind::Probe
-                    | OperationKind::Finalize => !waits,
-                    OperationKind::Status | OperationKind::Verify | OperationKind::Abort => false,
-                };
-                self.charged += i64::from(charged);
-                let (charged, most) = (self.charged, record.policy.retry.budget);
-                must!(charged <= i64::from(most), "{charged} retries more than the server's store grew");
+            Seen::Notify(Event::Replanned { .. }) => self.forget(|(kind, _)| kind == OperationKind::Append),
+            Seen::Notify(Event::Phase(Phase::Probing)) => {
+                self.forget(|(kind, _)| kind == OperationKind::Probe)
+            }
+            Seen::Notify(Event::Phase(Phase::Verifying)) => {
+                self.forget(|(kind, _)| kind == OperationKind::Verify)
+            }
+            Seen::Notify(event) => self.retried(now, event, record)?,
+            // A poll that was answered is over; the next one is another.
+            Seen::Outcome(id, outcome) if outcome.result.is_ok() => {
+                let Some((op, _)) = record.live.get(&id) else { return Ok(()) };
+                let answered = thing(op);
+                if matches!(op.kind(), OperationKind::Status | OperationKind::Probe | OperationKind::Abort) {
+                    self.forget(|thing| thing == answered);
+                }
             }
             _ => {}
         }
@@ -60,9 +106,17 @@ impl Invariant for Bounded {
 
     fn learn(&mut self, fact: &Fact, _: &Record) {
         match fact {
-            Fact::Stored(_) => self.charged -= 1,
-            Fact::Advanced { from, to } => self.charged -= i64::from(to > from),
-            Fact::FoundOut | Fact::MayBeDone(_) | Fact::SessionForgotten => {}
+            Fact::Stored(segment) => {
+                self.charged -= 1;
+                let stored = (OperationKind::Append, Some(segment.index.get()));
+                self.forget(|thing| thing == stored);
+            }
+            Fact::Advanced { from, to } if to > from => {
+                self.charged -= 1;
+                self.forget(|(kind, _)| kind == OperationKind::Append);
+            }
+            Fact::SessionForgotten => self.tries.clear(),
+            Fact::Advanced { .. } | Fact::FoundOut | Fact::MayBeDone(_) => {}
         }
     }
 }

@@ -108,12 +108,19 @@ impl World {
             self.crash = Some(*point);
             return Ok(());
         }
-        let fails = self.scenario.unwritten.iter().any(|(at, times)| times.strikes(*at, write));
-        if fails {
+        let planned = self.scenario.unwritten.iter().find(|(at, times)| times.strikes(*at, write)).copied();
+        if let Some((_, times)) = planned {
             self.faults_met += 1;
             self.disturb(std::time::Duration::from_secs(70));
+            if times == crate::scenario::Times::Always {
+                self.excuse(Excuse::Always);
+            }
         }
-        let written = if self.strikes(3) || fails { None } else { Some(Box::new(checkpoint)) };
+        let fails = self.strikes(3) || planned.is_some();
+        if fails {
+            self.excuse(Excuse::Disk);
+        }
+        let written = if fails { None } else { Some(Box::new(checkpoint)) };
         let wait = self.effort(0, 300);
         self.after(wait, Coming::Written(self.process, seq, written));
         Ok(())

@@ -55,13 +55,21 @@ impl World {
     /// Whether too little went wrong for any other end than a good one: a few faults, crashes among them, none of which
     /// ends an upload by itself.
     fn is_without_reason(&self) -> bool {
-        // What is sent once only can't be sent again where a session is lost; credentials may be refused once.
-        let once = self.scenario.source == Source::Once || !self.excuses.is_empty();
+        // What is sent once only can't be sent again where a session is lost; credentials may be refused once; three writes
+        // in a row that fail are the end.
+        let few = if self.scenario.source == Source::Once {
+            0
+        } else if self.excuses.contains(&Excuse::Expired) {
+            1
+        } else if self.excuses.contains(&Excuse::Disk) {
+            FEW - 1
+        } else {
+            FEW
+        };
         let lost = u32::from(self.scenario.server.memory == Memory::LosesOnce);
-        let struck = self.faults_met + self.process + lost;
-        struck <= if once { u32::from(self.scenario.source != Source::Once) } else { FEW }
+        self.faults_met + self.process + lost <= few
             && is_harmless(&self.server, self.scenario.source)
-            && self.excuses.iter().all(|excuse| *excuse == Excuse::Expired)
+            && self.excuses.iter().all(|excuse| matches!(excuse, Excuse::Expired | Excuse::Disk))
     }
 
     /// Another process goes on from the end, and all is well from now on.

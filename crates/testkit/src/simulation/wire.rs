@@ -33,6 +33,9 @@ impl World {
         if let Some(excuse) = Excuse::of(fault) {
             self.excuse(excuse);
         }
+        if self.scenario.faults.never_cease(op.kind()) {
+            self.excuse(Excuse::Always);
+        }
         self.note(|| format!("{}: {fault:?}", op.id));
         self.witness(|| Sight::Struck(fault));
         Some(fault)
