@@ -14,7 +14,7 @@ import tomllib
 
 command, out = sys.argv[1], pathlib.Path(sys.argv[2])
 run = out / "mutants.out"
-ledger_file, summary_file = out / "ledger.tsv", pathlib.Path("proof/mutants.tsv")
+ledger_file, summary_file = pathlib.Path("proof/mutants-ledger.tsv"), pathlib.Path("proof/mutants.tsv")
 equivalent_file = pathlib.Path("proof/mutants-equivalent.toml")
 DONE = ("caught", "timeout", "unviable")
 
@@ -72,21 +72,29 @@ def collect():
         for name in file.read_text().splitlines() if file.exists() else ():
             if name in names:
                 known[names[name]] = result
+    write(known)
+
+
+def write(known):
     ledger_file.write_text("".join(f"{result}\t{key}\n" for key, result in sorted(known.items())))
 
 
 def score():
     known, explained = ledger(), equivalent()
     columns = ("mutants", "caught", "timeout", "unviable", "equivalent", "missed", "open")
-    files, survivors, met = collections.defaultdict(collections.Counter), [], set()
+    files, survivors, met, current = collections.defaultdict(collections.Counter), [], set(), {}
     for name, key, called in mutants():
         result = known.get(key, "open")
+        if key in known:
+            current[key] = result
         if called in explained and result not in DONE:
             result = "equivalent"
         elif result == "missed":
             survivors.append(name)
         met.add(called)
         files[called[0].split(":")[0]].update(("mutants", result))
+    # What is no mutant any more says nothing.
+    write(current)
     total = sum(files.values(), collections.Counter())
     rows = [("file", *columns)]
     for file, counts in [*sorted(files.items()), ("all", total)]:

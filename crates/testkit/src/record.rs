@@ -144,7 +144,7 @@ pub struct Record {
     pub closed: bool,
     /// What was answered or given up last: a "retrying" event is about that.
     pub failed: Option<Thing>,
-    listing: BTreeMap<u32, Part>,
+    listing: Vec<Part>,
 }
 
 impl Record {
@@ -170,7 +170,7 @@ impl Record {
             discarding: false,
             closed: false,
             failed: None,
-            listing: BTreeMap::new(),
+            listing: Vec::new(),
         };
         let Some(checkpoint) = from else { return record };
         record.sessions = checkpoint.sessions();
@@ -338,9 +338,7 @@ impl Record {
                 }
             }
             (Action::Probe { .. }, Reply::Probed(page)) if !self.is_append() => {
-                for part in &page.parts {
-                    self.listing.insert(part.index.get(), part.clone());
-                }
+                self.listing.extend(page.parts.iter().cloned());
                 if page.next.is_none() && self.listed(plan) {
                     facts.push(Fact::FoundOut);
                 }
@@ -404,8 +402,8 @@ impl Record {
     fn listed(&mut self, plan: &Plan) -> bool {
         let listed = std::mem::take(&mut self.listing);
         let receipts = self.wants_receipts();
-        let ours = |(index, part): (u32, Part)| {
-            let segment = plan.segment(SegmentIndex::new(index))?;
+        let ours = |part: Part| {
+            let segment = plan.segment(part.index)?;
             let same =
                 segment.range.len() == part.len && part.range.is_none_or(|range| range == segment.range);
             (same && (!receipts || part.receipt.is_some())).then_some((segment, part.receipt))

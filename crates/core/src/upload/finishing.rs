@@ -106,7 +106,10 @@ impl Finalizing {
                     Earlier::Unknown => return find_out(step, shared, failure),
                 }
             }
-            Verdict::Missing => return Transition::Repair(failure.clone()),
+            Verdict::Missing => match shared.go_on(KIND, failure) {
+                Ok(()) => return Transition::Repair(failure.clone()),
+                Err(kind) => Err(kind),
+            },
             Verdict::SizeMismatch => {
                 let error = ErrorKind::SizeMismatch { failure: failure.clone() };
                 return match transfer.doubt() {

@@ -238,6 +238,15 @@ impl Shared {
         Ok(at.max(until))
     }
 
+    /// Goes on in another way than by a further try: if the answer named a wait, nothing of that kind goes out before.
+    pub(super) fn go_on(&mut self, kind: OperationKind, failure: &Failure) -> Result<(), ErrorKind> {
+        let until = self.at_the_earliest(kind, self.now, failure)?;
+        if until > self.now && self.pacer.hold(kind, until) {
+            self.notify(Event::Held { kind, until });
+        }
+        Ok(())
+    }
+
     /// The credentials were refused: asks for new ones if that was not done yet. The operation goes once more, for
     /// free; gives the time from which on it may.
     pub(super) fn refresh(

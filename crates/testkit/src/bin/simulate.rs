@@ -1,4 +1,4 @@
-//! `simulate`: runs simulated uploads by the million, from seeds; replays one; goes on where it was stopped.
+//! `simulate`: runs simulated uploads by the million, from seeds; replays one.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{fs, io, thread};
+use std::{io, thread};
 
 use chunkwise_testkit::scenario::Scenario;
 use chunkwise_testkit::simulation;
@@ -14,12 +14,11 @@ use chunkwise_testkit::simulation;
 const USAGE: &str = "\
 Runs simulated uploads, each from a seed, and checks the invariants after every step.
 
-  simulate [--seed N] [--count N] [--threads N] [--state FILE] [--trace]
+  simulate [--seed N] [--count N] [--threads N] [--trace]
 
   --seed N      the first seed (default 1)
   --count N     how many seeds, one upload each (default 20000)
   --threads N   how many at once (default: the number of cores)
-  --state FILE  keep in FILE how far it came, and go on from there; --seed counts for the first time only
   --trace       print what happened, line by line (for a few seeds)
 
 It ends with 0 if everything held, and names the seeds that failed otherwise.
@@ -29,13 +28,12 @@ struct Options {
     seed: u64,
     count: u64,
     threads: usize,
-    state: Option<String>,
     trace: bool,
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
     let threads = thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let mut options = Options { seed: 1, count: 20_000, threads, state: None, trace: false };
+    let mut options = Options { seed: 1, count: 20_000, threads, trace: false };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} wants a value"));
         let number = |value: String| value.parse::<u64>().map_err(|_| format!("{value} is no number"));
@@ -43,7 +41,6 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--seed" => options.seed = number(value()?)?,
             "--count" => options.count = number(value()?)?,
             "--threads" => options.threads = number(value()?)?.clamp(1, 1_024) as usize,
-            "--state" => options.state = Some(value()?),
             "--trace" => options.trace = true,
             _ => return Err(format!("{arg} is not known")),
         }
@@ -178,8 +175,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let reached = options.state.as_deref().and_then(|state| fs::read_to_string(state).ok());
-    let from = reached.and_then(|reached| reached.trim().parse().ok()).unwrap_or(options.seed);
+    let from = options.seed;
     let until = from.saturating_add(options.count);
     let (held, wrote) = if options.trace {
         match trace(out, from, until) {
@@ -192,11 +188,7 @@ fn main() -> ExitCode {
         let wrote = sum.print(out, began.elapsed());
         (sum.failed.is_empty(), wrote)
     };
-    let kept = match &options.state {
-        Some(state) if held => fs::write(state, format!("{until}\n")),
-        Some(_) | None => Ok(()),
-    };
-    match (held, wrote.and(kept)) {
+    match (held, wrote) {
         (true, Ok(())) => ExitCode::SUCCESS,
         (false, Ok(())) => ExitCode::FAILURE,
         (_, Err(error)) => {

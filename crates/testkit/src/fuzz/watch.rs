@@ -1,32 +1,34 @@
-//! An upload under watch: every output is held against the contract, and a twin must say the same.
+//! An upload under watch: everything seen of it is held against the invariants, and a twin must say the same.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use chunkwise_core::{
     Action, Checkpoint, CheckpointSeq, Commitment, Completed, CredentialEpoch, Disposition, Final, Finalize,
-    Growth, Input, OpId, Operation, Output, Page, Part, Phase, Processed, Processing, Progress, RangeSet,
-    Receipt, Receipts, Reply, ResumeError, Rewind, Session, Timestamp, Transfer, Upload, UploadError,
-    Verdict,
+    Growth, Input, OpId, Operation, Output, Page, Part, Phase, Processed, Processing, Receipt, Reply,
+    ResumeError, Rewind, Session, Timestamp, Transfer, Upload, UploadError, Verdict,
 };
 
 use super::finding::{Finding, ensure};
 use super::world::World;
 use super::{Tape, poke};
+use crate::invariants::Invariants;
+use crate::record::{Awaits, Seen};
 
 /// More outputs than any input brings about in worlds of at most 40 segments.
-const DRAIN: u32 = 500;
+const DRAIN: usize = 500;
 
 /// More steps than any upload of at most 40 segments takes with a server that means well.
 const STEPS: u32 = 1500;
 
 const SEED: u64 = 3;
 
-/// An upload, a twin that is told the same, and what the outputs have promised so far.
+/// An upload, a twin that is told the same, and what must always hold of it.
 #[derive(Debug)]
 pub(super) struct Watch {
     upload: Upload,
     twin: Upload,
+    invariants: Invariants,
     world: World,
     now: Timestamp,
     /// Given out, and neither answered nor cancelled.
@@ -37,11 +39,8 @@ pub(super) struct Watch {
     stale: Option<CredentialEpoch>,
     /// The end of the last drain, until the next.
     idle: Option<Timestamp>,
-    progress: Progress,
     closed: Option<Result<Completed, UploadError>>,
-    paused: bool,
     available: u64,
-    released: RangeSet,
     /// Whether the server that means well made the object.
     committed: bool,
 }
@@ -51,7 +50,7 @@ impl Watch {
     pub(super) fn begin(world: World, now: Timestamp) -> Result<Option<Self>, Finding> {
         let World { spec, profile, policy } = world.clone();
         match Upload::new(now, spec, profile, policy, SEED) {
-            Ok(upload) => Self::of(upload, world, now).map(Some),
+            Ok(upload) => Self::of(upload, None, world, now).map(Some),
             Err(error) => {
                 ensure!(!error.to_string().is_empty(), "a refusal without words: {error:?}");
                 Ok(None)
@@ -66,11 +65,11 @@ impl Watch {
         now: Timestamp,
     ) -> Result<Result<Self, ResumeError>, Finding> {
         let stored = checkpoint.stored();
-        match Upload::resume(now, checkpoint, world.profile.clone(), world.policy.clone(), SEED) {
+        match Upload::resume(now, checkpoint.clone(), world.profile.clone(), world.policy.clone(), SEED) {
             Ok(upload) => {
                 let found = upload.progress().stored;
                 ensure!(found == stored, "{stored} bytes are stored, {found} after resuming");
-                Self::of(upload, world, now).map(Ok)
+                Self::of(upload, Some(&checkpoint), world, now).map(Ok)
             }
             Err(error) => {
                 ensure!(!error.to_string().is_empty(), "a refusal without words: {error:?}");
@@ -79,10 +78,11 @@ impl Watch {
         }
     }
 
-    fn of(upload: Upload, world: World, now: Timestamp) -> Result<Self, Finding> {
+    fn of(upload: Upload, from: Option<&Checkpoint>, world: World, now: Timestamp) -> Result<Self, Finding> {
+        let World { spec, profile, policy } = world.clone();
         let mut watch = Self {
             twin: upload.clone(),
-            progress: upload.progress(),
+            invariants: Invariants::new(profile, policy, spec, from),
             available: upload.checkpoint().spec().available.unwrap_or(u64::MAX),
             upload,
             world,
@@ -93,8 +93,6 @@ impl Watch {
             stale: None,
             idle: None,
             closed: None,
-            paused: false,
-            released: RangeSet::new(),
             committed: false,
         };
         watch.drain()?;
@@ -105,60 +103,56 @@ impl Watch {
         self.upload.phase()
     }
 
+    fn see(&mut self, seen: Seen<'_>) -> Result<(), Finding> {
+        let seen = self.invariants.see(self.now, seen, self.upload.plan());
+        seen.map_err(|breach| Finding::new(breach.to_string()))
+    }
+
     /// Takes what is asked for until nothing is.
     fn drain(&mut self) -> Result<(), Finding> {
-        for _ in 0..DRAIN {
+        for outputs in 1..=DRAIN {
             let output = self.upload.poll(self.now);
             let twin = self.twin.poll(self.now);
             ensure!(output == twin, "the same inputs gave {output:?} and {twin:?}");
             if let Some(ended) = &self.closed {
                 ensure!(output == Output::Closed(ended.clone()), "it was closed, and says {output:?}");
+                return Ok(());
             }
             match output {
                 Output::Perform(op) => self.perform(op)?,
                 Output::Cancel(id) => {
-                    let before = self.live.len();
+                    self.see(Seen::Cancel(id))?;
                     self.live.retain(|op| op.id != id);
-                    ensure!(self.live.len() < before, "{id} is cancelled, which is not under way");
                 }
                 Output::Persist { seq } => {
-                    ensure!(
-                        self.writing.is_none(),
-                        "{:?} is being written, and {seq:?} asked for",
-                        self.writing
-                    );
+                    self.see(Seen::Persist)?;
                     self.writing = Some(seq);
                 }
-                Output::Release(range) => {
-                    let once = self.upload.checkpoint().spec().rewind == Rewind::UntilReleased;
-                    ensure!(once, "{range} of a source that can be rewound is released");
-                    self.released.insert(range);
+                Output::Release(range) => self.see(Seen::Release(range))?,
+                Output::Refresh { epoch } => {
+                    self.see(Seen::Refresh(epoch))?;
+                    self.stale = Some(epoch);
                 }
-                Output::Refresh { epoch } => self.stale = Some(epoch),
-                Output::Notify(_) => {}
+                Output::Notify(event) => self.see(Seen::Notify(&event))?,
                 Output::Idle { wake_at } => {
-                    ensure!(
-                        wake_at.is_none_or(|at| at > self.now),
-                        "at {} it wants to wake at {wake_at:?}",
-                        self.now
-                    );
+                    let grows = self.available < self.upload.plan().total();
+                    let awaits = if grows { Awaits::Source } else { Awaits::Nothing };
+                    self.see(Seen::Idle { outputs, wake_at, awaits })?;
                     self.idle = wake_at;
                     let again = self.upload.poll(self.now);
                     ensure!(
                         again == Output::Idle { wake_at },
                         "a further poll of an idle one gave {again:?}"
                     );
-                    return self.check_progress();
+                    return self.see(Seen::Progress(self.upload.progress()));
                 }
                 Output::Closed(result) => {
-                    ensure!(self.live.is_empty(), "it is closed with {:?} under way", self.live);
-                    if self.closed.is_none() {
-                        self.check_progress()?;
-                    }
-                    let Progress { total, committed, .. } = self.upload.progress();
+                    self.see(Seen::Closed(&result))?;
+                    self.see(Seen::Progress(self.upload.progress()))?;
+                    let progress = self.upload.progress();
                     ensure!(
-                        result.is_err() || Some(committed) == total,
-                        "done, with {committed} of {total:?} bytes"
+                        result.is_err() || Some(progress.committed) == progress.total,
+                        "done, and yet {progress:?}"
                     );
                     if let Err(error) = &result {
                         let words = !error.to_string().is_empty() && !error.advice().is_empty();
@@ -173,18 +167,9 @@ impl Watch {
     }
 
     fn perform(&mut self, op: Operation) -> Result<(), Finding> {
-        ensure!(!self.given.contains(&op.id), "{} is given out twice", op.id);
-        ensure!(!self.paused, "{op:?} in a pause");
+        self.see(Seen::Perform(&op))?;
         match &op.action {
             Action::Append { segment, .. } => {
-                let alone =
-                    |live: &Operation| live.action.segment().is_some_and(|index| index != segment.index);
-                ensure!(self.live.iter().all(alone), "{op:?} beside {:?}", self.live);
-                let window = match self.world.profile.transfer {
-                    Transfer::Parts(_) => self.world.policy.window.max() as usize,
-                    Transfer::Append(_) => 1,
-                };
-                ensure!(self.live.len() < window, "{op:?} beside {:?}: the window is {window}", self.live);
                 let plan = self.upload.plan();
                 let range = plan.segment(segment.index).map(|planned| planned.range);
                 let fits = range.is_some_and(|range| match self.world.profile.transfer {
@@ -195,17 +180,11 @@ impl Watch {
                 });
                 ensure!(fits, "{op:?} is not of the plan {plan:?}");
                 ensure!(segment.range.end() <= self.available, "{op:?}, with {} bytes there", self.available);
-                ensure!(!self.released.overlaps(segment.range), "{op:?} of released bytes");
             }
-            Action::Finalize { total, receipts, .. } => {
+            Action::Finalize { total, .. } => {
                 let checkpoint = self.upload.checkpoint();
                 let tiled = checkpoint.stored_ranges().is_some_and(|stored| stored.tiles(*total));
                 ensure!(tiled && *total == checkpoint.total(), "{op:?} of {checkpoint:?}");
-                let wanted = self.world.profile.finalize == (Finalize::Call { receipts: Receipts::Required });
-                let listed = receipts.as_ref().map_or(0, |receipts| receipts.len());
-                let count = if wanted { self.upload.plan().count() as usize } else { 0 };
-                ensure!(listed == count, "{listed} receipts for {count} segments");
-                ensure!(self.live.is_empty(), "{op:?} beside {:?}", self.live);
             }
             Action::Init { .. }
             | Action::Probe { .. }
@@ -220,43 +199,58 @@ impl Watch {
         Ok(())
     }
 
-    fn check_progress(&mut self) -> Result<(), Finding> {
-        let (before, now) = (self.progress, self.upload.progress());
-        if before.session == now.session {
-            let forth = now.sent >= before.sent
-                && now.stored >= before.stored
-                && now.committed >= before.committed
-                && now.processed >= before.processed;
-            ensure!(forth, "progress went back: {before:?}, then {now:?}");
-        }
-        ensure!(now.session >= before.session, "a session went back: {before:?}, then {now:?}");
-        let bounded = now.stored <= now.sent && now.total.is_none_or(|total| now.sent <= total);
-        ensure!(bounded, "there is too much of it: {now:?}");
-        self.progress = now;
-        Ok(())
-    }
-
     fn input(&mut self, input: Input) -> Result<(), Finding> {
+        let known = |op: &OpId| self.invariants.record().live.contains_key(op);
         match &input {
-            Input::Persisted(seq) if self.writing.is_some_and(|wanted| wanted <= *seq) => self.writing = None,
-            Input::PersistFailed(_) => self.writing = None,
+            Input::Outcome { op, .. } if !known(op) => return self.stale(input),
+            Input::Outcome { op, outcome } => {
+                self.see(Seen::Outcome(*op, outcome))?;
+                self.live.retain(|live| live.id != *op);
+            }
+            Input::Started(op) if known(op) => self.see(Seen::Started(*op))?,
+            Input::Persisted(_) => {
+                let checkpoint = self.upload.checkpoint();
+                self.writing = None;
+                self.see(Seen::Written(Some(&checkpoint)))?;
+            }
+            Input::PersistFailed(_) => {
+                self.writing = None;
+                self.see(Seen::Written(None))?;
+            }
+            Input::Refreshed { stale, .. } if self.stale == Some(*stale) => {
+                self.stale = None;
+                self.see(Seen::Refreshed)?;
+            }
             Input::Available { up_to, .. } => self.available = self.available.max(*up_to),
-            Input::Pause => self.paused = true,
-            Input::Resume | Input::Cancel(Disposition::Discard) => self.paused = false,
-            Input::Outcome { op, .. } => self.live.retain(|live| live.id != *op),
+            Input::Hold { kind, until } => self.see(Seen::Hold(*kind, *until))?,
+            Input::Cancel(Disposition::Discard) => self.see(Seen::Discard)?,
             Input::Started(_)
             | Input::Sent { .. }
-            | Input::Persisted(_)
             | Input::SourceChanged
             | Input::SourceUnreadable(_)
             | Input::Refreshed { .. }
-            | Input::Hold { .. }
+            | Input::Pause
+            | Input::Resume
             | Input::Cancel(Disposition::Keep)
             | Input::Tick => {}
         }
+        self.tell(input);
+        self.drain()
+    }
+
+    /// An outcome of something that is not under way.
+    fn stale(&mut self, input: Input) -> Result<(), Finding> {
+        let before = self.upload.clone();
+        self.tell(input);
+        let seen = Seen::Stale { before: &before, after: &self.upload };
+        let seen = self.invariants.see(self.now, seen, self.upload.plan());
+        seen.map_err(|breach| Finding::new(breach.to_string()))?;
+        self.drain()
+    }
+
+    fn tell(&mut self, input: Input) {
         self.twin.handle(self.now, input.clone());
         self.upload.handle(self.now, input);
-        self.drain()
     }
 
     fn pass(&mut self, time: Duration) -> Result<(), Finding> {
@@ -487,6 +481,7 @@ mod tests {
         watch.step().unwrap();
         let append = watch.live.iter().find(|op| op.kind() == OperationKind::Append).cloned().unwrap();
         let again = Operation { id: OpId::from_raw(99), ..append };
-        assert!(watch.perform(again).unwrap_err().to_string().contains("beside"));
+        let found = watch.perform(again).unwrap_err().to_string();
+        assert!(found.starts_with("invariant 2 (InWindow)"), "{found}");
     }
 }

@@ -9,12 +9,14 @@ use crate::record::{Fact, Record, Seen, Thing, thing};
 
 /// Invariant 5: the tries of one thing are bounded, failures and waits apart, and no backoff is longer than its cap; retries
 /// are paid for from a budget that only growth refills; sessions are bounded.
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Hash)]
 pub struct Bounded {
     /// Retries that were charged, less what grew at the server's.
     charged: i64,
     /// How often each thing failed, and how often it was told to wait, since it last came to good.
     tries: BTreeMap<Thing, Tries>,
+    /// The most sessions.
+    sessions: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, Hash)]
@@ -24,8 +26,10 @@ struct Tries {
 }
 
 impl Bounded {
-    pub(super) fn new(_: &Record, _: Option<&Checkpoint>) -> Self {
-        Self::default()
+    pub(super) fn new(record: &Record, from: Option<&Checkpoint>) -> Self {
+        // A checkpoint of another policy may have used more.
+        let sessions = from.map_or(0, Checkpoint::sessions).max(record.policy.sessions.get());
+        Self { charged: 0, tries: BTreeMap::new(), sessions }
     }
 
     fn retried(&mut self, now: Timestamp, event: &Event, record: &Record) -> Result<(), String> {
@@ -71,7 +75,7 @@ impl Bounded {
 }
 
 impl Invariant for Bounded {
-    const NAME: &'static str = "5 (Bounded)";
+    const NAME: &'static str = "invariant 5 (Bounded)";
 
     fn check(&mut self, now: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
         match *seen {
@@ -80,7 +84,7 @@ impl Invariant for Bounded {
                 let polls = record.policy.processing.failures.get();
                 let most = retry.attempts.get().max(polls) + retry.throttles.get();
                 must!(op.attempt <= most, "attempt {} of {:?}", op.attempt, op.kind());
-                let (used, most) = (record.sessions, record.policy.sessions.get());
+                let (used, most) = (record.sessions, self.sessions);
                 must!(used <= most, "session {used} of {most}");
             }
             Seen::Notify(Event::Replanned { .. }) => self.forget(|(kind, _)| kind == OperationKind::Append),

@@ -8,11 +8,19 @@ use crate::record::{Record, Seen};
 /// Invariant 1: Finalize goes out only when what is stored tiles the whole source, nothing is in flight and every
 /// receipt is there, in order.
 #[derive(Clone, Debug, Hash)]
-pub struct Complete;
+pub struct Complete {
+    /// Whether an empty source has its one segment: so says the profile, or the plan that a process goes on with.
+    empty: Empty,
+}
 
 impl Complete {
-    pub(super) const fn new(_: &Record, _: Option<&Checkpoint>) -> Self {
-        Self
+    pub(super) fn new(record: &Record, from: Option<&Checkpoint>) -> Self {
+        let empty = match from.map(|checkpoint| checkpoint.plan().count()) {
+            None => record.profile.sizing.empty,
+            Some(0) => Empty::NoSegment,
+            Some(_) => Empty::OneSegment,
+        };
+        Self { empty }
     }
 }
 
@@ -33,7 +41,7 @@ impl Invariant for Complete {
             end = range.end();
         }
         must!(end == *total, "{end} of {total} bytes are stored");
-        if *total == 0 && record.profile.sizing.empty == Empty::OneSegment {
+        if *total == 0 && self.empty == Empty::OneSegment {
             must!(record.acked.len() == 1, "the empty segment is not stored");
         }
         must!(receipts.is_some() == record.wants_receipts(), "receipts where none are wanted, or none");

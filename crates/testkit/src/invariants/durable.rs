@@ -6,8 +6,8 @@ use super::{Invariant, must};
 use crate::record::{Fact, Record, Seen};
 
 /// Invariant 8: the session is on disk before the first data, a new cut of the source before the first segment of it (parts
-/// family), "finalize sent" before Finalize; what the checkpoint holds
-/// as stored is not sent again, unless the server says that it lacks it.
+/// family), "finalize sent" before Finalize; what the checkpoint holds as stored is not sent again, unless the server says
+/// that it lacks it.
 #[derive(Clone, Debug, Hash)]
 pub struct Durable {
     /// What was stored when this process began.

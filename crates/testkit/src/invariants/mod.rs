@@ -124,9 +124,6 @@ macro_rules! invariants {
                 }
                 Ok(())
             }
-
-            /// The names of all that is checked.
-            pub const NAMES: &'static [&'static str] = &[$($checker::NAME),*];
         }
     };
 }

@@ -90,7 +90,10 @@ impl Invariant for Patient {
                 let earliest = self.things.entry(failed).or_default();
                 *earliest = (*earliest).max(*at);
             }
-            Seen::Hold(kind, until) => self.hold(kind, until),
+            // A sibling that waits longer than anybody does is one to try before.
+            Seen::Hold(kind, until) => {
+                self.hold(kind, until.min(now.after(record.policy.retry.longest_wait)));
+            }
             _ => {}
         }
         Ok(())

@@ -91,7 +91,7 @@ impl std::error::Error for Failed {}
 ///
 /// [`Failed`] if an invariant or the end is not as it must be, with a trace of the whole run.
 pub fn run(scenario: &Scenario) -> Result<Report, Box<Failed>> {
-    alive(scenario, Trace::Off).0.or_else(|breach| {
+    alive(scenario, Trace::Off).0.map_err(|breach| {
         // The same once more, for its trace.
         let (ran, trace) = traced(scenario);
         let breach = match ran {
@@ -100,7 +100,7 @@ pub fn run(scenario: &Scenario) -> Result<Report, Box<Failed>> {
                 Breach { rule: "determinism", detail: format!("{breach}, and the second time {other:?}") }
             }
         };
-        Err(Box::new(Failed { breach, scenario: Box::new(scenario.clone()), trace }))
+        Box::new(Failed { breach, scenario: Box::new(scenario.clone()), trace })
     })
 }
 

@@ -331,6 +331,21 @@ fn missing_segments_are_sent_again_in_bounded_rounds() {
 }
 
 #[test]
+fn a_wait_that_comes_with_missing_segments_holds_the_next_finalize() {
+    let mut script = finalizing();
+    let missing = problem_after(ProblemKind::SegmentsMissing, after(9));
+    let seen = script.answer(FINALIZE, missing);
+    assert_eq!(
+        seen,
+        ["append 0 [0, 10)", "append 1 [10, 20)", "append 2 [20, 25)"],
+        "the segments need not wait"
+    );
+    assert_eq!(script.store_all(), NOTHING);
+    assert_eq!(script.wakes_in(), Some(secs(9)));
+    assert_eq!(script.wake(), ["finalize"]);
+}
+
+#[test]
 fn the_deadline_in_the_middle_of_a_finalize_is_unknown_and_not_failed() {
     let mut script = Script::finalizing(parts_profile(), Policy { deadline: secs(60), ..policy() });
     script.start_all();

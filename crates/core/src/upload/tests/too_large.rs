@@ -74,6 +74,23 @@ fn the_wait_of_a_segment_holds_for_what_it_is_cut_into() {
     assert_eq!(script.wake(), ["append 0 [0, 10)"]);
 }
 
+/// RFC 9110 §15.5.14: a 413 may name a time after which to come back.
+#[test]
+fn a_refusal_of_a_size_that_names_a_wait_holds_all_that_it_is_cut_into() {
+    let mut script = opened_with(40, chunks(20, 2));
+    let refused = problem_after(ProblemKind::TooLarge { ceiling: None }, after(9));
+    assert_eq!(script.answer_segment(0, refused.clone()), NOTHING);
+    assert_eq!(script.answer_segment(1, too_large(None)), NOTHING);
+    assert_eq!(script.count(|event| matches!(event, Event::Held { kind: APPEND, .. })), 1);
+    assert_eq!(script.wakes_in(), Some(secs(9)));
+    assert_eq!(script.wake(), ["append 0 [0, 10)"]);
+
+    let mut script = opened_with(40, chunks(20, 1));
+    let beyond = Delay::After(policy().retry.longest_wait + secs(1));
+    script.answer(APPEND, problem_after(ProblemKind::TooLarge { ceiling: None }, beyond));
+    assert!(matches!(script.error(), ErrorKind::Throttled { operation: APPEND, .. }));
+}
+
 #[test]
 fn a_ceiling_that_the_server_names_is_kept() {
     let mut script = opened_with(100, chunks(50, 1));

@@ -434,6 +434,7 @@ impl Parts {
                 }
             }
             Verdict::Shrink { ceiling } => {
+                shared.go_on(KIND, failure)?;
                 let size = live.segment.range.len();
                 refused_at(shared, size, ceiling);
                 self.refused = Some(self.refused.map_or(size, |known| known.min(size)));
