@@ -6,7 +6,7 @@ use chunkwise_core::{Action, Cut, Detail, Failure, OperationKind, Outcome, Serve
 
 use crate::chance::Chance;
 use crate::fault::{Fault, Loss, Said, misconfigured, misfit, unreachable};
-use crate::scenario::{Aim, Faults, LIES, Lies, Times};
+use crate::scenario::{Aim, Faults, Lies, Times};
 use crate::server::{Answer, Arrived, Lie, Server};
 
 /// What becomes of a request and of its answer.
@@ -112,7 +112,7 @@ impl Faults {
                 if !chance.percent(*rate) {
                     None
                 } else if *lies == Lies::Often && chance.percent(25) {
-                    Some(Fault::Lies(chance.one_of(LIES)))
+                    Some(Fault::Lies(chance.one_of(Lie::ALL)))
                 } else {
                     Some(Fault::draw(chance, kind))
                 }

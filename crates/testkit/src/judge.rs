@@ -109,34 +109,23 @@ pub struct Judge<'a> {
     pub excuses: &'a [Excuse],
 }
 
-/// What is said to be left, and is to be tried.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Left {
-    /// Nothing to try.
-    Nothing,
-    /// A checkpoint to go on from.
-    Checkpoint,
-    /// An abort that is still owed.
-    AbortOwed,
-}
-
 impl Judge<'_> {
     fn is_excused(&self, excuse: Excuse) -> bool {
         self.excuses.contains(&excuse)
     }
 
-    /// Whether the end is a right one, as far as it can be seen without trying what is left; what is to be tried.
+    /// Whether the end is a right one, as far as it can be seen without trying what is kept; what of it is to be tried.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn ended(&self, result: &Result<Completed, UploadError>) -> Result<Left, Breach> {
+    pub fn ended(&self, result: &Result<Completed, UploadError>) -> Result<Kept, Breach> {
         if self.is_excused(Excuse::Lied) {
             // A liar may have any object; that it was survived is all that can be asked.
-            return Ok(Left::Nothing);
+            return Ok(Kept::Nothing);
         }
         let error = match result {
-            Ok(completed) => return self.completed_truly(completed).map(|()| Left::Nothing),
+            Ok(completed) => return self.completed_truly(completed).map(|()| Kept::Nothing),
             Err(error) => error,
         };
         for session in self.server.sessions() {
@@ -263,7 +252,7 @@ impl Judge<'_> {
     }
 
     /// What an error says to be left is what a resume finds.
-    fn kept_is_true(&self, error: &UploadError) -> Result<Left, Breach> {
+    fn kept_is_true(&self, error: &UploadError) -> Result<Kept, Breach> {
         match error.kept {
             // Where a session can be given up, none is left open that the upload could name.
             Kept::Nothing if self.is_left_open(error) && self.server.settings().model.aborts() => {
@@ -274,11 +263,11 @@ impl Judge<'_> {
                 let detail = format!("nothing is kept of {error:?}");
                 Err(Breach { rule: "what is kept", detail })
             }
-            Kept::Nothing => Ok(Left::Nothing),
-            Kept::AbortOwed => Ok(Left::AbortOwed),
+            Kept::Nothing => Ok(Kept::Nothing),
+            Kept::AbortOwed => Ok(Kept::AbortOwed),
             // The source is gone: it can't be tried.
-            Kept::Checkpoint if self.source == Source::Once && self.needs_source => Ok(Left::Nothing),
-            Kept::Checkpoint => Ok(Left::Checkpoint),
+            Kept::Checkpoint if self.source == Source::Once && self.needs_source => Ok(Kept::Nothing),
+            Kept::Checkpoint => Ok(Kept::Checkpoint),
         }
     }
 

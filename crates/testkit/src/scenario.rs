@@ -10,7 +10,7 @@ use chunkwise_core::{
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::model::Model;
-use crate::server::{Appetite, Lie, Limit, Memory, ProcessingEnds, Repeats, ServerSettings};
+use crate::server::{Appetite, Limit, Memory, ProcessingEnds, Repeats, ServerSettings};
 
 /// All that is decided about a simulated upload before it begins. The same scenario gives the same run, to the byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -450,6 +450,3 @@ impl Scenario {
         travel + sending + processing + policy.retry.backoff_cap * 8
     }
 }
-
-/// Lies to draw from.
-pub(crate) const LIES: [Lie; 12] = Lie::ALL;

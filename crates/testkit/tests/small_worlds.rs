@@ -2,7 +2,7 @@
 //! visits them.
 #![cfg(test)]
 
-use chunkwise_testkit::explore::{Caller, Path, Patience, SmallWorld, explore, replay};
+use chunkwise_testkit::explore::{Caller, Path, SmallWorld, Tries, explore, replay};
 
 /// Enough for every world with one fault.
 const MOST: usize = 1_000_000;
@@ -37,7 +37,7 @@ fn where_nothing_goes_wrong_every_order_ends_well() {
 fn two_faults_at_any_moments_are_survived_where_there_are_tries_enough() {
     for world in SmallWorld::all()
         .into_iter()
-        .filter(|world| world.patience == Patience::Long && world.segments == 1 && world.window == 1)
+        .filter(|world| world.tries == Tries::Many && world.segments == 1 && world.window == 1)
     {
         explore(world, MOST).unwrap_or_else(|failed| panic!("{failed}"));
     }

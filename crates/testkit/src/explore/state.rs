@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chunkwise_core::{
-    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, OpId, Operation, OperationKind, Outcome,
+    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Kept, OpId, Operation, OperationKind, Outcome,
     Timestamp, Upload, UploadError,
 };
 
 use super::likeness::{Likener, Likeness};
 use super::trouble::Trouble;
-use super::world::{Caller, Patience, SmallWorld};
+use super::world::{Caller, SmallWorld, Tries};
 use crate::invariants::{Breach, Invariants};
-use crate::judge::{End, Excuse, Judge, Left, is_harmless, name};
+use crate::judge::{End, Excuse, Judge, is_harmless, name};
 use crate::scenario::Source;
 use crate::server::Server;
 use crate::simulation::START;
@@ -79,7 +79,7 @@ pub(super) enum Reached {
 pub(super) enum Life {
     Runs,
     /// Its upload is over, and this is to be tried.
-    Ended(Arc<Result<Completed, UploadError>>, Left),
+    Ended(Arc<Result<Completed, UploadError>>, Kept),
 }
 
 /// Whether the caller still may do something.
@@ -155,8 +155,8 @@ impl State {
     pub(super) fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         match &self.life {
-            Life::Ended(_, Left::Nothing) => return steps,
-            Life::Ended(_, Left::Checkpoint | Left::AbortOwed) => {
+            Life::Ended(_, Kept::Nothing) => return steps,
+            Life::Ended(_, Kept::Checkpoint | Kept::AbortOwed) => {
                 steps.push(Step::GoOn);
                 return steps;
             }
@@ -212,7 +212,7 @@ impl State {
 
     /// Whether it is over, and nothing is left to try.
     pub(super) const fn is_over(&self) -> bool {
-        matches!(self.life, Life::Ended(_, Left::Nothing))
+        matches!(self.life, Life::Ended(_, Kept::Nothing))
     }
 
     /// The same for all states that go on alike.
@@ -248,11 +248,11 @@ impl State {
     }
 
     /// Judges the end; what is to be tried.
-    pub(super) fn judge(&self, result: &Result<Completed, UploadError>) -> Result<Left, Breach> {
+    pub(super) fn judge(&self, result: &Result<Completed, UploadError>) -> Result<Kept, Breach> {
         let struck = self.world.faults - self.faults_left;
-        let survived = match self.world.patience {
-            Patience::Short => 1,
-            Patience::Long => 2,
+        let survived = match self.world.tries {
+            Tries::Few => 1,
+            Tries::Many => 2,
         };
         let judge = Judge {
             server: &self.server,
@@ -268,7 +268,7 @@ impl State {
             excuses: &self.excuses,
         };
         match &self.from {
-            Some(from) => judge.went_on(from, result).map(|()| Left::Nothing),
+            Some(from) => judge.went_on(from, result).map(|()| Kept::Nothing),
             None => judge.ended(result),
         }
     }

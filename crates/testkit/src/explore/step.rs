@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chunkwise_core::{
-    Detail, Disposition, Event, Input, OpId, Operation, OperationKind, Outcome, Output, Phase, Upload,
+    Detail, Disposition, Event, Input, Kept, OpId, Operation, OperationKind, Outcome, Output, Phase, Upload,
 };
 
 use super::likeness::Likener;
@@ -309,7 +309,7 @@ impl State {
                 Output::Closed(result) => {
                     self.see(Seen::Closed(&result))?;
                     self.wake_at = None;
-                    self.life = Life::Ended(Arc::new(result), crate::judge::Left::Nothing);
+                    self.life = Life::Ended(Arc::new(result), Kept::Nothing);
                     break;
                 }
             }

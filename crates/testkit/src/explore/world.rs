@@ -22,19 +22,19 @@ pub struct SmallWorld {
     /// How many faults.
     pub faults: u32,
     /// How often a thing is tried.
-    pub patience: Patience,
+    pub tries: Tries,
     /// What the caller does, once, at any moment.
     pub caller: Caller,
 }
 
 /// How often a thing is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Patience {
+pub enum Tries {
     /// Three times: two faults may well be too much, and what is left must be good to go on from.
-    Short,
+    Few,
     /// Seven times: no two faults keep an upload from its end. One that is late can fail a thing twice, once by its absence
     /// and once by its presence.
-    Long,
+    Many,
 }
 
 /// What the caller does, once, at any moment.
@@ -89,8 +89,8 @@ impl SmallWorld {
                 for segments in 1..=3 {
                     for window in 1..=2 {
                         for faults in 0..=2 {
-                            for patience in [Patience::Short, Patience::Long] {
-                                worlds.push(Self { model, segments, window, faults, patience, caller });
+                            for tries in [Tries::Few, Tries::Many] {
+                                worlds.push(Self { model, segments, window, faults, tries, caller });
                             }
                         }
                     }
@@ -98,7 +98,7 @@ impl SmallWorld {
             }
         }
         worlds.retain(|world| world.caller == Caller::Waits || (world.segments <= 2 && world.faults <= 1));
-        worlds.retain(|world| world.patience == Patience::Short || world.faults == 2);
+        worlds.retain(|world| world.tries == Tries::Few || world.faults == 2);
         worlds
     }
 
@@ -109,12 +109,12 @@ impl SmallWorld {
 
     /// Its name, as in `parts-s3-w2-f1`, `append-prefix-s1-w1-f2-patient` or `listed-s2-w1-f1-pauses`.
     pub fn name(&self) -> String {
-        let Self { model, segments, window, faults, patience, caller } = self;
-        let patience = match patience {
-            Patience::Short => "",
-            Patience::Long => "-patient",
+        let Self { model, segments, window, faults, tries, caller } = self;
+        let tries = match tries {
+            Tries::Few => "",
+            Tries::Many => "-patient",
         };
-        format!("{}-s{segments}-w{window}-f{faults}{patience}{}", model.name(), caller.suffix())
+        format!("{}-s{segments}-w{window}-f{faults}{tries}{}", model.name(), caller.suffix())
     }
 
     /// The server. What is stored already is told by servers that give receipts, and taken again by others. Where there
@@ -138,9 +138,9 @@ impl SmallWorld {
     /// Few tries, so that chains end; waits that are always the same, and shorter than any timeout; deadlines so far away
     /// that only waiting for nothing reaches them.
     pub(super) fn policy(&self) -> Policy {
-        let tries = match self.patience {
-            Patience::Short => 3,
-            Patience::Long => 7,
+        let tries = match self.tries {
+            Tries::Few => 3,
+            Tries::Many => 7,
         };
         Policy {
             chunk_size: ChunkSize::new(SEGMENT).unwrap_or(ChunkSize::DEFAULT),

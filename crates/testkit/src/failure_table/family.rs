@@ -9,7 +9,7 @@ use super::deed::{DEEDS, MISHAPS, WAYS, writes};
 use super::reading::{Ending, From, Reading, read};
 use super::scene::Scene;
 use super::strike::{Group, Strike, all};
-use super::table::{Table, lines};
+use super::table::{AGAIN, ALWAYS, DOES, ONCE, Table, lines};
 use super::words::{again, ended, reaction};
 use crate::model::Model;
 use crate::scenario::{Scenario, Times};
@@ -116,7 +116,7 @@ impl Run<'_> {
 
     fn strikes(&mut self, kind: OperationKind) -> Result<Table, Unfit> {
         let scene = Scene::of(kind);
-        let mut table = Table::new(&["what happens", "once", "again", "always", "again"]);
+        let mut table = Table::new(&["what happens", ONCE, AGAIN, ALWAYS, AGAIN]);
         let mut groups: Vec<(Group, Pair, Vec<&str>)> = Vec::new();
         for strike in all(kind, self.model) {
             let Some(pair) = self.pair(&strike, scene)? else { continue };
@@ -136,7 +136,7 @@ impl Run<'_> {
 
     /// Where a segment matters by its place, it has a row of its own.
     fn appends(&mut self) -> Result<Table, Unfit> {
-        let mut table = Table::new(&["what happens", "once", "again", "always", "again"]);
+        let mut table = Table::new(&["what happens", ONCE, AGAIN, ALWAYS, AGAIN]);
         for strike in all(OperationKind::Append, self.model) {
             let mut told: Vec<(Pair, Vec<&str>)> = Vec::new();
             for (name, scene) in Scene::appends() {
@@ -160,7 +160,7 @@ impl Run<'_> {
     }
 
     fn deeds(&mut self) -> Result<Table, Unfit> {
-        let mut table = Table::new(&["what happens", "while", "what the engine does", "again"]);
+        let mut table = Table::new(&["what happens", "while", DOES, AGAIN]);
         let model = self.model;
         for deed in DEEDS {
             for kind in OperationKind::ALL {
@@ -178,7 +178,7 @@ impl Run<'_> {
     }
 
     fn disk(&mut self) -> Result<Table, Unfit> {
-        let mut table = Table::new(&["what is written", "what happens", "what the engine does", "again"]);
+        let mut table = Table::new(&["what is written", "what happens", DOES, AGAIN]);
         let model = self.model;
         for write in writes(model) {
             let calm = read(&watched(&write.scenario(model, 1)), From::Beginning, &RetryPolicy::default());
@@ -196,7 +196,7 @@ impl Run<'_> {
     }
 
     fn ways(&mut self) -> Result<Table, Unfit> {
-        let mut table = Table::new(&["what the server does", "what the engine does", "again"]);
+        let mut table = Table::new(&["what the server does", DOES, AGAIN]);
         let model = self.model;
         for (name, way) in WAYS {
             let Some(first) = way.scenario(model, 1) else { continue };

@@ -6,6 +6,7 @@ use chunkwise_core::Policy;
 
 use super::family::Ends;
 use super::scene::{SEGMENT, TOTAL};
+use super::table::{AGAIN, ALWAYS, ONCE};
 use super::words::{again, secs};
 use super::{COMMAND, Chapter, Made, Unfit, heading, sections};
 use crate::model::Model;
@@ -71,7 +72,7 @@ This page is generated: every cell is what was seen of the running engine in the
 kind of fault at one place, on a virtual clock. A test compares it with the engine. To renew it:
 `{COMMAND}`
 
-## How to read it
+{contents}## How to read it
 
 Look for the kind of server, then for what was under way, then for what happened. There are two severities: the fault strikes
 **once**, or **always**: that operation and every later one of its kind.
@@ -113,6 +114,7 @@ again, and came to a good end (or to the same word, where the server itself is t
 3. **Every end says what is kept and what to do.** It is one of the words in [How an upload ends](#how-an-upload-ends).
 
 ",
+        contents = contents(),
         segments = TOTAL / SEGMENT,
         attempts = retry.attempts,
         failures = processing.failures,
@@ -130,6 +132,8 @@ again, and came to a good end (or to the same word, where the server itself is t
 /// A question, and the rows that answer it: chapter, section, and the first cells of the row.
 struct Question {
     asked: &'static str,
+    /// In plain words.
+    said: &'static str,
     answers: &'static [(&'static str, &'static str, &'static [&'static str])],
 }
 
@@ -138,6 +142,7 @@ const MACHINE: &str = "the machine and the caller";
 const QUESTIONS: [Question; 12] = [
     Question {
         asked: "My laptop slept for an hour.",
+        said: "What was under way is given up and sent again; the time asleep counts for the deadlines, so a long sleep during processing ends the wait. A resume goes on with it.",
         answers: &[
             ("Like X", MACHINE, &["the machine sleeps 1 h", "Append"]),
             ("Like X", MACHINE, &["the machine sleeps 1 h", "Status"]),
@@ -145,6 +150,7 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "`kill -9` in the middle.",
+        said: "The next process goes on from the newest checkpoint: segments whose answers it did not see go again, a Finalize that may have been done is asked about first.",
         answers: &[
             ("Like X", MACHINE, &["the process dies (kill -9)", "Append"]),
             ("Like X", MACHINE, &["the process dies (kill -9)", "Finalize"]),
@@ -152,6 +158,7 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "429 from the server.",
+        said: "It waits as long as it was told, up to an hour, and tries the same again. If the wait is longer, the upload ends and can be resumed.",
         answers: &[
             ("Like X", "while Append", &["throttled, for 90 s"]),
             ("Like X", "while Append", &["throttled, for 2 h"]),
@@ -159,6 +166,7 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "The connection broke in the middle of a segment.",
+        said: "The segment is sent again after a backoff. Where the server keeps what arrived, it is asked how far it came, and only the rest is sent.",
         answers: &[
             ("Like X", "while Append", &["connection cut halfway (middle, last)"]),
             ("Like tus", "while Append", &["connection cut halfway"]),
@@ -166,6 +174,7 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "No answer to Finalize.",
+        said: "It is never sent again blindly: Verify asks whether the object is there, and only after two times \"not committed\" Finalize goes once more.",
         answers: &[
             ("Like X", "while Finalize", &["reply lost: silence"]),
             ("Like X", "while Finalize", &["request lost: silence"]),
@@ -173,10 +182,12 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "Processing never ends.",
+        said: "After the processing deadline the upload ends with a checkpoint: a resume goes on asking, nothing is sent again.",
         answers: &[("Like X", "the server's own ways", &["processing never ends"])],
     },
     Question {
         asked: "The disk is full.",
+        said: "Where the engine must not go on without a checkpoint, it tries three times and ends. In between, a failed write costs nothing.",
         answers: &[
             ("Like X", "the disk", &["the session (barrier)", "writes fail from then on"]),
             ("Like X", "the disk", &["a stored segment", "writes fail from then on"]),
@@ -185,6 +196,7 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "The server does not know the session any more.",
+        said: "Seen once it may be a replica that lags; seen twice, everything is sent in a new session. By default there is one such new session.",
         answers: &[
             ("Like X", "while Append", &["session gone"]),
             ("Like X", MACHINE, &["the session expires (asleep 1 h)", "Append"]),
@@ -192,6 +204,7 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "413: a proxy takes smaller segments only.",
+        said: "What is left is cut smaller, in the same session if the protocol allows it. A proxy that resets instead is recognised after two resets at one size; that takes a new session.",
         answers: &[
             ("Like X", "while Append", &["too large"]),
             ("Like X", "the server's own ways", &["segments above 4 bytes: reset"]),
@@ -199,6 +212,7 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "The token expired.",
+        said: "The caller is asked for new credentials, and what was refused goes once more. If there are none, the upload ends with a checkpoint.",
         answers: &[
             ("Like X", "while Append", &["credentials expired"]),
             ("Like X", "while Append", &["credentials expired, no new ones"]),
@@ -206,10 +220,12 @@ const QUESTIONS: [Question; 12] = [
     },
     Question {
         asked: "The file changed meanwhile.",
+        said: "The upload ends at once: parts of two files would make a broken object.",
         answers: &[("Like X", MACHINE, &["the source has changed", "Append"])],
     },
     Question {
         asked: "I cancelled too late.",
+        said: "Once Finalize was sent, a cancel asks what became of it, and says so if the object is already there.",
         answers: &[("Like X", MACHINE, &["the caller discards", "Finalize"])],
     },
 ];
@@ -217,8 +233,8 @@ const QUESTIONS: [Question; 12] = [
 /// What people ask, answered from the tables.
 pub(super) fn questions(chapters: &[Made<'_>]) -> Result<String, Unfit> {
     let mut text = String::from("## Questions people ask\n\n");
-    for Question { asked, answers } in &QUESTIONS {
-        let _ = writeln!(text, "- **{asked}**");
+    for Question { asked, said, answers } in &QUESTIONS {
+        let _ = writeln!(text, "- **{asked}** {said}");
         for (chapter, section, cells) in *answers {
             let none = || Unfit::NoSuchRow((*cells).join(" | "));
             let (_, made) = chapters.iter().find(|(there, _)| there.name == *chapter).ok_or_else(none)?;
@@ -229,10 +245,11 @@ pub(super) fn questions(chapters: &[Made<'_>]) -> Result<String, Unfit> {
             let title = heading(chapter, section);
             let _ = write!(text, "  - [{title}](#{}), {}:", anchor(&title), cells.join(", "));
             let told: Vec<_> = found.table.head.iter().zip(row).skip(cells.len()).collect();
-            for (head, cell) in told.iter().filter(|(head, cell)| **head != "again" || *cell != "-") {
+            for (head, cell) in told.iter().filter(|(head, cell)| **head != AGAIN || *cell != "-") {
                 let _ = match **head {
-                    "once" | "always" => write!(text, " {head} `{cell}`"),
-                    "again" => write!(text, " (again {cell})"),
+                    ONCE => write!(text, " once `{cell}`"),
+                    ALWAYS => write!(text, " always `{cell}`"),
+                    AGAIN => write!(text, " (again {cell})"),
                     _ => write!(text, " `{cell}`"),
                 };
             }
@@ -241,6 +258,22 @@ pub(super) fn questions(chapters: &[Made<'_>]) -> Result<String, Unfit> {
     }
     text += "\n";
     Ok(text)
+}
+
+/// The chapters, with links.
+pub(super) fn contents() -> String {
+    let mut text = String::from("## Contents\n\n");
+    for title in ["How to read it", "Three principles", "Questions people ask"] {
+        let _ = writeln!(text, "- [{title}](#{})", anchor(title));
+    }
+    for Chapter { name, variants, .. } in &CHAPTERS {
+        let names = std::iter::once(*name).chain(variants.iter().map(|(name, ..)| *name));
+        let links: Vec<_> = names.map(|name| format!("[{name}](#{})", anchor(name))).collect();
+        let _ = writeln!(text, "- {}", links.join(" · "));
+    }
+    let last = "How an upload ends";
+    let _ = writeln!(text, "- [{last}](#{})\n", anchor(last));
+    text
 }
 
 /// The name by which a heading is linked to.

@@ -2,6 +2,16 @@
 
 use std::fmt;
 
+/// The head of a column of cells that say what the engine does, and behind the arrow what the caller sees: of a fault that
+/// strikes once.
+pub(super) const ONCE: &str = "once: does → caller sees";
+/// The same, of a fault that strikes always.
+pub(super) const ALWAYS: &str = "always: does → caller sees";
+/// The same, of what happens as it does.
+pub(super) const DOES: &str = "does → caller sees";
+/// The head of a column of what was sent a second time.
+pub(super) const AGAIN: &str = "bytes again";
+
 /// A table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Table {

@@ -1,10 +1,10 @@
 //! The end of a simulated upload: judged, and what is said to be left tried.
 
-use chunkwise_core::{Completed, ErrorKind, UploadError};
+use chunkwise_core::{Completed, ErrorKind, Kept, UploadError};
 
 use super::{Coming, Life, Sight, World};
 use crate::invariants::Breach;
-use crate::judge::{End, Excuse, Judge, Left, is_harmless, name};
+use crate::judge::{End, Excuse, Judge, is_harmless, name};
 use crate::record::Seen;
 use crate::scenario::{Faults, Source};
 use crate::server::Memory;
@@ -25,10 +25,10 @@ impl World {
         let left = self.as_judge().ended(&result)?;
         let Err(error) = result else { return Ok(end) };
         match left {
-            Left::Nothing => {}
-            Left::Checkpoint | Left::AbortOwed => match self.go_on()? {
+            Kept::Nothing => {}
+            Kept::Checkpoint | Kept::AbortOwed => match self.go_on()? {
                 Some(again) => self.as_judge().went_on(&error, &again)?,
-                None if left == Left::Checkpoint => {}
+                None if left == Kept::Checkpoint => {}
                 None => {
                     let detail = "an abort was owed, and could not be gone on with".into();
                     return Err(Breach { rule: "what is kept", detail });

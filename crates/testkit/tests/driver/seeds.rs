@@ -81,7 +81,7 @@ fn judge(world: &mut World, end: &End) -> Result<judge::End, String> {
         }
     }
     let left = as_judge(world, &log, needs_source, |judge| judge.ended(&result))?;
-    if let (Err(error), judge::Left::Checkpoint | judge::Left::AbortOwed) = (&result, left) {
+    if let (Err(error), Kept::Checkpoint | Kept::AbortOwed) = (&result, left) {
         let again = match world.go_on()? {
             End::Ended(Ok(completed)) => Ok(completed),
             End::Ended(Err(DriverError::Upload { error, .. })) => Err(error),
