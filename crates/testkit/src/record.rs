@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use chunkwise_core::{
     Action, ByteRange, Checkpoint, CheckpointStage, Completed, CredentialEpoch, Event, Failure, Finalize,
-    OpId, Operation, OperationKind, Outcome, Part, Parts, Plan, Policy, ProblemKind, Profile, Progress,
-    RangeSet, Receipt, Receipts, Reply, Resend, Rewind, Segment, SegmentIndex, Session, Timestamp, Transfer,
-    Upload, UploadError, UploadSpec,
+    Listing, OpId, Operation, OperationKind, Outcome, Part, Parts, Plan, Policy, ProblemKind, Profile,
+    Progress, RangeSet, Receipt, Receipts, Reply, Resend, Rewind, Segment, SegmentIndex, Session, Timestamp,
+    Transfer, Upload, UploadError, UploadSpec,
 };
 
 /// One thing to do: an operation's kind, and the segment's index if it is an Append.
@@ -199,6 +199,14 @@ impl Record {
         match self.profile.transfer {
             Transfer::Append(_) => true,
             Transfer::Parts(Parts { resend, .. }) => matches!(resend, Resend::ProbeFirst),
+        }
+    }
+
+    /// Whether the server can be asked what it holds.
+    pub const fn can_ask(&self) -> bool {
+        match self.profile.transfer {
+            Transfer::Append(_) => true,
+            Transfer::Parts(Parts { listing, .. }) => matches!(listing, Listing::Complete),
         }
     }
 

@@ -166,7 +166,9 @@ impl Shared {
             Some(pace) if pace.reset > horizon => &outcome.clone().with_pace(None),
             _ => outcome,
         };
-        if let Err(Failure::Answered(Problem { after: Some(after), .. })) = &outcome.result
+        // That ends the upload; what else is said of the rate limit would hold nothing any more.
+        if let Err(Failure::Answered(Problem { kind: ProblemKind::Throttled, after: Some(after), .. })) =
+            &outcome.result
             && after.until(self.now) > horizon
         {
             return;

@@ -27,7 +27,7 @@ impl Frozen {
         if let Some(checkpoint) = from.filter(|_| !record.is_append()) {
             // What was sent and not acknowledged may be stored as well; where the server can't list what it holds, whatever
             // was sent after the checkpoint was written too.
-            let known = if record.must_find_out() { checkpoint.sent_to() } else { checkpoint.plan().count() };
+            let known = if record.can_ask() { checkpoint.sent_to() } else { checkpoint.plan().count() };
             let sent = checkpoint.plan().segments().take(known as usize);
             held.extend(sent.chain(acknowledged(checkpoint)).map(|s| (s.index.get(), s.range)));
         }

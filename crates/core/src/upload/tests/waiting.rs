@@ -38,6 +38,16 @@ fn the_longest_wait_of_the_policy_is_a_hold_and_a_longer_one_is_none() {
 }
 
 #[test]
+fn a_rate_limit_holds_whatever_nonsense_comes_with_it() {
+    let mut script = Script::opened(20, parts_profile(), window(1));
+    let stored = ProblemKind::AlreadyStored { receipt: None };
+    let nonsense = problem_after(stored, Delay::After(policy().retry.longest_wait + TICK));
+    let pace = Pace { remaining: 0, reset: START.after(secs(9)) };
+    assert_eq!(script.answer(APPEND, Outcome::from(nonsense).with_pace(Some(pace))), NOTHING);
+    assert_eq!(script.wakes_in(), Some(secs(9)));
+}
+
+#[test]
 fn a_hold_that_is_over_is_not_told_again() {
     let mut script = Script::opened(10, parts_profile(), policy());
     script.answer(APPEND, problem_after(ProblemKind::Throttled, after(5)));
