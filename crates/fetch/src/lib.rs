@@ -1,0 +1,1 @@
+//! Fetches what a stranger's URL names, and reaches nothing that it should not.

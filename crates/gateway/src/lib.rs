@@ -1,0 +1,4 @@
+//! `POST /twitter/media/upload`, self-hosted: a media URL or base64 in, a `media_id` out.
+
+pub mod ingest;
+pub mod store;

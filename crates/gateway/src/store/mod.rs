@@ -1,0 +1,1 @@
+//! What the gateway remembers: keys, the ledger, idempotent answers, uploads.
