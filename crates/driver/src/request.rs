@@ -43,8 +43,13 @@ pub struct UploadRequest {
 impl UploadRequest {
     /// Of this source over this transport, with defaults.
     pub fn new(source: impl Source, transport: Arc<dyn Transport>) -> Self {
+        Self::of(Arc::new(source), transport)
+    }
+
+    /// The same, of a source that is shared already.
+    pub fn of(source: Arc<dyn Source>, transport: Arc<dyn Transport>) -> Self {
         let (policy, destination) = (Policy::default(), serde_json::Value::Null);
-        let (source, when_done) = (Arc::new(source), WhenDone::default());
+        let when_done = WhenDone::default();
         Self { source, transport, policy, id: None, destination, seed: None, when_done }
     }
 }

@@ -200,7 +200,7 @@ fn verdict_of_no(step: Step, category: Category, failure: Failure) -> Result<Rep
     let kind = match (step, &failure) {
         (Step::Verify, Failure::Answered(problem)) => &problem.kind,
         (Step::Verify, Failure::NotSent { .. } | Failure::Unknown { .. })
-        | (Step::Init | Step::Append | Step::Finalize | Step::Status | Step::Metadata, _) => {
+        | (Step::Init | Step::Append | Step::Finalize | Step::Status | Step::Metadata | Step::Post, _) => {
             return Err(failure);
         }
     };

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, header};
 use serde::Serialize;
 
 use crate::media::Sharing;
-use crate::{Api, MAX_SEGMENTS, MediaId, UserId, XProtocol, multipart, percent};
+use crate::{Api, BaseUrl, MAX_SEGMENTS, MediaId, UserId, XProtocol, multipart, percent};
 
 /// The command API's one path. Source: X fact sheet §1.
 const V1_UPLOAD: &str = "/1.1/media/upload.json";
@@ -146,8 +146,16 @@ fn status(x: &XProtocol, id: &MediaId) -> Result<Request, EncodeError> {
 
 /// A POST of a JSON value.
 pub(crate) fn json(x: &XProtocol, path: &str, value: &impl Serialize) -> Result<Request, EncodeError> {
+    json_to(&x.base, path, value)
+}
+
+/// The same, to a place of which nothing else is known.
+pub(crate) fn json_to(base: &BaseUrl, path: &str, value: &impl Serialize) -> Result<Request, EncodeError> {
     let body = serde_json::to_vec(value).map_err(|error| unsayable(&error))?;
-    with_body(x, path, JSON, RequestBody::Bytes(Bytes::from(body)))
+    let mut request = request_to(base, Method::POST, path)?;
+    request.headers.insert(header::CONTENT_TYPE, JSON);
+    request.body = RequestBody::Bytes(Bytes::from(body));
+    Ok(request)
 }
 
 fn form(x: &XProtocol, path: &str, fields: &[(&str, &str)]) -> Result<Request, EncodeError> {
@@ -167,7 +175,11 @@ fn with_body(
 }
 
 fn request(x: &XProtocol, method: Method, path: &str) -> Result<Request, EncodeError> {
-    let uri = x.base.join(path).map_err(|error| unsayable(&error))?;
+    request_to(&x.base, method, path)
+}
+
+fn request_to(base: &BaseUrl, method: Method, path: &str) -> Result<Request, EncodeError> {
+    let uri = base.join(path).map_err(|error| unsayable(&error))?;
     let mut request = Request::new(method, uri);
     request.headers.insert(header::ACCEPT, JSON);
     Ok(request)

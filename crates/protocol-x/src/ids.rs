@@ -55,6 +55,11 @@ id! {
 }
 
 id! {
+    /// The id of a post.
+    PostId
+}
+
+id! {
     /// The id of a user.
     UserId
 }

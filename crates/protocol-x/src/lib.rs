@@ -35,7 +35,7 @@
 //!
 //! The session is the media id, and it is checked to be one before it goes into a path. The body of an Append is a
 //! head, the segment's own frames and a tail: its length is exact and nothing is copied. [`XMedia`] is the typed view
-//! of the final answer; [`AltText`] is a request of its own, to be sent after the upload.
+//! of the final answer; [`AltText`] and [`Post`] are requests of their own, to be sent after the upload.
 //!
 //! # What is made of the answers
 //!
@@ -76,6 +76,7 @@ mod media;
 mod multipart;
 mod oauth1;
 mod percent;
+mod post;
 mod problems;
 mod profile;
 mod protocol;
@@ -88,9 +89,10 @@ mod x_media;
 pub use alt_text::{AltText, InvalidAltText, MAX_ALT_TEXT};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use category::{Category, UnknownCategory};
-pub use ids::{InvalidId, MediaId, UserId};
+pub use ids::{InvalidId, MediaId, PostId, UserId};
 pub use media::{InvalidMediaType, MAX_ADDITIONAL_OWNERS, Media, MediaType, Sharing, TooManyOwners};
 pub use oauth1::{OAuth1, OAuth1Credentials};
+pub use post::{InvalidPost, MAX_POST_MEDIA, Post};
 pub use problems::{ErrorRow, error_table};
 pub use profile::{MAX_SEGMENT, MAX_SEGMENTS};
 pub use protocol::{Api, UnknownApi, XProtocol};

@@ -11,7 +11,7 @@ use chunkwise_transport::http::Response;
 use crate::limits;
 use crate::said::Said;
 
-/// What was asked for; the operations that X has, and the alt text, which is none of the engine's.
+/// What was asked for; the operations that X has, and the alt text and the post, which are none of the engine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Init,
@@ -20,6 +20,7 @@ pub(crate) enum Step {
     Status,
     Verify,
     Metadata,
+    Post,
 }
 
 impl Step {
@@ -84,13 +85,13 @@ use Means::{
 };
 use Refusal::{Forbidden, Invalid, Quota};
 use Says::{Anything, Code, Phrase, UnknownMedia};
-use Step::{Append, Finalize, Init, Metadata, Status, Verify};
+use Step::{Append, Finalize, Init, Metadata, Post, Status, Verify};
 
-const EVERY: &[Step] = &[Init, Append, Finalize, Status, Verify, Metadata];
+const EVERY: &[Step] = &[Init, Append, Finalize, Status, Verify, Metadata, Post];
 /// What asks or may be repeated at will: an error of the server leaves nothing behind.
 const HARMLESS: &[Step] = &[Status, Verify, Metadata];
 /// What changes something at the server.
-const CHANGING: &[Step] = &[Init, Append, Finalize];
+const CHANGING: &[Step] = &[Init, Append, Finalize, Post];
 /// What names a media id.
 const NAMING: &[Step] = &[Append, Finalize, Status, Verify, Metadata];
 

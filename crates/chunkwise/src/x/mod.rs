@@ -8,8 +8,8 @@ mod upload;
 mod uploader;
 
 pub use chunkwise_x::{
-    AltText, Api, BaseUrl, BaseUrlError, Category, Media, MediaId, MediaType, OAuth1, OAuth1Credentials,
-    Sharing, UserId, XMedia, XProtocol,
+    AltText, Api, BaseUrl, BaseUrlError, Category, InvalidPost, Media, MediaId, MediaType, OAuth1,
+    OAuth1Credentials, Post, PostId, Sharing, UserId, XMedia, XProtocol,
 };
 
 pub use destination::{Destination, NotToX};

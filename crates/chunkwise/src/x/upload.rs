@@ -1,12 +1,13 @@
 //! One upload to X, before it starts.
 
+use std::fmt;
 use std::future::IntoFuture;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use chunkwise_core::{Plan, Policy};
-use chunkwise_driver::{FileSource, StartError, UploadId, UploadRequest, WhenDone};
+use chunkwise_driver::{FileSource, Source, StartError, UploadId, UploadRequest, WhenDone};
 use chunkwise_media::{Inspection, Media, MediaCategory, MediaType, Use};
 use chunkwise_transport::http::Protocol as _;
 use chunkwise_x::AltText;
@@ -20,13 +21,33 @@ use super::{Destination, Uploaded, XError, XHandle, XUploader};
 #[must_use = "an upload does nothing until it is started or awaited"]
 pub struct XUpload {
     uploader: XUploader,
-    path: PathBuf,
+    from: From,
     destined_for: Use,
     media_type: Option<MediaType>,
     category: Option<MediaCategory>,
     alt_text: Option<String>,
     policy: Option<Policy>,
     id: Option<UploadId>,
+}
+
+/// Where the bytes of an upload come from.
+#[derive(Clone)]
+enum From {
+    /// A file: what it is, its content says.
+    Path(PathBuf),
+    /// Anything else, of which the caller knows what it is.
+    Source(Arc<dyn Source>, Media),
+}
+
+impl fmt::Debug for From {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Source(source, media) => {
+                f.debug_tuple("Source").field(&source.name()).field(media).finish()
+            }
+        }
+    }
 }
 
 /// What an upload would do.
@@ -41,10 +62,18 @@ pub struct Planned {
 }
 
 impl XUpload {
-    pub(super) const fn new(uploader: XUploader, path: PathBuf) -> Self {
+    pub(super) const fn of_path(uploader: XUploader, path: PathBuf) -> Self {
+        Self::of(uploader, From::Path(path))
+    }
+
+    pub(super) fn of_source(uploader: XUploader, source: Arc<dyn Source>, media: Media) -> Self {
+        Self::of(uploader, From::Source(source, media))
+    }
+
+    const fn of(uploader: XUploader, from: From) -> Self {
         Self {
             uploader,
-            path,
+            from,
             destined_for: Use::Post,
             media_type: None,
             category: None,
@@ -110,10 +139,13 @@ impl XUpload {
     /// [`XError`]; then nothing was sent and nothing is left behind.
     pub async fn start(self) -> Result<XHandle, XError> {
         let (_, destination) = self.inspected().await?;
-        let Self { uploader, path, policy, id, .. } = self;
+        let Self { uploader, from, policy, id, .. } = self;
         let transport = uploader.transport(&destination)?;
-        let source = open(path).await?;
-        let mut request = UploadRequest::new(source, Arc::new(transport.clone()));
+        let source = match from {
+            From::Path(path) => Arc::new(open(path).await?),
+            From::Source(source, _) => source,
+        };
+        let mut request = UploadRequest::of(source, Arc::new(transport.clone()));
         request.policy = policy.unwrap_or_else(|| uploader.inner.policy.clone());
         request.id = id;
         request.destination = destination.to_record();
@@ -124,17 +156,24 @@ impl XUpload {
         Ok(XHandle::new(handle, driver, transport, destination))
     }
 
-    async fn inspected(&self) -> Result<(Media, Destination), XError> {
-        let inner = &self.uploader.inner;
-        let mut inspection = Inspection::new().destined_for(self.destined_for).limits(inner.limits);
+    async fn look_at(&self, path: PathBuf) -> Result<Media, XError> {
+        let mut inspection =
+            Inspection::new().destined_for(self.destined_for).limits(self.uploader.inner.limits);
         if let Some(media_type) = self.media_type {
             inspection = inspection.media_type(media_type);
         }
         if let Some(category) = self.category {
             inspection = inspection.category(category);
         }
-        let path = self.path.clone();
-        let media = blocking(move || inspection.inspect_path(path)).await?.map_err(Arc::new)?;
+        Ok(blocking(move || inspection.inspect_path(path)).await?.map_err(Arc::new)?)
+    }
+
+    async fn inspected(&self) -> Result<(Media, Destination), XError> {
+        let inner = &self.uploader.inner;
+        let media = match &self.from {
+            From::Path(path) => self.look_at(path.clone()).await?,
+            From::Source(_, media) => media.clone(),
+        };
         if let Some(alt_text) = &self.alt_text {
             AltText::new(alt_text.as_str()).map_err(|error| XError::BadAltText(error.to_string()))?;
         }

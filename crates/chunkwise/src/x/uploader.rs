@@ -114,7 +114,13 @@ impl XUploader {
 
     /// An upload of this file. Await it for the whole, or [`XUpload::start`] it to watch and steer.
     pub fn upload(&self, path: impl AsRef<Path>) -> XUpload {
-        XUpload::new(self.clone(), path.as_ref().to_owned())
+        XUpload::of_path(self.clone(), path.as_ref().to_owned())
+    }
+
+    /// An upload of anything else: bytes in memory, a file that still grows. What it is, you say
+    /// ([`chunkwise_media::Inspector`] finds it out from its first bytes).
+    pub fn upload_source(&self, source: Arc<dyn Source>, media: chunkwise_media::Media) -> XUpload {
+        XUpload::of_source(self.clone(), source, media)
     }
 
     /// What runs the uploads.
