@@ -1,0 +1,137 @@
+//! The body of a request, read piece by piece, as fast as it must come.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt as _;
+use tokio::time::{Instant, timeout};
+
+use crate::answer::Refusal;
+
+/// In how long a body must have brought how much: slower is not slow but hostile (threat T8).
+const WINDOW: Duration = Duration::from_secs(60);
+const LEAST: u64 = 64 << 10;
+
+/// A body under watch.
+pub(super) struct Incoming {
+    body: Body,
+    idle: Duration,
+    left: u64,
+    window: (Instant, u64),
+}
+
+impl Incoming {
+    /// Of a body that may have so many bytes. One that is announced to be longer is refused before a byte of it is
+    /// read; so is one that is packed.
+    pub(super) fn new(headers: &HeaderMap, body: Body, most: u64, idle: Duration) -> Result<Self, Refusal> {
+        let packed = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+        if packed {
+            let sentence = "The body must not have a Content-Encoding";
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence));
+        }
+        let announced = headers.get(header::CONTENT_LENGTH).and_then(|len| len.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|len: u64| len > most) {
+            return Err(too_large());
+        }
+        Ok(Self { body, idle, left: most, window: (Instant::now(), 0) })
+    }
+
+    /// The next piece; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        loop {
+            let frame = timeout(self.idle, self.body.frame()).await.map_err(|_| too_slow())?;
+            let frame = match frame {
+                None => return Ok(None),
+                Some(Ok(frame)) => frame,
+                Some(Err(_)) => return Err(Refusal::bad_request("The body broke off")),
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            self.left = self.left.checked_sub(data.len() as u64).ok_or_else(too_large)?;
+            let (began, bytes) = &mut self.window;
+            *bytes += data.len() as u64;
+            if began.elapsed() >= WINDOW {
+                if *bytes < LEAST {
+                    return Err(too_slow());
+                }
+                self.window = (Instant::now(), 0);
+            }
+            return Ok(Some(data));
+        }
+    }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is too large")
+}
+
+fn too_slow() -> Refusal {
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "The body came too slowly")
+}
+
+/// Whether it says to be JSON.
+pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let essence = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = essence.and_then(|value| value.split(';').next()).map(str::trim);
+    if essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+        return Ok(());
+    }
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{StreamExt as _, stream};
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn incoming(body: Body, most: u64) -> Incoming {
+        Incoming::new(&HeaderMap::new(), body, most, Duration::from_secs(20)).ok().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_too_large_is_refused_unread_and_what_comes_too_large_is_cut() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("11"));
+        let refused = Incoming::new(&headers, Body::from("x"), 10, Duration::MAX).err().unwrap();
+        assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+        let mut long = incoming(Body::from("hello world"), 10);
+        assert_eq!(long.next().await.unwrap_err().status, StatusCode::PAYLOAD_TOO_LARGE);
+        let mut right = incoming(Body::from("hello"), 5);
+        assert_eq!(right.next().await.unwrap().unwrap(), "hello");
+        assert_eq!(right.next().await.unwrap(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_and_a_trickle_are_ended() {
+        let silent = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(incoming(silent, 10).next().await.unwrap_err().status, StatusCode::REQUEST_TIMEOUT);
+        let trickle = stream::iter(0..).then(|_| async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            Ok::<_, std::io::Error>(Bytes::from_static(b"x"))
+        });
+        let mut trickle = incoming(Body::from_stream(trickle), 1_000);
+        let mut pieces = 0;
+        let refused = loop {
+            match trickle.next().await {
+                Ok(_) => pieces += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!((refused.status, pieces), (StatusCode::REQUEST_TIMEOUT, 11));
+    }
+
+    #[test]
+    fn only_json_is_json() {
+        for (value, good) in
+            [("application/json", true), ("Application/JSON; charset=utf-8", true), ("text/plain", false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
+            assert_eq!(check_json(&headers).is_ok(), good, "{value}");
+        }
+        assert!(check_json(&HeaderMap::new()).is_err());
+    }
+}

@@ -1,0 +1,4 @@
+//! The server: what is answered on which path.
+
+mod accept;
+mod body;

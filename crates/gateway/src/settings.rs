@@ -1,0 +1,208 @@
+//! The settings: one TOML file, every key with a default.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Everything that an operator may set. The defaults serve one machine: loopback, no TLS, X itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where requests are answered. Default: `127.0.0.1:8787`.
+    pub listen: SocketAddr,
+    /// Where metrics and health are told; keep it on loopback (threat T24). Default: `127.0.0.1:8788`.
+    pub admin: SocketAddr,
+    /// The certificate chain and key (PEM) for HTTPS. Default: none, HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The folder for the database, spooled media and checkpoints; readable by its owner only.
+    pub state_dir: PathBuf,
+    /// Where the media go.
+    pub x: X,
+    /// What one accepted upload costs, in millionths of a dollar. Default: 1,000 ($0.001).
+    pub price: i64,
+    /// Whom a browser's page may belong to. Default: everybody; the API key is what protects.
+    pub cors: Cors,
+    /// What is fetched of `media_url`.
+    pub fetch: Fetch,
+    /// Caps on what clients may take up.
+    pub caps: Caps,
+}
+
+/// Where a certificate is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// The chain, as PEM.
+    pub certificate: PathBuf,
+    /// The private key, as PEM.
+    pub key: PathBuf,
+}
+
+/// Where the media go.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct X {
+    /// The address of the API, for a sandbox. Default: X itself.
+    pub base_url: Option<String>,
+    /// A further certificate authority to believe there, as a PEM file.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Which pages may call from a browser.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cors {
+    /// Those of every origin.
+    #[default]
+    Any,
+    /// Those of these origins, as in `https://app.example.com`.
+    #[serde(untagged)]
+    These(Vec<String>),
+}
+
+/// What is fetched of `media_url`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Fetch {
+    /// Networks that may be reached although they are private, as in `192.168.7.0/24`. Default: none.
+    pub allow_networks: Vec<String>,
+    /// Host names that may resolve to private addresses. Default: none.
+    pub allow_hosts: Vec<String>,
+    /// Ports beside 80 and 443. Default: none.
+    pub allow_ports: Vec<u16>,
+}
+
+/// Caps on what clients may take up.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Caps {
+    /// Connections at once. Default: 1,024.
+    pub connections: u32,
+    /// Connections of one address at once. Default: 64.
+    pub connections_per_address: u32,
+    /// Uploads at once. Default: 64.
+    pub uploads: u32,
+    /// Bytes of media in memory, coming in and going out together. Default: 32 MiB.
+    pub memory: u64,
+    /// Bytes of media on disk. Default: 16 GiB.
+    pub disk: u64,
+    /// Seconds until a request has its head. Default: 10.
+    pub head_seconds: u64,
+    /// Seconds without a byte of a body. Default: 20.
+    pub idle_seconds: u64,
+    /// Seconds for a whole upload, processing included. Default: 3,600.
+    pub upload_seconds: u64,
+    /// Seconds that uploads get when the gateway is told to stop. Default: 120.
+    pub drain_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            listen: loopback(8787),
+            admin: loopback(8788),
+            tls: None,
+            state_dir: PathBuf::from("chunkwise-gateway"),
+            x: X::default(),
+            price: 1_000,
+            cors: Cors::Any,
+            fetch: Fetch::default(),
+            caps: Caps::default(),
+        }
+    }
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            connections: 1_024,
+            connections_per_address: 64,
+            uploads: 64,
+            memory: 32 << 20,
+            disk: 16 << 30,
+            head_seconds: 10,
+            idle_seconds: 20,
+            upload_seconds: 3_600,
+            drain_seconds: 120,
+        }
+    }
+}
+
+impl Caps {
+    /// Until a request has its head.
+    pub(crate) const fn head(&self) -> Duration {
+        Duration::from_secs(self.head_seconds)
+    }
+
+    /// Without a byte of a body.
+    pub(crate) const fn idle(&self) -> Duration {
+        Duration::from_secs(self.idle_seconds)
+    }
+
+    /// For a whole upload.
+    pub(crate) const fn upload(&self) -> Duration {
+        Duration::from_secs(self.upload_seconds)
+    }
+
+    /// For all uploads at the end.
+    pub(crate) const fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}
+
+/// Settings that can't be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the settings can't be used: {reason}")]
+pub struct SettingsError {
+    reason: String,
+}
+
+impl SettingsError {
+    pub(crate) fn new(reason: impl std::fmt::Display) -> Self {
+        Self { reason: reason.to_string() }
+    }
+}
+
+impl Settings {
+    /// Out of a TOML document.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] with the line, if a key is unknown or a value makes no sense.
+    pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
+        let settings: Self = toml::from_str(text).map_err(SettingsError::new)?;
+        if settings.price < 0 {
+            return Err(SettingsError::new("price is below zero"));
+        }
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_defaults_and_a_typing_error_is_told() {
+        let settings = Settings::from_toml("").unwrap();
+        assert_eq!((settings.price, settings.caps.memory), (1_000, 32 << 20));
+        let error = Settings::from_toml("[caps]\nmemroy = 1\n").unwrap_err().to_string();
+        assert!(error.contains("memroy") && error.contains("line 2"), "{error}");
+        assert!(Settings::from_toml("price = -1").is_err());
+    }
+
+    #[test]
+    fn cors_is_any_or_a_list() {
+        assert_eq!(Settings::from_toml("cors = \"any\"").unwrap().cors, Cors::Any);
+        let these = Settings::from_toml("cors = [\"https://a.example\"]").unwrap().cors;
+        assert_eq!(these, Cors::These(vec!["https://a.example".to_owned()]));
+        assert!(Settings::from_toml("cors = \"none\"").is_err());
+    }
+}
