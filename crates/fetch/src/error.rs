@@ -192,6 +192,11 @@ impl FetchError {
         &self.problem
     }
 
+    #[cfg(test)]
+    pub(crate) fn into_problem(self) -> FetchProblem {
+        self.problem
+    }
+
     /// How many redirects had been followed.
     pub fn redirects(&self) -> usize {
         self.hop
