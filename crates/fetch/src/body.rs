@@ -74,9 +74,11 @@ impl FetchedBody {
         self.got
     }
 
-    /// The next bytes, at least one and at most as many as the head of an answer may have; `None` when all have come.
+    /// The next bytes, at least one and at most twice as many as the head of an answer may have
+    /// ([`FetchLimits::head_bytes`]); `None` when all have come.
     ///
-    /// Only `None` says that the body is whole. A call that is dropped loses nothing.
+    /// Only `None` says that the body is whole. A call that is dropped loses no bytes; but what it waited counts for
+    /// nothing, neither as idle nor for the rate.
     ///
     /// # Errors
     ///

@@ -160,6 +160,8 @@ pub enum Step {
 /// What could not be reached is told in one sentence, whatever the reason: a name that stands for a private address, a
 /// closed port, a certificate, a 404. Otherwise this would be a scanner for networks that the stranger is not in.
 /// Only when an origin has answered 200 (so that a success would have told as much) there is more.
+///
+/// How long it took tells something too; evening that out is left to whoever answers the stranger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublicReason {
     /// The URL as such is none that is fetched, in whatever network: known without a lookup.

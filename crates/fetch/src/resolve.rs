@@ -61,3 +61,28 @@ impl Resolve for SystemResolver {
         lookup.await.map_err(io::Error::other)?
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_operating_system_is_asked() {
+        let found = SystemResolver::default().resolve("localhost").await.unwrap();
+        assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");
+        // Never a name (RFC 6761 §6.4).
+        assert!(SystemResolver::default().resolve("nobody.invalid").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_lookup_waits_for_its_place() {
+        let resolver = SystemResolver::new(0);
+        assert_eq!(resolver.lookups.available_permits(), 1, "none at all would be no resolver");
+        let place = Arc::clone(&resolver.lookups).acquire_owned().await.unwrap();
+        let mut lookup = resolver.resolve("localhost");
+        assert!(futures::poll!(lookup.as_mut()).is_pending());
+        drop(place);
+        lookup.await.unwrap();
+        assert_eq!(resolver.lookups.available_permits(), 1);
+    }
+}

@@ -69,6 +69,8 @@ async fn a_body_is_whole_in_whatever_pieces() {
     chunked.extend(b"0\r\nTrailer: x\r\n\r\n");
     assert!(fetch_answer(chunked).await.unwrap() == body);
     assert_eq!(fetch_answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap(), b"");
+    let old = MEDIA.replace("HTTP/1.1", "HTTP/1.0");
+    assert_eq!(fetch_answer(old).await.unwrap(), b"media");
     let interim = format!("HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n{MEDIA}");
     assert_eq!(fetch_answer(interim).await.unwrap(), b"media");
 }

@@ -105,6 +105,45 @@ async fn an_address_has_so_many_connections_and_the_next_waits() {
     assert_eq!((internet.dialled().len(), before.elapsed()), (3, Duration::ZERO));
 }
 
+/// Or a fetch would wait for itself.
+#[tokio::test(start_paused = true)]
+async fn a_redirect_gives_its_place_back_first() {
+    let internet = Arc::new(Internet::new(|_, mut stream| {
+        Some(async move {
+            let head = read_head(&mut stream).await?;
+            let redirect = "HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: 0\r\n\r\n";
+            let answer = if head.starts_with("GET /end ") { MEDIA } else { redirect };
+            stream.write_all(answer.as_bytes()).await
+        })
+    }));
+    let limits = FetchLimits { per_address: Some(1), ..FetchLimits::default() };
+    let fetcher = fetcher(limits, Answers::new(&[&["93.184.216.34"]]), &internet);
+    assert_eq!(fetch(&fetcher, URL).await.unwrap(), b"media");
+    assert_eq!(internet.dialled().len(), 2);
+}
+
+/// A gateway fetches in tasks of its own.
+#[tokio::test(start_paused = true)]
+async fn a_fetch_can_be_spawned() {
+    let fetcher = public_fetcher(&Arc::new(Internet::answering(MEDIA)));
+    let fetched = tokio::spawn(async move { fetch(&fetcher, URL).await });
+    assert_eq!(fetched.await.unwrap().unwrap(), b"media");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_public_is_dialled_as_it_is() {
+    let internet = Arc::new(Internet::answering(MEDIA));
+    let fetcher = fetcher(FetchLimits::default(), Answers::new(&[&["127.0.0.1"]]), &internet);
+    for (url, dialled) in [
+        ("http://93.184.216.34/", "93.184.216.34:80"),
+        ("http://0x5d.0xb8d822/", "93.184.216.34:80"),
+        ("http://[2600::1]:443/", "[2600::1]:443"),
+    ] {
+        assert_eq!(fetch(&fetcher, url).await.unwrap(), b"media", "{url}");
+        assert_eq!(internet.dialled().pop().unwrap(), dialled);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_dropped_closes_its_connection() {
     let (closed, wait) = tokio::sync::oneshot::channel();
