@@ -1,5 +1,7 @@
 //! The backend and its settings.
 
+use std::error::Error;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::error::{BuildError, ConnectError};
 use crate::exchange::exchange;
 use crate::origin::Origin;
 use crate::pool::Pool;
-use crate::proxy::{Form, Proxies, ProxyFailure, ProxyUrl};
+use crate::proxy::{Form, Proxies, ProxyFailure, ProxyGuard, ProxyUrl};
 use crate::trust::{Trust, TrustError};
 
 /// The connect timeout unless set: 10 seconds, for name, TCP, proxy and TLS together.
@@ -47,6 +49,7 @@ struct Inner {
 pub struct Builder {
     trust: Result<Trust, TrustError>,
     proxies: Proxies,
+    proxy_guard: Option<ProxyGuard>,
     connect_timeout: Duration,
     idle_timeout: Duration,
     max_idle: usize,
@@ -65,7 +68,7 @@ impl HyperBackend {
 
     fn assemble(trust: Trust, settings: Builder) -> Self {
         Self(Arc::new(Inner {
-            connector: Connector::new(trust, settings.connect_timeout),
+            connector: Connector::new(trust, settings.connect_timeout, settings.proxy_guard),
             proxies: settings.proxies,
             pool: Pool::new(settings.idle_timeout, settings.max_idle),
         }))
@@ -83,6 +86,7 @@ impl Builder {
         Self {
             trust: Ok(Trust::platform()),
             proxies: Proxies::none(),
+            proxy_guard: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             idle_timeout: DEFAULT_IDLE_TIMEOUT,
             max_idle: DEFAULT_MAX_IDLE,
@@ -97,6 +101,18 @@ impl Builder {
     /// Proxies by target, as the environment or a configuration has them. Default: none.
     pub fn proxies(self, proxies: Proxies) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// What is asked before a proxy is dialled, with its host (without brackets) and all addresses that one lookup gave
+    /// it; if it objects, no connection is made and the request fails as misconfigured, its objection in the text.
+    /// Exactly those addresses are dialled. Default: nobody is asked.
+    ///
+    /// It is for a proxy that a stranger named, who could name a port inside the network that this runs in.
+    pub fn proxy_guard(
+        self,
+        guard: impl Fn(&str, &[IpAddr]) -> Result<(), Box<dyn Error + Send + Sync>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { proxy_guard: Some(ProxyGuard::new(guard)), ..self }
     }
 
     /// Certificate authorities in a PEM file, trusted in addition to the platform's. May be called several times.

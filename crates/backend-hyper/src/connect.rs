@@ -19,7 +19,7 @@ use crate::error::ConnectError;
 use crate::exchange::Outgoing;
 use crate::meter::{BoxStream, Meter, Wire};
 use crate::origin::{Origin, Peer, Security};
-use crate::proxy::{self, Form, ProxyKind, ProxyUrl};
+use crate::proxy::{self, Form, ProxyGuard, ProxyKind, ProxyUrl};
 use crate::socket::{self, Socket};
 use crate::trust::{Trust, TrustError};
 
@@ -38,6 +38,7 @@ pub(crate) struct Connector {
     trust: Trust,
     tls: OnceCell<Tls>,
     timeout: Duration,
+    guard: Option<ProxyGuard>,
 }
 
 /// An HTTP/1.1 connection that carries one request at a time. It makes progress only while it is driven.
@@ -54,8 +55,8 @@ pub(crate) struct Connection {
 type Driver = http1::Connection<TokioIo<Wire>, Outgoing>;
 
 impl Connector {
-    pub(crate) fn new(trust: Trust, timeout: Duration) -> Self {
-        Self { trust, tls: OnceCell::new(), timeout }
+    pub(crate) fn new(trust: Trust, timeout: Duration, guard: Option<ProxyGuard>) -> Self {
+        Self { trust, tls: OnceCell::new(), timeout, guard }
     }
 
     /// A new connection to the origin.
@@ -81,14 +82,14 @@ impl Connector {
     }
 
     async fn direct(&self, origin: &Origin) -> Result<Connection, ConnectError> {
-        let (tcp, meter, stream) = dial(&origin.peer).await?;
+        let (tcp, meter, stream) = dial(&origin.peer, None).await?;
         self.finish(origin, tcp, meter, stream, Form::Origin).await
     }
 
     async fn through(&self, proxy: &ProxyUrl, origin: &Origin) -> Result<Connection, ConnectError> {
         let to_proxy =
             |source| ConnectError::ToProxy { proxy: Box::new(proxy.clone()), source: Box::new(source) };
-        let (tcp, meter, stream) = dial(proxy.peer()).await.map_err(to_proxy)?;
+        let (tcp, meter, stream) = dial(proxy.peer(), self.guard.as_ref()).await.map_err(to_proxy)?;
         let stream = match proxy.kind() {
             ProxyKind::Https => self.encrypt(stream, proxy.peer()).await.map_err(to_proxy)?,
             ProxyKind::Http | ProxyKind::Socks5 | ProxyKind::Socks4 => stream,
@@ -145,14 +146,19 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-/// A TCP connection to the first address that answers.
-async fn dial(peer: &Peer) -> Result<(Arc<TcpStream>, Arc<Meter>, BoxStream), ConnectError> {
+/// A TCP connection to the first address that answers. What the guard was asked about is what is dialled: there is one
+/// lookup.
+async fn dial(
+    peer: &Peer,
+    guard: Option<&ProxyGuard>,
+) -> Result<(Arc<TcpStream>, Arc<Meter>, BoxStream), ConnectError> {
     let refused = |source| ConnectError::Tcp { peer: peer.clone(), source };
-    let mut addresses = tokio::net::lookup_host((peer.host.as_str(), peer.port))
+    let addresses = tokio::net::lookup_host((peer.host.as_str(), peer.port))
         .await
         .map_err(|source| ConnectError::Unresolved { peer: peer.clone(), source })?
-        .collect::<Vec<_>>()
-        .into_iter();
+        .collect::<Vec<_>>();
+    guard.map_or(Ok(()), |guard| guard.check(peer, &addresses))?;
+    let mut addresses = addresses.into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
     let tcp = loop {

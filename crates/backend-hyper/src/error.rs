@@ -7,7 +7,7 @@ use chunkwise_core::{Cut, NotSent};
 use chunkwise_transport::http::BackendError;
 
 use crate::origin::Peer;
-use crate::proxy::{ProxyFailure, ProxyUrl};
+use crate::proxy::{Objection, ProxyFailure, ProxyUrl};
 use crate::trust::TrustError;
 
 /// Why a backend can't be built.
@@ -29,6 +29,8 @@ pub(crate) enum ConnectError {
     NoHost,
     #[error("the name {} could not be resolved: {}", .peer.host, reason(.source))]
     Unresolved { peer: Peer, source: io::Error },
+    #[error("{} must not be connected to: {source}", .peer.host)]
+    Forbidden { peer: Peer, source: Objection },
     #[error("could not connect to {peer}: {}", reason(.source))]
     Tcp { peer: Peer, source: io::Error },
     #[error("could not connect to {route}: no connection within {after:?}")]
@@ -53,9 +55,12 @@ impl ConnectError {
     /// Whether it may work in a moment.
     pub(crate) fn cause(&self) -> NotSent {
         match self {
-            Self::NoScheme | Self::Scheme { .. } | Self::NoHost | Self::NoTls(_) | Self::TlsName { .. } => {
-                NotSent::Misconfigured
-            }
+            Self::NoScheme
+            | Self::Scheme { .. }
+            | Self::NoHost
+            | Self::Forbidden { .. }
+            | Self::NoTls(_)
+            | Self::TlsName { .. } => NotSent::Misconfigured,
             Self::Unresolved { .. }
             | Self::Tcp { .. }
             | Self::TimedOut { .. }

@@ -214,7 +214,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("http://{}/", listener.local_addr().unwrap());
             let origin = Origin::of(&url.parse().unwrap()).unwrap();
-            let connector = Connector::new(Trust::platform(), Duration::from_secs(5));
+            let connector = Connector::new(Trust::platform(), Duration::from_secs(5), None);
             let connection = connector.connect(&origin, None).await.unwrap();
             let (mut server, _) = listener.accept().await.unwrap();
             if resets {

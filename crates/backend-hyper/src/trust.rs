@@ -93,8 +93,13 @@ impl Trust {
         Ok(self)
     }
 
-    /// A TLS configuration with a session store of its own.
-    pub(crate) async fn client_config(&self) -> Result<ClientConfig, TrustError> {
+    /// A TLS configuration for HTTP/1.1 with a session store of its own, for whatever else should believe the same
+    /// authorities as the backend.
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError`] if there are no authorities at all, or TLS can't be set up.
+    pub async fn client_config(&self) -> Result<ClientConfig, TrustError> {
         // The provider is passed explicitly: a process-wide one is the business of whoever owns the process.
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let verifier = self

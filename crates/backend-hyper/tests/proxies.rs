@@ -4,7 +4,7 @@
 mod support;
 mod support_tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -349,4 +349,53 @@ async fn what_no_proxy_lists_is_reached_directly() {
     assert_eq!(seen(&log), [""; 0]);
     answered(exchange(&backend, post_sized(&format!("http://{NAME}/"), 10)).await);
     assert_eq!(seen(&log), [format!("POST http://{NAME}/ HTTP/1.1")]);
+}
+
+/// A stranger's proxy may be a port of the network that this runs in.
+#[tokio::test]
+async fn a_proxy_is_dialled_only_where_its_guard_lets_it() {
+    let (world, log) = (World::new().await, Log::default());
+    let http = http_proxy(world.tls.address, &log).await;
+    let socks = socks_proxy(world.tls.address, &log).await;
+    let asked = Arc::<Mutex<Vec<(String, Vec<IpAddr>)>>>::default();
+    let backend = |proxy: &str, permits: fn(&IpAddr) -> bool| {
+        let asked = Arc::clone(&asked);
+        HyperBackend::builder()
+            .ca_pem(world.authority.pem())
+            .proxy(proxy.parse().unwrap())
+            .proxy_guard(move |host, addresses| {
+                asked.lock().unwrap().push((host.to_owned(), addresses.to_vec()));
+                if addresses.iter().all(permits) { Ok(()) } else { Err("it is not public".into()) }
+            })
+            .build()
+            .unwrap()
+    };
+    let url = format!("https://{NAME}/?k=query-secret");
+    for (scheme, server) in [("http", &http), ("https", &http), ("socks5", &socks), ("socks4a", &socks)] {
+        for host in ["127.0.0.1", "localhost", "0x7f.1", "[::ffff:127.0.0.1]"] {
+            let proxy = format!("{scheme}://user@{host}:{}", server.address.port());
+            let guarded = backend(&proxy, |address| !address.to_canonical().is_loopback());
+            let (cause, text) = not_sent(exchange(&guarded, post_sized(&url, 10)).await);
+            assert_eq!(cause, NotSent::Misconfigured, "{text}");
+            assert!(text.ends_with("must not be connected to: it is not public"), "{text}");
+            assert!(text.starts_with(&format!("the proxy {}://[redacted]@", scheme.trim_end_matches('a'))));
+            let (asked_host, addresses) = asked.lock().unwrap().pop().unwrap();
+            assert!(!asked_host.contains('['), "{asked_host}");
+            assert!(!addresses.is_empty() && addresses.iter().all(|ip| ip.to_canonical().is_loopback()));
+        }
+    }
+    assert_eq!((http.connections(), socks.connections()), (0, 0), "it was dialled");
+    for (scheme, server) in [("http", &http), ("socks5", &socks)] {
+        let proxy = format!("{scheme}://user:pass-secret@{}", server.address);
+        let allowed = backend(&proxy, IpAddr::is_loopback);
+        assert_eq!(answered(exchange(&allowed, post_sized(&url, 300_000)).await).1, "ok");
+    }
+    assert_eq!(asked.lock().unwrap().len(), 2, "asked once for each connection");
+}
+
+#[tokio::test]
+async fn without_a_proxy_its_guard_is_not_asked() {
+    let server = Server::answering(OK).await;
+    let backend = HyperBackend::builder().proxy_guard(|_, _| Err("asked".into())).build().unwrap();
+    assert_eq!(answered(exchange(&backend, post_sized(&server.url(), 10)).await).1, "ok");
 }

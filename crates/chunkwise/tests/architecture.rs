@@ -65,6 +65,12 @@ const RULES: &[Rule] = &[
         because: "what a file is has nothing to do with how it is uploaded",
     },
     Rule {
+        folder: "crates/fetch",
+        ours: &["crates/transport"],
+        others: AllBut(&["reqwest", "serde_json"]),
+        because: "what is fetched is for whoever asks; it takes nothing of ours but how a secret is kept",
+    },
+    Rule {
         folder: "crates/sandbox",
         ours: &[],
         others: AllBut(&[]),
@@ -215,6 +221,8 @@ fn a_wrong_arrow_is_objected_to() {
     assert!(ours("crates/sandbox", "crates/core", false));
     assert!(ours("crates/chunkwise", "crates/protocol-x", false), "without a feature");
     assert!(!ours("crates/chunkwise", "crates/protocol-x", true));
+    assert!(ours("crates/fetch", "crates/backend-hyper", false));
+    assert!(!ours("crates/fetch", "crates/transport", false));
     assert!(other("crates/core", "tokio", false));
     assert!(other("crates/core", "serde", false), "not optional");
     assert!(!other("crates/core", "serde", true));

@@ -1,6 +1,7 @@
 //! Proxies: their addresses, and how a connection is made through one.
 
 mod env;
+mod guard;
 mod socks;
 mod tunnel;
 mod url;
@@ -11,6 +12,7 @@ use chunkwise_core::NotSent;
 use http::HeaderValue;
 
 pub use env::{Proxies, ProxyEnvError};
+pub(crate) use guard::{Objection, ProxyGuard};
 pub use url::{ProxyKind, ProxyUrl, ProxyUrlError};
 
 use crate::error::{ConnectError, reason};
