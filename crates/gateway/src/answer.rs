@@ -65,10 +65,7 @@ impl Refusal {
 
     /// The exact words of the contract.
     pub(crate) fn no_media_id() -> Self {
-        Self::new(
-            StatusCode::BAD_GATEWAY,
-            "Media upload failed \u{2014} Twitter did not return a media_id",
-        )
+        Self::new(StatusCode::BAD_GATEWAY, "Media upload failed \u{2014} Twitter did not return a media_id")
     }
 
     pub(crate) fn body(&self, request_id: Option<&str>) -> String {

@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn tokens_of_both_kinds_are_taken_and_the_rest_is_told_without_the_token() {
         assert!(of("abc.DEF-123").is_ok() && of("oauth1:a:b:1-c:d").is_ok());
-        for bad in ["", "two words", "line\n", "oauth1:a:b:c", "oauth1:a:b:c:d:e", "oauth1:a::c:d", "t\u{e9}"] {
+        for bad in ["", "two words", "line\n", "oauth1:a:b:c", "oauth1:a:b:c:d:e", "oauth1:a::c:d", "t\u{e9}"]
+        {
             let said = of(bad).err().unwrap().to_string();
             assert!(said.starts_with("auth_token ") && (bad.is_empty() || !said.contains(bad)), "{said}");
         }

@@ -2,3 +2,7 @@
 
 mod accept;
 mod body;
+mod cors;
+mod metrics;
+mod page;
+mod upstream;

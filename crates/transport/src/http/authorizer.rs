@@ -1,7 +1,7 @@
 //! Who we are: what turns credentials into request headers.
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chunkwise_core::CredentialEpoch;
@@ -35,6 +35,21 @@ pub trait Authorizer: Send + Sync {
     /// The account whose rate limits count.
     fn account(&self) -> Option<Account> {
         None
+    }
+}
+
+#[async_trait]
+impl<A: Authorizer + ?Sized> Authorizer for Arc<A> {
+    fn authorize(&self, request: &mut Request, context: &EncodeContext) -> Result<(), AuthorizeError> {
+        (**self).authorize(request, context)
+    }
+
+    async fn refresh(&self, stale: CredentialEpoch) -> Result<CredentialEpoch, RefreshError> {
+        (**self).refresh(stale).await
+    }
+
+    fn account(&self) -> Option<Account> {
+        (**self).account()
     }
 }
 

@@ -1,0 +1,167 @@
+//! An upload under way: what it does, what is seen of it, and the one task that runs it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chunkwise::core::{Disposition, Event, Phase, Progress};
+use chunkwise::driver::UploadControl;
+use chunkwise::x::{XHandle, XMedia};
+use futures::StreamExt as _;
+use tokio::sync::watch;
+
+use super::upstream;
+use crate::answer::{Refusal, Uploaded};
+use crate::store::{KeyId, UploadId};
+
+/// How far an upload is, for everybody who watches it.
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) stage: Stage,
+    pub(super) progress: Progress,
+    pub(super) media_type: Option<String>,
+}
+
+/// Where an upload is.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// The media comes in.
+    Receiving,
+    /// The engine is at it.
+    Uploading(Phase),
+    /// It is over.
+    Ended(Box<Result<Uploaded, Refusal>>),
+}
+
+impl Stage {
+    /// Its name in the API.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Receiving => "receiving",
+            Self::Uploading(phase) => phase.name(),
+            Self::Ended(result) => match &**result {
+                Ok(_) => "completed",
+                Err(_) => "failed",
+            },
+        }
+    }
+}
+
+/// One upload that this process runs, or has run until a moment ago.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) key: KeyId,
+    state: watch::Sender<State>,
+    control: Mutex<Steering>,
+}
+
+/// How an upload is stopped: there may be nothing yet to stop.
+#[derive(Debug)]
+enum Steering {
+    NotYet,
+    By(UploadControl),
+    CancelledEarly,
+}
+
+impl Running {
+    pub(super) fn new(key: KeyId, media_type: Option<String>) -> Arc<Self> {
+        let state = State { stage: Stage::Receiving, progress: Progress::default(), media_type };
+        Arc::new(Self { key, state: watch::Sender::new(state), control: Mutex::new(Steering::NotYet) })
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<State> {
+        self.state.subscribe()
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    pub(super) fn note_media_type(&self, media_type: &str) {
+        self.state.send_modify(|state| state.media_type = Some(media_type.to_owned()));
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        matches!(*self.control.lock().unwrap_or_else(PoisonError::into_inner), Steering::CancelledEarly)
+    }
+
+    /// Gives it up, now or as soon as there is something to give up.
+    pub(super) fn cancel(&self) {
+        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*control {
+            Steering::By(control) => control.cancel(Disposition::Discard),
+            Steering::NotYet | Steering::CancelledEarly => *control = Steering::CancelledEarly,
+        }
+    }
+
+    fn steer(&self, new: UploadControl) {
+        let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*control, Steering::CancelledEarly) {
+            new.cancel(Disposition::Discard);
+        }
+        *control = Steering::By(new);
+    }
+
+    /// It is over.
+    pub(super) fn end(&self, result: Result<Uploaded, Refusal>) {
+        self.state.send_modify(|state| state.stage = Stage::Ended(Box::new(result)));
+    }
+
+    /// Follows the engine to its end, and gives what came of it.
+    pub(super) async fn follow(&self, handle: XHandle) -> (Result<XMedia, Refusal>, &'static str) {
+        self.steer(handle.control());
+        let (mut progress, mut events) = (handle.progress(), handle.events());
+        let ended = handle.wait();
+        tokio::pin!(ended);
+        let result = loop {
+            tokio::select! {
+                result = &mut ended => break result,
+                Ok(()) = progress.changed() => {
+                    let now = *progress.borrow_and_update();
+                    self.state.send_modify(|state| state.progress = now);
+                }
+                Some(event) = events.next() => {
+                    if let Event::Phase(phase) = event {
+                        self.state.send_modify(|state| state.stage = Stage::Uploading(phase));
+                    }
+                }
+            }
+        };
+        let last = *progress.borrow_and_update();
+        self.state.send_modify(|state| state.progress = last);
+        match result {
+            Ok(uploaded) => (Ok(uploaded.media), "completed"),
+            Err(error) => {
+                tracing::warn!(%error, "an upload failed");
+                (Err(upstream::refusal(&error)), upstream::end(&error))
+            }
+        }
+    }
+}
+
+/// The uploads that this process runs.
+#[derive(Debug, Default)]
+pub(super) struct Uploads(Mutex<HashMap<UploadId, Arc<Running>>>);
+
+impl Uploads {
+    fn table(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, Arc<Running>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn insert(&self, id: UploadId, running: Arc<Running>) {
+        self.table().insert(id, running);
+    }
+
+    pub(super) fn remove(&self, id: &UploadId) {
+        self.table().remove(id);
+    }
+
+    /// That upload, if it is this key's (threat T15).
+    pub(super) fn of(&self, id: &UploadId, key: &KeyId) -> Option<Arc<Running>> {
+        self.table().get(id).filter(|running| running.key == *key).cloned()
+    }
+
+    /// How many of this key's are under way.
+    pub(super) fn count(&self, key: &KeyId) -> usize {
+        self.table().values().filter(|running| running.key == *key).count()
+    }
+}
