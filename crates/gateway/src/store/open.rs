@@ -14,7 +14,12 @@ use super::error::StoreError;
 use super::owner::Owner;
 
 /// Every schema there was, oldest first. One that was released is never edited: its digest is in every store.
-const MIGRATIONS: [(&str, &str); 1] = [("keys", include_str!("../../migrations/0001_keys.sql"))];
+const MIGRATIONS: [(&str, &str); 4] = [
+    ("keys", include_str!("../../migrations/0001_keys.sql")),
+    ("ledger", include_str!("../../migrations/0002_ledger.sql")),
+    ("idempotency", include_str!("../../migrations/0003_idempotency.sql")),
+    ("uploads", include_str!("../../migrations/0004_uploads.sql")),
+];
 
 /// How long a write waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -59,6 +59,13 @@ impl Billing {
             Self::Prepaid => "prepaid",
         }
     }
+
+    pub(super) fn of_column(text: &str) -> Result<Self, StoreError> {
+        [Self::Metered, Self::Prepaid]
+            .into_iter()
+            .find(|billing| billing.column() == text)
+            .ok_or_else(|| StoreError::damaged("billing", text))
+    }
 }
 
 /// A key to be made.
@@ -283,11 +290,7 @@ fn key_of(row: &SqliteRow) -> Result<Key, StoreError> {
                 .map_err(|e| StoreError::damaged("bytes_per_minute", e))?,
             uploads_at_once: small("uploads_at_once")?,
         },
-        billing: match row.try_get("billing")? {
-            "metered" => Billing::Metered,
-            "prepaid" => Billing::Prepaid,
-            other => return Err(StoreError::damaged("billing", other)),
-        },
+        billing: Billing::of_column(row.try_get("billing")?)?,
         created_at: UnixMillis::new(row.try_get("created_at")?),
         expires_at: time("expires_at")?,
         revoked_at: time("revoked_at")?,
