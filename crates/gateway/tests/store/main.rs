@@ -1,0 +1,11 @@
+//! The store over its public face: what it keeps, whoever dies when.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod canary;
+mod crash;
+mod idempotency;
+mod keys;
+mod ledger;
+mod opening;
+mod uploads;
+mod world;
