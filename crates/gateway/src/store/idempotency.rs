@@ -14,9 +14,11 @@ use super::digest::{Fingerprint, hex, sha256};
 use super::error::StoreError;
 use super::ids::{RequestId, UploadId};
 use super::keys::KeyId;
+use super::ledger;
 use super::open::{Store, begin};
 use super::owner::NOBODY;
 use super::time::UnixMillis;
+use super::uploads;
 
 /// How long an answer is kept at most. X's media ids live that long (its own example of FINALIZE says 86 400 s).
 pub const ANSWER_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -115,9 +117,11 @@ pub struct AnotherPayload;
 pub enum Begun {
     /// It is the first; it is the caller's to do.
     Fresh,
-    /// An earlier one died with its process, or gave it back. It is the caller's to do, and may go on from the upload.
+    /// An earlier one died with its process, or gave it back. It is the caller's to do; if there is an upload, it goes on
+    /// from that one, for the money that the request of that one has reserved. Both are this process's now, even if
+    /// another that lives had adopted them.
     TakenOver {
-        /// The upload that the earlier one had begun.
+        /// The upload that the earlier one had begun, if it has not ended.
         upload: Option<UploadId>,
         /// When that was.
         since: UnixMillis,
@@ -224,7 +228,8 @@ impl Idempotency<'_> {
                     .execute(&mut *tx)
                     .await?;
                     let since = UnixMillis::new(row.try_get("since")?);
-                    Begun::TakenOver { upload: column_upload(&row)?, since }
+                    let upload = take(&mut tx, owner.epoch(), key, column_upload(&row)?).await?;
+                    Begun::TakenOver { upload, since }
                 }
                 State::Expired => {
                     delete(&mut tx, key, idem).await?;
@@ -405,6 +410,19 @@ async fn insert(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Takes over what an earlier request has begun: the upload and the money that is reserved for it.
+async fn take(
+    tx: &mut SqliteConnection,
+    epoch: i64,
+    key: &KeyId,
+    upload: Option<UploadId>,
+) -> Result<Option<UploadId>, StoreError> {
+    let Some(upload) = upload else { return Ok(None) };
+    let Some(request) = uploads::take(tx, epoch, key, upload).await? else { return Ok(None) };
+    ledger::take(tx, epoch, request).await?;
+    Ok(Some(upload))
 }
 
 async fn delete(tx: &mut SqliteConnection, key: &KeyId, idem: &IdempotencyKey) -> Result<(), StoreError> {

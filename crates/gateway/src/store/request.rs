@@ -102,8 +102,8 @@ impl Store {
         let mut writer = self.writer().await;
         let mut tx = begin(&mut writer).await?;
         let written = match resolution {
-            Resolution::Settle(charge) => ledger::settle(&mut tx, key, charged, charge, now).await?,
-            Resolution::Refund(outcome) => ledger::refund(&mut tx, key, charged, outcome, now).await?,
+            Resolution::Settle(charge) => ledger::settle(&mut tx, epoch, key, charged, charge, now).await?,
+            Resolution::Refund(outcome) => ledger::refund(&mut tx, epoch, key, charged, outcome, now).await?,
         };
         uploads::finish(&mut tx, epoch, key, upload, end, now).await?;
         if let Some((idem, request, replay)) = replay {

@@ -1,99 +1,14 @@
 //! A gateway that dies between any two steps of a request, or in the midst of one (T13).
 
 use chunkwise_gateway::store::{
-    ANSWER_TTL, AccountRef, Answer, Begun, Billing, Charge, Conclusion, Fingerprint, IdempotencyKey, KeyId,
-    LedgerError, MicroDollars, NewUpload, Replay, RequestError, RequestId, Resolution, Store, UploadEnd,
-    UploadId, Written,
+    AccountRef, Charge, Conclusion, KeyId, LedgerError, MicroDollars, NewUpload, RequestError, RequestId,
+    Resolution, Store, UploadEnd, UploadError, UploadId,
 };
 use chunkwise_transport::Secret;
 use serde_json::json;
 
-use crate::world::{NOW, World, key};
-
-const PRICE: MicroDollars = MicroDollars::new(1_000);
-const CREDIT: MicroDollars = MicroDollars::new(1_500);
-
-/// One request's way through the store, step by step.
-struct Client {
-    key: KeyId,
-    idem: IdempotencyKey,
-    this: Fingerprint,
-}
-
-/// How far it gets before the process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
-enum Until {
-    Begun,
-    Understood,
-    Admitted,
-    Concluded,
-}
-
-impl Client {
-    fn answer() -> Answer {
-        Answer { status: 200, body: json!({"status": "success", "data": {"media_id": "7"}}).to_string() }
-    }
-
-    /// Sends the request (once more). Returns what was answered, unless the process died before.
-    async fn send(&self, store: &Store, until: Until) -> Option<Answer> {
-        let request = RequestId::new(NOW).unwrap();
-        let (key, idem) = (&self.key, &self.idem);
-        let begun = store.idempotency().begin(key, idem, request, NOW).await.unwrap();
-        let left = match begun {
-            Begun::Done(stored) => return Some(stored.answers(self.this).unwrap().clone()),
-            Begun::Fresh => None,
-            Begun::TakenOver { upload, .. } => upload,
-            Begun::Running(running) => panic!("whose? {running:?}"),
-        };
-        if until == Until::Begun {
-            return None;
-        }
-        store.idempotency().fingerprint(key, idem, request, self.this).await.unwrap();
-        if until == Until::Understood {
-            return None;
-        }
-        let (upload_id, charged) = match left {
-            // It goes on from what was begun, and for that one's money.
-            Some(upload) => (upload, store.uploads().get(key, upload).await.unwrap().unwrap().request_id),
-            None => {
-                let account = AccountRef::of(&Secret::new([1; 32]), &Secret::new("token".to_owned()));
-                let upload_id = UploadId::new(NOW).unwrap();
-                let idempotency_key = Some(idem.clone());
-                let new = NewUpload { upload_id, request_id: request, idempotency_key, account };
-                store.admit(key, &new, PRICE, NOW).await.unwrap();
-                (upload_id, request)
-            }
-        };
-        if until == Until::Admitted {
-            return None;
-        }
-        let charge = Charge { amount: PRICE, bytes: 9, media_id: "7".to_owned() };
-        let conclusion = Conclusion {
-            key,
-            charged,
-            resolution: &Resolution::Settle(charge),
-            upload: (upload_id, &UploadEnd::Succeeded(json!({"media_id": "7"}))),
-            replay: Some((idem, request, &Replay::Keep(Self::answer(), ANSWER_TTL))),
-        };
-        assert_eq!(store.conclude(&conclusion, NOW).await.unwrap(), Written::Now);
-        assert_eq!(store.conclude(&conclusion, NOW).await.unwrap(), Written::Before);
-        Some(Self::answer())
-    }
-}
-
-async fn client(store: &Store) -> Client {
-    let (key, _) = key(store, Billing::Prepaid).await;
-    store.ledger().credit(&key, RequestId::new(NOW).unwrap(), CREDIT, NOW).await.unwrap();
-    Client { key, idem: "once".parse().unwrap(), this: Fingerprint::of(&[b"this"]) }
-}
-
-/// Takes what the dead left, as a gateway does that starts.
-async fn start(world: &World) -> Store {
-    let store = world.open().await;
-    store.ledger().adopt_reservations().await.unwrap();
-    store.uploads().adopt_unfinished().await.unwrap();
-    store
-}
+use crate::client::{Client, PRICE, Sent, Until, client, cut, start};
+use crate::world::{NOW, World};
 
 async fn assert_charged_once(store: &Store, key: &KeyId, when: &str) {
     let balance = store.ledger().balance(key).await.unwrap();
@@ -120,9 +35,9 @@ async fn killed_between_any_two_steps_it_charges_once_and_answers_the_same() {
                 world = world.after_a_kill();
             }
             let store = start(&world).await;
-            assert_eq!(client.send(&store, Concluded).await, Some(Client::answer()), "{when}");
+            assert_eq!(client.send(&store, Concluded).await, Sent::Answered(Client::answer()), "{when}");
             assert_charged_once(&store, &client.key, &when).await;
-            assert_eq!(client.send(&store, Concluded).await, Some(Client::answer()), "{when}");
+            assert_eq!(client.send(&store, Concluded).await, Sent::Answered(Client::answer()), "{when}");
             assert_charged_once(&store, &client.key, &when).await;
         }
     }
@@ -137,24 +52,13 @@ async fn dropped_without_closing_it_goes_on_the_same_way() {
         client.send(&store, until).await;
         drop(store);
         let store = start(&world).await;
-        assert_eq!(client.send(&store, Until::Concluded).await, Some(Client::answer()), "{until:?}");
+        assert_eq!(
+            client.send(&store, Until::Concluded).await,
+            Sent::Answered(Client::answer()),
+            "{until:?}"
+        );
         assert_charged_once(&store, &client.key, &format!("{until:?}")).await;
     }
-}
-
-/// Polls it so often, and drops it then. Says whether it had come to its end.
-async fn cut<T>(future: impl Future<Output = T>, polls: usize) -> Option<T> {
-    let mut future = std::pin::pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(|context| match future.as_mut().poll(context) {
-        std::task::Poll::Ready(done) => std::task::Poll::Ready(Some(done)),
-        std::task::Poll::Pending if left == 0 => std::task::Poll::Ready(None),
-        std::task::Poll::Pending => {
-            left -= 1;
-            std::task::Poll::Pending
-        }
-    })
-    .await
 }
 
 #[tokio::test]
@@ -185,7 +89,7 @@ async fn cut_off_at_any_poll_a_step_has_happened_as_a_whole_or_not_at_all() {
         }
         assert_eq!(
             client.send(&store, Until::Concluded).await,
-            Some(Client::answer()),
+            Sent::Answered(Client::answer()),
             "cut at poll {polls}"
         );
         assert_charged_once(&store, &client.key, &format!("cut at poll {polls}")).await;
@@ -213,8 +117,13 @@ async fn an_end_that_cannot_be_written_whole_is_not_written_at_all() {
         upload: (upload, &UploadEnd::Succeeded(json!({}))),
         replay: None,
     };
-    // The upload is another process's: so the money stays where it is.
-    assert!(matches!(elsewhere.conclude(&conclusion, NOW).await, Err(RequestError::Upload(_))));
+    // It is another process's: so the money stays where it is, and the upload too.
+    let concluded = elsewhere.conclude(&conclusion, NOW).await;
+    assert!(matches!(concluded, Err(RequestError::Ledger(LedgerError::NotHeld))), "{concluded:?}");
+    // The money is right, the upload is none: so the money stays where it is.
+    let wrong =
+        Conclusion { upload: (UploadId::new(NOW).unwrap(), &UploadEnd::Succeeded(json!({}))), ..conclusion };
+    assert!(matches!(store.conclude(&wrong, NOW).await, Err(RequestError::Upload(UploadError::NotHeld))));
     assert_eq!(elsewhere.ledger().balance(&client.key).await.unwrap().reserved, PRICE);
     // The balance does not cover a second one: so there is no second upload.
     let second = RequestId::new(NOW).unwrap();
@@ -248,10 +157,48 @@ async fn a_write_that_was_not_committed_is_gone_with_its_process() {
     }
     let dead = world.after_a_kill();
     let after = dead.open().await;
-    assert_eq!(after.ledger().balance(&client.key).await.unwrap().credited, CREDIT);
+    assert_eq!(after.ledger().balance(&client.key).await.unwrap().credited, MicroDollars::new(1_500));
     let balance = after.ledger().balance(&client.key).await.unwrap();
     assert_eq!(after.ledger().recount(&client.key).await.unwrap(), balance);
     assert_eq!(after.keys().list().await.unwrap()[0].label, "somebody");
     drop(shell);
     store.keys().revoke(&client.key, NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_the_client_comes_back_to_goes_on_even_if_another_had_adopted_it() {
+    let world = World::new();
+    let (dying, other) = (start(&world).await, start(&world).await);
+    let client = client(&dying).await;
+    assert_eq!(client.send(&dying, Until::Admitted).await, Sent::Died);
+    assert_eq!(client.send(&other, Until::Concluded).await, Sent::Running);
+    drop(dying);
+    let starting = start(&world).await;
+    assert_eq!(client.send(&other, Until::Concluded).await, Sent::Answered(Client::answer()));
+    assert_charged_once(&starting, &client.key, "adopted by one, ended by the other").await;
+}
+
+#[tokio::test]
+async fn what_was_refunded_after_a_death_is_begun_anew() {
+    let world = World::new();
+    let dying = start(&world).await;
+    let client = client(&dying).await;
+    client.send(&dying, Until::Admitted).await;
+    drop(dying);
+    // It does not wait for the client: the upload has failed, and is for free.
+    let store = world.open().await;
+    let left = store.uploads().adopt_unfinished().await.unwrap().remove(0);
+    store.ledger().adopt_reservations().await.unwrap();
+    let conclusion = Conclusion {
+        key: &client.key,
+        charged: left.request_id,
+        resolution: &Resolution::Refund("restart".to_owned()),
+        upload: (left.upload_id, &UploadEnd::Failed(json!({"error": "restart"}))),
+        replay: None,
+    };
+    store.conclude(&conclusion, NOW).await.unwrap();
+    assert_eq!(client.send(&store, Until::Concluded).await, Sent::Answered(Client::answer()));
+    let balance = store.ledger().balance(&client.key).await.unwrap();
+    assert_eq!((balance.settled, balance.reserved), (PRICE, MicroDollars::ZERO));
+    assert_eq!(store.uploads().recent(&client.key, 10).await.unwrap().len(), 2);
 }

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod canary;
+mod client;
 mod crash;
 mod idempotency;
 mod keys;
 mod ledger;
 mod opening;
+mod random;
 mod uploads;
 mod world;

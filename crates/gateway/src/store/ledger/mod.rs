@@ -133,6 +133,9 @@ pub enum LedgerError {
         /// What is reserved.
         reserved: MicroDollars,
     },
+    /// Another process holds the reservation: it took it over, or this one has to ([`Ledger::adopt_reservations`]).
+    #[error("the reservation is another process's")]
+    NotHeld,
     /// It was charged; so there is nothing to refund.
     #[error("this request is settled already")]
     Settled,
@@ -217,7 +220,7 @@ impl Ledger<'_> {
     ) -> Result<Written, LedgerError> {
         let mut writer = self.store.writer().await;
         let mut tx = begin(&mut writer).await?;
-        let written = settle(&mut tx, key, request, charge, now).await?;
+        let written = settle(&mut tx, self.store.owner().epoch(), key, request, charge, now).await?;
         tx.commit().await?;
         Ok(written)
     }
@@ -235,7 +238,7 @@ impl Ledger<'_> {
     ) -> Result<Written, LedgerError> {
         let mut writer = self.store.writer().await;
         let mut tx = begin(&mut writer).await?;
-        let written = refund(&mut tx, key, request, outcome, now).await?;
+        let written = refund(&mut tx, self.store.owner().epoch(), key, request, outcome, now).await?;
         tx.commit().await?;
         Ok(written)
     }
@@ -305,11 +308,7 @@ impl Ledger<'_> {
             if owner.lives(epoch) {
                 continue;
             }
-            sqlx::query("UPDATE reservations SET epoch = $2 WHERE request_id = $1")
-                .bind(reservation.request_id.to_string())
-                .bind(owner.epoch())
-                .execute(&mut *tx)
-                .await?;
+            take(&mut tx, owner.epoch(), reservation.request_id).await?;
             adopted.push(reservation);
         }
         tx.commit().await?;
@@ -435,6 +434,7 @@ pub(super) async fn reserve(
 
 pub(super) async fn settle(
     tx: &mut SqliteConnection,
+    epoch: i64,
     key: &KeyId,
     request: RequestId,
     charge: &Charge,
@@ -454,6 +454,7 @@ pub(super) async fn settle(
         Some(Standing::Refunded { .. }) => return Err(LedgerError::Refunded),
         Some(Standing::Open { reserved, .. }) => reserved,
     };
+    held(tx, epoch, request).await?;
     if amount > reserved {
         return Err(LedgerError::MoreThanReserved { amount, reserved });
     }
@@ -470,6 +471,7 @@ pub(super) async fn settle(
 
 pub(super) async fn refund(
     tx: &mut SqliteConnection,
+    epoch: i64,
     key: &KeyId,
     request: RequestId,
     outcome: &str,
@@ -482,12 +484,36 @@ pub(super) async fn refund(
         Some(Standing::Settled { .. }) => return Err(LedgerError::Settled),
         Some(Standing::Open { reserved, .. }) => reserved,
     };
+    held(tx, epoch, request).await?;
     let mut balance = entries::balance(tx, key).await?;
     balance.reserved = balance.reserved.checked_sub(reserved).ok_or(LedgerError::Overflow)?;
     let mut entry = Entry::new(Kind::Refund, key, request, reserved, now);
     entry.outcome = Some(outcome);
     add(tx, &entry, balance).await?;
     close(tx, request).await
+}
+
+/// That an open reservation is this process's.
+async fn held(tx: &mut SqliteConnection, epoch: i64, request: RequestId) -> Result<(), LedgerError> {
+    let holder: Option<i64> = sqlx::query_scalar("SELECT epoch FROM reservations WHERE request_id = $1")
+        .bind(request.to_string())
+        .fetch_optional(tx)
+        .await?;
+    if holder == Some(epoch) { Ok(()) } else { Err(LedgerError::NotHeld) }
+}
+
+/// Takes a reservation over, if it is still open.
+pub(super) async fn take(
+    tx: &mut SqliteConnection,
+    epoch: i64,
+    request: RequestId,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE reservations SET epoch = $2 WHERE request_id = $1")
+        .bind(request.to_string())
+        .bind(epoch)
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 async fn close(tx: &mut SqliteConnection, request: RequestId) -> Result<Written, LedgerError> {

@@ -259,11 +259,7 @@ impl Uploads<'_> {
             if owner.lives(epoch) {
                 continue;
             }
-            sqlx::query("UPDATE uploads SET epoch = $2 WHERE upload_id = $1")
-                .bind(record.upload_id.to_string())
-                .bind(owner.epoch())
-                .execute(&mut *tx)
-                .await?;
+            rows::take(&mut tx, owner.epoch(), record.upload_id).await?;
             adopted.push(record);
         }
         tx.commit().await?;
@@ -285,6 +281,23 @@ impl Uploads<'_> {
 }
 
 pub(super) use rows::insert;
+
+/// Takes an upload over, whoever has it, if it has not ended; within the caller's transaction. Returns the request that
+/// began it.
+pub(super) async fn take(
+    tx: &mut SqliteConnection,
+    epoch: i64,
+    key: &KeyId,
+    upload: UploadId,
+) -> Result<Option<RequestId>, StoreError> {
+    match rows::get(tx, key, upload).await? {
+        Some(record) if record.end.is_none() => {
+            rows::take(tx, epoch, upload).await?;
+            Ok(Some(record.request_id))
+        }
+        Some(_) | None => Ok(None),
+    }
+}
 
 /// Within the caller's transaction.
 pub(super) async fn finish(

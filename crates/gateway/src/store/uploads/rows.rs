@@ -147,6 +147,19 @@ pub(super) async fn get(
     row.as_ref().map(record).transpose()
 }
 
+pub(super) async fn take(
+    connection: &mut SqliteConnection,
+    epoch: i64,
+    upload: UploadId,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE uploads SET epoch = $2 WHERE upload_id = $1")
+        .bind(upload.to_string())
+        .bind(epoch)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// With whose each is.
 pub(super) async fn unfinished(
     connection: &mut SqliteConnection,
