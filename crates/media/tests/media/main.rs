@@ -1,6 +1,10 @@
 //! What the crate promises, tried from outside.
 
 #[cfg(test)]
+mod broken_videos;
+#[cfg(test)]
+mod checking;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod gif;
@@ -9,6 +13,8 @@ mod hostile;
 #[cfg(test)]
 mod inspecting;
 #[cfg(test)]
+mod mp4;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod samples;
@@ -16,5 +22,7 @@ mod samples;
 mod sizes;
 #[cfg(test)]
 mod sniffing;
+#[cfg(test)]
+mod structure;
 #[cfg(test)]
 mod words;
