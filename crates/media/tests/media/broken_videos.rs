@@ -8,7 +8,6 @@ use chunkwise_media::fuzzing::{self, Counted};
 use chunkwise_media::{Caps, Damage, Inspection, MediaType, Rest, Severity, Structure};
 
 use crate::mp4::{Mp4, boxed, boxes, words};
-use crate::random::Random;
 use crate::structure::{CLIP, movie, read};
 
 fn damage(file: &[u8]) -> Damage {
@@ -277,34 +276,4 @@ fn a_file_that_shrinks_meanwhile_is_a_failed_read() {
         Shrunk(Cursor::new([Mp4::default().ftyp, 2000u32.to_be_bytes().to_vec(), b"moov".to_vec()].concat()));
     let error = Structure::read(&mut source, MediaType::Mp4, &Caps::default()).expect_err("it shrank");
     assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
-}
-
-#[test]
-fn noise_and_good_files_with_changes() {
-    let mut random = Random::new();
-    let good = [
-        Mp4::default().made(),
-        Mp4 { index_last: true, ..Mp4::default() }.made(),
-        Mp4 { edits: Some(words(&[0, 1, 700, 512, 0x1_0000])), ..Mp4::default() }.made(),
-        CLIP[..4000].to_vec(),
-        CLIP.to_vec(),
-    ];
-    let extremes = [0, 1, 7, 8, 0x7F, 0x80, 0xFE, 0xFF];
-    for run in 0..4000 {
-        let length = random.below(400);
-        let noise = random.bytes(length);
-        fuzzing::mp4(&noise).unwrap_or_else(|finding| panic!("noise {run}: {finding}"));
-        let mut file = good[random.below(good.len())].clone();
-        for _ in 0..=random.below(6) {
-            // Most of the structure is at the start.
-            let at = random.below(file.len().min(2500));
-            match random.below(4) {
-                0 => file[at] = random.byte(),
-                1 => file[at] = extremes[random.below(8)],
-                2 => _ = file.splice(at..at, noise.iter().copied().take(9)),
-                _ => _ = file.drain(at..(at + 1 + random.below(9)).min(file.len())),
-            }
-        }
-        fuzzing::mp4(&file).unwrap_or_else(|finding| panic!("change {run}: {finding}"));
-    }
 }

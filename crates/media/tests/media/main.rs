@@ -7,6 +7,8 @@ mod checking;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod fuzz_bodies;
+#[cfg(test)]
 mod gif;
 #[cfg(test)]
 mod hostile;
