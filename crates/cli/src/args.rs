@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Uploads(UploadsArgs),
     /// Show what an upload would do, without doing it
     Plan(PlanArgs),
+    /// Look inside a file and say what X will make of it, without sending it
+    Check(CheckArgs),
     /// Run X's upload API on this machine, until Ctrl-C
     Sandbox(SandboxArgs),
     /// Upload a 512 MiB video of its own making to a sandbox of its own, and check every byte
@@ -147,6 +149,18 @@ pub(crate) struct PlanArgs {
     pub(crate) destination: DestinationOptions,
     #[command(flatten)]
     pub(crate) transfer: TransferOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Refuse what there are only warnings of, too
+    #[arg(long)]
+    pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) media: MediaOptions,
 }
 
 #[derive(Args, Debug)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chunkwise::driver::{DirectoryStore, Driver};
 use chunkwise::hyper::{HyperBackend, Proxies, ProxyUrl};
-use chunkwise::media::Limits;
+use chunkwise::media::{Limits, Rules};
 use chunkwise::transport::http::{Authorizer, Bearer};
 use chunkwise::x::{Api, BaseUrl, XUploader};
 use chunkwise::{ChunkSize, Policy, ProcessingPolicy, WindowPolicy};
@@ -111,6 +111,16 @@ pub(crate) const fn limit_values(limits: LimitSet) -> Limits {
         LimitSet::LongVideo => Limits::long_video(),
         LimitSet::Premium => Limits::premium(),
         LimitSet::None => Limits::none(),
+    }
+}
+
+/// What media may be inside, for the same account.
+pub(crate) const fn rule_values(limits: LimitSet) -> Rules {
+    match limits {
+        LimitSet::Standard => Rules::standard(),
+        LimitSet::LongVideo => Rules::long_video(),
+        LimitSet::Premium => Rules::premium(),
+        LimitSet::None => Rules::none(),
     }
 }
 

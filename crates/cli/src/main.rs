@@ -1,6 +1,7 @@
 //! `chunkwise`: the command line.
 
 mod args;
+mod check;
 mod context;
 mod credentials;
 mod demo;
@@ -79,6 +80,7 @@ fn run(output: OutputOptions, command: Command) -> Result<Exit, Failed> {
             Command::Upload(args) => upload::run(context, args).await,
             Command::Resume(args) => resume::run(context, args).await,
             Command::Uploads(args) => uploads::run(context, args).await,
+            Command::Check(args) => check::run(context, args).await,
             Command::Plan(args) => plan::run(context, args).await,
             Command::Sandbox(args) => sandbox::run(context, args).await,
             Command::Demo(args) => demo::run(context, args).await,

@@ -79,7 +79,7 @@ fn last_size(plan: &Plan) -> u64 {
     last.map_or(0, |segment| segment.range.len())
 }
 
-const fn animated(animation: Animation) -> Option<bool> {
+pub(crate) const fn animated(animation: Animation) -> Option<bool> {
     match animation {
         Animation::Animated => Some(true),
         Animation::Still => Some(false),
@@ -87,7 +87,7 @@ const fn animated(animation: Animation) -> Option<bool> {
     }
 }
 
-const fn ground(ground: Ground) -> &'static str {
+pub(crate) const fn ground(ground: Ground) -> &'static str {
     match ground {
         Ground::Caller => "as told",
         Ground::Content => "by its content",

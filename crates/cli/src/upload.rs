@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use chunkwise::media::{MediaCategory, MediaType, Use};
+use chunkwise::media::{Inspection, MediaCategory, MediaType, Use};
 use chunkwise::x::{Uploaded, XError, XHandle, XUpload};
 use chunkwise::{Disposition, Event, Phase};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{MediaOptions, UploadArgs};
+use crate::check::{check, refused};
 use crate::context::Context;
 use crate::credentials::Credentials;
-use crate::engine::EngineOptions;
+use crate::engine::{EngineOptions, limit_values, rule_values};
 use crate::exit::Exit;
 use crate::failed::Failed;
 use crate::flags::Flags;
@@ -39,7 +40,7 @@ pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Fail
     let exits = futures::stream::iter(files.into_iter().enumerate())
         .map(|(slot, file)| {
             let upload = media.apply(uploader.upload(&file));
-            one(&*render, &stop, slot, file, upload, &flags)
+            one(&*render, &stop, slot, file, media.inspection(), upload, &flags)
         })
         .buffer_unordered(FILES_AT_ONCE)
         .collect::<Vec<_>>()
@@ -53,20 +54,32 @@ async fn one(
     stop: &CancellationToken,
     slot: Slot,
     file: PathBuf,
+    inspection: Inspection,
     upload: XUpload,
     flags: &Flags,
 ) -> Exit {
-    let ending = match begin(stop, upload, &file).await {
+    let ending = match begin(render, stop, inspection, upload, &file).await {
         Ok((handle, started)) => follow(render, stop, slot, handle, started).await,
         Err(failed) => Err(failed),
     };
     end(render, slot, &file.display().to_string(), flags, ending)
 }
 
-async fn begin(stop: &CancellationToken, upload: XUpload, file: &Path) -> Result<(XHandle, Started), Failed> {
+async fn begin(
+    render: &dyn Render,
+    stop: &CancellationToken,
+    inspection: Inspection,
+    upload: XUpload,
+    file: &Path,
+) -> Result<(XHandle, Started), Failed> {
     if stop.is_cancelled() {
         return Err(Failed::new(Exit::Interrupted, "not started: interrupted before its turn"));
     }
+    let checked = check(inspection, file.to_owned()).await?;
+    if let Some(finding) = checked.refusal() {
+        return Err(refused(file, finding));
+    }
+    checked.warnings().for_each(|finding| render.warning(file, finding));
     let handle = upload.start().await?;
     let destination = handle.destination();
     let started = Started {
@@ -185,6 +198,21 @@ impl Wanted {
             alt_text,
             limits: limits.unwrap_or_default(),
         })
+    }
+
+    /// The same as a question about a file.
+    pub(crate) fn inspection(&self) -> Inspection {
+        let mut inspection = Inspection::new()
+            .destined_for(self.destined_for)
+            .limits(limit_values(self.limits))
+            .rules(rule_values(self.limits));
+        if let Some(media_type) = self.media_type {
+            inspection = inspection.media_type(media_type);
+        }
+        if let Some(category) = self.category {
+            inspection = inspection.category(category);
+        }
+        inspection
     }
 
     pub(crate) fn apply(&self, mut upload: XUpload) -> XUpload {

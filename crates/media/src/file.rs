@@ -33,6 +33,12 @@ impl Inspection {
     }
 
     fn read(&self, path: &Path) -> Result<Media, FileProblem> {
+        let (inspection, mut file, size) = self.open(path)?;
+        inspection.inspect_source(&mut file, size)
+    }
+
+    /// The file, its size, and what is known of it with its name.
+    pub(crate) fn open(&self, path: &Path) -> Result<(Self, File, u64), FileProblem> {
         // Asked before opening: opening a pipe would wait for a writer.
         let metadata = fs::metadata(path).map_err(|error| missing(error, path))?;
         if metadata.is_dir() {
@@ -41,21 +47,25 @@ impl Inspection {
         if !metadata.is_file() {
             return Err(FileProblem::NotAFile);
         }
-        let mut file = File::open(path).map_err(|error| missing(error, path))?;
+        let file = File::open(path).map_err(|error| missing(error, path))?;
         // Of the file that was opened, which may no longer be the one asked about.
         let size = file.metadata().map_err(FileProblem::Io)?.len();
-
         let inspection = match path.file_name().and_then(|name| name.to_str()) {
             Some(name) if !self.has_name() => self.file_name(name),
             Some(_) | None => *self,
         };
-        let mut inspector = inspection.inspector();
+        Ok((inspection, file, size))
+    }
+
+    /// Judges what `source` holds from where it stands: `size` bytes.
+    pub(crate) fn inspect_source(&self, source: &mut impl Read, size: u64) -> Result<Media, FileProblem> {
+        let mut inspector = self.inspector();
         // A GIF beyond its limit is refused either way.
-        let enough = inspection.gif_limit().unwrap_or(u64::MAX);
+        let enough = self.gif_limit().unwrap_or(u64::MAX);
         let mut piece = vec![0; HEAD_LEN];
         let mut seen = 0;
         loop {
-            let read = match file.read(&mut piece) {
+            let read = match source.read(&mut piece) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(FileProblem::Io(error)),

@@ -1,4 +1,6 @@
-//! Whether a GIF moves.
+//! Whether a GIF moves, and how many frames it has.
+
+use crate::structure::PictureSize;
 
 /// What a [`GifWalk`] knows so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +15,8 @@ pub enum GifMotion {
     NotGif,
 }
 
-/// Walks the blocks of a GIF, pushed in pieces of any size, until its second image is found.
+/// Walks the blocks of a GIF, pushed in pieces of any size, until its second image is found, or
+/// [`to_the_end`](Self::to_the_end) to count them all.
 ///
 /// Nothing is decoded and nothing kept: every block says how long it is, so the walk skips from one to the
 /// next. It needs a few bytes of state whatever the GIF holds, and every input ends in one of the four
@@ -29,7 +32,16 @@ pub enum GifMotion {
 #[derive(Debug, Clone)]
 pub struct GifWalk {
     state: State,
-    seen_image: bool,
+    goal: Goal,
+    images: u32,
+    screen: [u8; 4],
+}
+
+/// How far a walk goes.
+#[derive(Debug, Clone, Copy)]
+enum Goal {
+    SecondImage,
+    End,
 }
 
 /// What the next byte is.
@@ -60,6 +72,7 @@ enum Landing {
     LzwCodeSize,
 }
 
+const SCREEN: u8 = 6;
 const SCREEN_FLAGS: u8 = 10;
 const HEADER_LAST: u8 = 12;
 const DESCRIPTOR_LAST: u8 = 8;
@@ -67,7 +80,41 @@ const DESCRIPTOR_LAST: u8 = 8;
 impl GifWalk {
     /// A walk at the first byte.
     pub const fn new() -> Self {
-        Self { state: State::Header { at: 0, palette: 0 }, seen_image: false }
+        Self {
+            state: State::Header { at: 0, palette: 0 },
+            goal: Goal::SecondImage,
+            images: 0,
+            screen: [0; 4],
+        }
+    }
+
+    /// A walk at the first byte that does not stop at the second image but counts them all. It says
+    /// [`GifMotion::Undecided`] until the GIF has ended.
+    pub const fn to_the_end() -> Self {
+        Self { goal: Goal::End, ..Self::new() }
+    }
+
+    /// How many images began so far.
+    pub const fn frames(&self) -> u32 {
+        self.images
+    }
+
+    /// The size of the screen that images are put on, once its bytes are there.
+    pub fn screen(&self) -> Option<PictureSize> {
+        match self.state {
+            State::Header { at, .. } if at < SCREEN_FLAGS => None,
+            State::Decided(GifMotion::NotGif) => None,
+            _ => {
+                let [a, b, c, d] = self.screen;
+                let (width, height) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
+                Some(PictureSize { width: width.into(), height: height.into() })
+            }
+        }
+    }
+
+    /// Whether more bytes would change nothing.
+    pub(crate) const fn has_ended(&self) -> bool {
+        matches!(self.state, State::Decided(_))
     }
 
     /// Goes on over the next bytes and says what is known now. Once decided, more bytes change nothing.
@@ -119,22 +166,38 @@ impl GifWalk {
             | State::Block
             | State::ExtensionLabel
             | State::SubBlockLength
+            | State::Descriptor { .. }
+                if self.images > 1 =>
+            {
+                GifMotion::Animated
+            }
+            State::Skip { .. }
+            | State::Block
+            | State::ExtensionLabel
+            | State::SubBlockLength
             | State::Descriptor { .. } => GifMotion::Still,
         }
     }
 
     fn step(&mut self, byte: u8) -> State {
         match self.state {
-            State::Header { at, palette } => header(at, palette, byte),
+            State::Header { at, palette } => {
+                let place = at.checked_sub(SCREEN).and_then(|at| self.screen.get_mut(usize::from(at)));
+                place.into_iter().for_each(|place| *place = byte);
+                header(at, palette, byte)
+            }
             State::Block => match byte {
                 b'!' => State::ExtensionLabel,
-                b',' if self.seen_image => State::Decided(GifMotion::Animated),
                 b',' => {
-                    self.seen_image = true;
-                    State::Descriptor { at: 0 }
+                    self.images = self.images.saturating_add(1);
+                    match (self.goal, self.images) {
+                        (Goal::SecondImage, 2..) => State::Decided(GifMotion::Animated),
+                        (Goal::SecondImage | Goal::End, _) => State::Descriptor { at: 0 },
+                    }
                 }
                 // The trailer, or a block no version of GIF knows: what follows can't be walked and isn't
                 // shown.
+                _ if self.images > 1 => State::Decided(GifMotion::Animated),
                 _ => State::Decided(GifMotion::Still),
             },
             State::ExtensionLabel => State::SubBlockLength,

@@ -6,6 +6,7 @@ use crate::error::{Begin, Claim, MediaError};
 use crate::gif::{GifMotion, GifWalk};
 use crate::limits::Limits;
 use crate::media_type::{MediaKind, MediaType};
+use crate::rules::Rules;
 use crate::sniff::{least_size, sniff};
 
 /// What is known of media besides its content, and what the caller wants: the question to which [`Media`] is
@@ -43,6 +44,7 @@ pub struct Inspection {
     category: Option<MediaCategory>,
     on_contradiction: OnContradiction,
     limits: Limits,
+    rules: Rules,
 }
 
 /// What to do when the content is one type and a claim says another.
@@ -96,6 +98,15 @@ impl Inspection {
     /// The size limits; [`Limits::standard`] if not said.
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// What media may be inside, for [`check`](Self::check); [`Rules::standard`] if not said.
+    pub fn rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
+    }
+
+    pub(crate) const fn held_to(&self) -> Rules {
+        self.rules
     }
 
     pub(crate) fn gif_limit(&self) -> Option<u64> {
@@ -264,16 +275,30 @@ impl Inspector {
     ///
     /// [`MediaError`] says why X would not take it.
     pub fn finish(self, size: u64) -> Result<Media, MediaError> {
-        if size == 0 {
+        self.judge(Some(size))
+    }
+
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    pub(crate) const fn held_to(&self) -> Rules {
+        self.inspection.held_to()
+    }
+
+    /// Without a size nothing is said of it, and the media counts as what was seen of it.
+    pub(crate) fn judge(&self, size: Option<u64>) -> Result<Media, MediaError> {
+        if size == Some(0) {
             return Err(MediaError::Empty);
         }
         let content = sniff(&self.head);
         let (media_type, ground, contradicted) = self.inspection.decide(content, &self.head)?;
-        let truncated = least_size(media_type, &self.head).filter(|&least_size| least_size > size);
-        if let (Ground::Content, Some(least_size)) = (ground, truncated) {
+        if let (Ground::Content, Some(size)) = (ground, size)
+            && let Some(least_size) = least_size(media_type, &self.head).filter(|&least| least > size)
+        {
             return Err(MediaError::Truncated { media_type, size, least_size });
         }
-        let animation = self.animation(media_type, content, size);
+        let animation = self.animation(media_type, content, size.unwrap_or(u64::MAX));
         let destined_for = self.inspection.destined_for;
         let category = self
             .inspection
@@ -283,6 +308,7 @@ impl Inspector {
         if category.rules_out(media_type.kind()) {
             return Err(MediaError::WrongCategory { media_type, category });
         }
+        let size = size.unwrap_or(self.seen);
         self.inspection.limits.check(category, size)?;
         Ok(Media { media_type, category, size, animation, ground, contradicted })
     }

@@ -37,31 +37,50 @@
 //!
 //! - [`Inspection`] holds what the caller knows and wants; it judges a head ([`Inspection::inspect`], no
 //!   I/O), pieces as they come ([`Inspector`], no I/O) or a file ([`Inspection::inspect_path`], blocking).
-//! - [`sniff`] alone says what bytes are, [`GifWalk`] whether a GIF moves.
-//! - [`MediaType`], [`MediaCategory`] and [`Use`] are X's words; [`Limits`] are X's sizes, as data.
+//! - [`Inspection::check`] looks inside as well ([`Structure`]: tracks, codecs, durations, picture sizes) and says
+//!   what X may object to ([`Finding`]); [`Inspector::first_look`] does so while media are still on their way.
+//! - [`sniff`] alone says what bytes are, [`GifWalk`] whether a GIF moves and how many frames it has.
+//! - [`MediaType`], [`MediaCategory`] and [`Use`] are X's words; [`Limits`] are X's sizes and [`Rules`] what it
+//!   publishes of the inside, as data; [`Caps`] bound what is read.
 //!
 //! # What it refuses
 //!
 //! Only what is certain: content X has no type for, a claim that contradicts the content, a size over the
-//! limit, a structure that needs more bytes than there are. It does not look into a video (codec, duration,
-//! picture size). A caller who knows better overrides the type, the category and every limit.
+//! limit, a structure that needs more bytes than there are; and in a check a video that nobody can play
+//! ([`Damage`]) or that is shorter than X takes from anybody. The rest of X's rules make warnings. A caller who
+//! knows better overrides the type, the category, every limit and every rule.
 
 mod category;
+mod check;
 mod content;
 mod error;
 mod file;
+mod finding;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gif;
 mod inspection;
+mod judge;
 mod limits;
 mod media_type;
+mod read;
+mod rules;
 mod sniff;
+mod structure;
 
 pub use category::{MediaCategory, UnknownMediaCategory, UnknownUse, Use};
+pub use check::{Checked, FirstLook};
 pub use content::{Animation, Content, Foreign, HEAD_LEN};
 pub use error::{Begin, Claim, FileError, FileProblem, MediaError, MediaErrorKind};
 pub use file::inspect_path;
+pub use finding::{Finding, Problem, Severity};
 pub use gif::{GifMotion, GifWalk};
 pub use inspection::{Ground, Inspection, Inspector, Media, OnContradiction, Wanted};
 pub use limits::{Limits, TooLarge};
 pub use media_type::{MediaKind, MediaType, UnknownMediaType};
+pub use rules::{GifRules, Rules, VideoRules};
 pub use sniff::sniff;
+pub use structure::{
+    AudioCodec, AudioTrack, Caps, Chroma, Damage, FourCc, H264, IndexPlace, Movie, Picture, PictureSize,
+    Rest, Rotation, SampleCounts, Structure, VideoCodec, VideoTrack,
+};

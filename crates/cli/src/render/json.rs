@@ -1,10 +1,12 @@
 //! JSON for programs: one object per line on stdout. The schema is in the crate's README; `v` grows when a program
 //! written for it would break.
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chunkwise::core::{OperationKind, Percent};
+use chunkwise::media::Finding;
 use chunkwise::{Event, Progress};
 use serde_json::{Value, json};
 
@@ -116,6 +118,11 @@ impl Render for Json {
             Ending::Done(done) => done_fields(done),
             Ending::Failed { what, flags, failed } => failed_fields(Some(what), flags, failed),
         });
+    }
+
+    fn warning(&self, file: &Path, finding: &Finding) {
+        let (code, message) = (finding.code(), finding.to_string());
+        json_line(&document("warning", json!({ "file": file, "code": code, "message": message })));
     }
 
     fn note(&self, text: &str) {

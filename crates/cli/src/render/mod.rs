@@ -7,12 +7,13 @@ mod lines;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use chunkwise::core::{OperationKind, SessionEnd};
 use chunkwise::driver::UploadId;
+use chunkwise::media::Finding;
 use chunkwise::{Event, Progress};
 use indicatif::MultiProgress;
 use serde_json::Value;
@@ -95,6 +96,10 @@ pub(crate) trait Render: Send + Sync {
     fn progress(&self, slot: Slot, progress: Progress);
     fn event(&self, slot: Slot, event: &Event);
     fn ended(&self, slot: Slot, ending: &Ending);
+    /// What X may object to in a file that is about to be sent.
+    fn warning(&self, file: &Path, finding: &Finding) {
+        self.note(&format!("warning: {}: {finding}", shown(&file.to_string_lossy())));
+    }
     /// A sentence about the command as a whole.
     fn note(&self, text: &str);
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod big;
+mod checking;
 mod commands;
 mod interruptions;
 mod sandbox;

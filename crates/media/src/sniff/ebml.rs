@@ -1,8 +1,8 @@
 //! WebM and Matroska: an EBML header whose `DocType` tells them apart (RFC 8794 §11.2).
 
-use super::read::stands_at;
 use super::{Content, Foreign, media};
 use crate::media_type::MediaType;
+use crate::read::stands_at;
 
 const DOC_TYPE: u64 = 0x4282;
 

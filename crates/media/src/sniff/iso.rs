@@ -1,9 +1,10 @@
 //! The ISO base media file format and QuickTime, its ancestor: a row of boxes, each with size and kind
 //! (ISO/IEC 14496-12 §4.2). `ftyp` names brands: first the one the file is, then those it is readable as.
 
-use super::read::{bytes, u32_be, u64_be};
 use super::{Content, Foreign, media};
 use crate::media_type::MediaType;
+use crate::read::bytes;
+use crate::structure::Header;
 
 /// What a brand stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,21 +118,14 @@ impl<'a> Iterator for Boxes<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let begin = self.next.take()?;
         let rest = self.head.get(usize::try_from(begin).ok()?..)?;
-        let kind = bytes(rest, 4)?;
-        // A size of 1 says that the real one follows as 64 bits, 0 that the box is the last one.
-        let (header, size) = match u32_be(rest, 0)? {
-            0 => (8, None),
-            1 => (16, Some(u64_be(rest, 8)?)),
-            size => (8, Some(u64::from(size))),
-        };
+        let Header { kind, length, size } = Header::read(rest).ok()?;
         let end = match size {
             None => None,
-            Some(size) if size < header => return None,
             Some(size) => Some(begin.checked_add(size)?),
         };
         self.next = end;
         let inside = size.and_then(|size| usize::try_from(size).ok()).and_then(|size| rest.get(..size));
-        let body = inside.unwrap_or(rest).get(usize::try_from(header).ok()?..).unwrap_or_default();
+        let body = inside.unwrap_or(rest).get(usize::try_from(length).ok()?..).unwrap_or_default();
         Some(Box { kind, body, end })
     }
 }

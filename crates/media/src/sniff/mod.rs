@@ -3,7 +3,6 @@
 mod ebml;
 mod iso;
 mod png;
-mod read;
 mod riff;
 mod signature;
 mod text;

@@ -1,8 +1,8 @@
 //! PNG, and whether it is an animated one.
 
-use super::read::{bytes, stands_at, u32_be};
 use super::{Animation, Content};
 use crate::media_type::MediaType;
+use crate::read::{bytes, stands_at, u32_be};
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1A\n";
 

@@ -1,8 +1,8 @@
 //! RIFF: WebP, AVI and WAV.
 
-use super::read::{bytes, stands_at, u32_le};
 use super::{Animation, Content, Foreign};
 use crate::media_type::MediaType;
+use crate::read::{bytes, stands_at, u32_le};
 
 pub(super) fn sniff(head: &[u8]) -> Option<Content> {
     if !stands_at(head, 0, b"RIFF") {

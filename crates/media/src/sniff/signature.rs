@@ -1,8 +1,8 @@
 //! Formats that a few fixed bytes give away.
 
-use super::read::{bytes, stands_at, u32_be, u32_le};
 use super::{Content, Foreign, media};
 use crate::media_type::MediaType;
+use crate::read::{bytes, stands_at, u32_be, u32_le};
 
 /// Long enough, or odd enough, to stand for themselves at the start of a file.
 const FOREIGN: &[(&[u8], Foreign)] = &[

@@ -1,8 +1,8 @@
 //! ZIP, of which USDZ is one whose first file is the scene (`.usd`, `.usda` or `.usdc`).
 
-use super::read::{bytes, stands_at};
 use super::{Content, Foreign, media};
 use crate::media_type::MediaType;
+use crate::read::{bytes, stands_at};
 
 const NAME_LENGTH: usize = 26;
 const NAME: usize = 30;
