@@ -95,11 +95,19 @@ impl Invariant for Bounded {
                 self.forget(|(kind, _)| kind == OperationKind::Verify)
             }
             Seen::Notify(event) => self.retried(now, event, record)?,
-            // A poll that was answered is over; the next one is another.
-            Seen::Outcome(id, outcome) if outcome.result.is_ok() => {
+            Seen::Outcome(id, outcome) => {
                 let Some((op, _)) = record.live.get(&id) else { return Ok(()) };
+                let is_over = match (&outcome.result, op.kind()) {
+                    // A poll that was answered; the next one is another.
+                    (Ok(_), OperationKind::Status | OperationKind::Probe | OperationKind::Abort) => true,
+                    // What is missing is sent, and the object made anew: in rounds that are bounded themselves.
+                    (Err(Failure::Answered(problem)), OperationKind::Finalize) => {
+                        problem.kind == ProblemKind::SegmentsMissing
+                    }
+                    (Ok(_) | Err(_), _) => false,
+                };
                 let answered = thing(op);
-                if matches!(op.kind(), OperationKind::Status | OperationKind::Probe | OperationKind::Abort) {
+                if is_over {
                     self.forget(|thing| thing == answered);
                 }
             }

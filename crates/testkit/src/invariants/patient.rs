@@ -1,5 +1,6 @@
 //! Invariant 4.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use chunkwise_core::{
@@ -15,6 +16,8 @@ use crate::record::{Fact, Record, Seen, Thing, thing};
 pub struct Patient {
     things: BTreeMap<Thing, Timestamp>,
     kinds: BTreeMap<OperationKind, Timestamp>,
+    /// The newest period of a rate limit that was told: when it ends, and how many were left in it.
+    periods: BTreeMap<OperationKind, (Timestamp, u64)>,
 }
 
 impl Patient {
@@ -36,8 +39,14 @@ impl Patient {
     ) {
         // A reset beyond anybody's patience is nonsense, and no rate limit.
         let horizon = now.after(record.policy.retry.longest_wait);
-        if let Some(pace) = outcome.pace.filter(|pace| pace.remaining == 0 && pace.reset <= horizon) {
-            self.hold(op.kind(), pace.reset);
+        if let Some(pace) = outcome.pace.filter(|pace| pace.reset <= horizon) {
+            // Answers overtake each other: of two periods the later one counts, within one the smaller number.
+            let (reset, left) = self.periods.entry(op.kind()).or_insert((pace.reset, pace.remaining));
+            match pace.reset.cmp(reset) {
+                Ordering::Greater => (*reset, *left) = (pace.reset, pace.remaining),
+                Ordering::Equal => *left = pace.remaining.min(*left),
+                Ordering::Less => {}
+            }
         }
         match (&op.action, &outcome.result) {
             (
@@ -70,6 +79,7 @@ impl Invariant for Patient {
         // What has passed forbids nothing any more.
         self.things.retain(|_, at| *at > now);
         self.kinds.retain(|_, at| *at > now);
+        self.periods.retain(|_, (reset, _)| *reset > now);
         match *seen {
             Seen::Perform(op) => {
                 if let Some(at) = self.things.get(&thing(op)) {
@@ -77,6 +87,9 @@ impl Invariant for Patient {
                 }
                 if let Some(at) = self.kinds.get(&op.kind()) {
                     must!(*at <= now, "{} goes out at {now}, the kind is held until {at}", op.kind());
+                }
+                if let Some((reset, left)) = self.periods.get(&op.kind()) {
+                    must!(*left > 0, "{} goes out at {now}, none is left until {reset}", op.kind());
                 }
             }
             Seen::Outcome(id, outcome) => {

@@ -86,6 +86,8 @@ fn a_refusal_of_a_size_that_names_a_wait_holds_all_that_it_is_cut_into() {
     assert_eq!(script.wake(), ["append 0 [0, 10)"]);
 
     let mut script = opened_with(40, chunks(20, 1));
+    script.answer(APPEND, too_large(None));
+    assert_eq!(script.count(|event| matches!(event, Event::Held { .. })), 0, "none was named");
     let beyond = Delay::After(policy().retry.longest_wait + secs(1));
     script.answer(APPEND, problem_after(ProblemKind::TooLarge { ceiling: None }, beyond));
     assert!(matches!(script.error(), ErrorKind::Throttled { operation: APPEND, .. }));
