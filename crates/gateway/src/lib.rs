@@ -5,4 +5,5 @@ pub mod credentials;
 pub mod ingest;
 mod server;
 pub mod settings;
+pub mod spool;
 pub mod store;

@@ -123,6 +123,12 @@ impl fmt::Debug for Sha256 {
     }
 }
 
+impl From<[u8; 32]> for Sha256 {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
 impl From<Sha256> for String {
     fn from(digest: Sha256) -> Self {
         digest.to_string()
