@@ -61,6 +61,10 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run X's upload API on this machine, until Ctrl-C
     Sandbox(SandboxArgs),
+    /// Run the gateway: POST /twitter/media/upload, until Ctrl-C
+    Serve(ServeArgs),
+    /// Make, list or revoke the gateway's API keys
+    Keys(KeysArgs),
     /// Upload a 512 MiB video of its own making to a sandbox of its own, and check every byte
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -104,6 +108,59 @@ pub(crate) struct ResumeArgs {
     pub(crate) transfer: TransferOptions,
     #[command(flatten)]
     pub(crate) store: StoreOptions,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// Everything on this machine, with no account: a sandbox in X's place, a key, and a curl that works
+    #[arg(long, conflicts_with = "gateway_dir")]
+    pub(crate) sandbox: bool,
+    /// The gateway's settings, as TOML (docs/gateway.md has every key)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// Where requests are answered [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where metrics and health are told [default: 127.0.0.1:8788]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<SocketAddr>,
+    /// The folder for its database and media [default: chunkwise-gateway in this folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) gateway_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct KeysArgs {
+    /// The gateway's settings, as TOML
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) settings: Option<PathBuf>,
+    /// The gateway's folder [default: chunkwise-gateway in this folder]
+    #[arg(long, value_name = "FOLDER", global = true)]
+    pub(crate) gateway_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) action: KeysAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysAction {
+    /// Make a key, and show it this once
+    Create {
+        /// Whose it is
+        label: String,
+        /// Which installation it is for; stands in the key
+        #[arg(long, default_value = "live", value_name = "NAME")]
+        environment: String,
+        /// It has a balance, and uploads nothing that the balance does not cover
+        #[arg(long)]
+        prepaid: bool,
+    },
+    /// Show all keys, not what they are
+    List,
+    /// Make a key worth nothing
+    Revoke {
+        /// Which, by its id
+        id: String,
+    },
 }
 
 #[derive(Args, Debug)]

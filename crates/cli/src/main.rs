@@ -15,6 +15,7 @@ mod plan;
 mod render;
 mod resume;
 mod sandbox;
+mod serve;
 mod settings;
 mod upload;
 mod uploads;
@@ -83,6 +84,8 @@ fn run(output: OutputOptions, command: Command) -> Result<Exit, Failed> {
             Command::Check(args) => check::run(context, args).await,
             Command::Plan(args) => plan::run(context, args).await,
             Command::Sandbox(args) => sandbox::run(context, args).await,
+            Command::Serve(args) => serve::run(context, args).await,
+            Command::Keys(args) => serve::keys(context, args).await,
             Command::Demo(args) => demo::run(context, args).await,
             Command::Completions(_) => Ok(Exit::Ok),
         }
@@ -108,9 +111,9 @@ fn command() -> clap::Command {
             help.push_str(&format!(" [env: {}]", settings::variable(&name)));
             arg.help(help)
         });
-        // The sandbox's flags are its own, though some have the names of settings.
+        // The sandbox's and the gateway's flags are their own, though some have the names of settings.
         command.mut_subcommands(|command| match command.get_name() {
-            "sandbox" => command,
+            "sandbox" | "serve" | "keys" => command,
             _ => completed(command, settings),
         })
     }

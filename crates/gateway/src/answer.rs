@@ -27,10 +27,6 @@ struct Body<'a> {
     request_id: Option<&'a str>,
 }
 
-/// The request's own id, as it stands in logs and in the header `X-Request-Id`; in a refusal's body too.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) String);
-
 impl Refusal {
     pub(crate) fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Self {
         Self { status, sentence: sentence.into(), code: None, retry_after: None }
@@ -84,6 +80,8 @@ impl IntoResponse for Refusal {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // Its body gets the request's id where that is known.
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -113,6 +111,11 @@ impl Uploaded {
     pub(crate) fn new(media_id: String, media_type: String, size: u64) -> Self {
         let data = UploadedMedia { media_id, media_type, size };
         Self { status: "success", msg: "Media uploaded successfully", data }
+    }
+
+    /// Its `data`.
+    pub(crate) fn data(&self) -> serde_json::Value {
+        serde_json::to_value(&self.data).unwrap_or_default()
     }
 
     pub(crate) fn to_body(&self) -> String {

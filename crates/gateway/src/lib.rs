@@ -7,3 +7,5 @@ mod server;
 pub mod settings;
 pub mod spool;
 pub mod store;
+
+pub use server::{Gateway, StartError};

@@ -269,6 +269,14 @@ impl Inspector {
         }
     }
 
+    /// The same with a type that is claimed and may be wrong, and is learnt only behind the bytes: as in a JSON body
+    /// whose `media_type` comes last.
+    #[must_use]
+    pub fn declared(mut self, declared: MediaType) -> Self {
+        self.inspection = self.inspection.declared(declared);
+        self
+    }
+
     /// Judges by what was pushed, for media of `size` bytes in all.
     ///
     /// # Errors

@@ -37,8 +37,6 @@ pub(crate) enum Ingest {
     Data,
     /// From a URL.
     Url,
-    /// As raw bytes.
-    Raw,
 }
 
 impl Ingest {
@@ -47,7 +45,6 @@ impl Ingest {
         match self {
             Self::Data => "data",
             Self::Url => "url",
-            Self::Raw => "raw",
         }
     }
 }

@@ -1,8 +1,91 @@
 //! The server: what is answered on which path.
 
 mod accept;
+mod access;
+mod admin;
 mod body;
+mod conduct;
 mod cors;
 mod metrics;
+mod observe;
 mod page;
+mod receive;
+mod running;
+mod start;
+mod upload;
+mod uploads;
 mod upstream;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use chunkwise::driver::Driver;
+use chunkwise::hyper::Trust;
+use chunkwise::x::BaseUrl;
+use chunkwise_fetch::{AddressPolicy, Fetcher};
+use chunkwise_transport::Secret;
+use http::StatusCode;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use start::{Gateway, StartError};
+
+use self::access::Rates;
+use self::metrics::Metrics;
+use self::running::Uploads;
+use crate::answer::Refusal;
+use crate::credentials::Credentials;
+use crate::settings::Settings;
+use crate::spool::Spool;
+use crate::store::{Store, UnixMillis};
+
+/// What all requests share.
+struct App {
+    settings: Settings,
+    store: Store,
+    spool: Spool,
+    fetcher: Fetcher,
+    addresses: AddressPolicy,
+    driver: Driver,
+    trust: Trust,
+    base_url: Option<BaseUrl>,
+    credentials: Arc<dyn Credentials>,
+    pepper: Secret<[u8; 32]>,
+    metrics: Metrics,
+    rates: Rates,
+    uploads: Uploads,
+    /// One permit for each upload at once.
+    places: Arc<Semaphore>,
+    /// No further requests.
+    stopping: CancellationToken,
+    /// The tasks of uploads.
+    work: TaskTracker,
+}
+
+impl App {
+    fn now() -> UnixMillis {
+        SystemTime::now().into()
+    }
+}
+
+fn router(app: Arc<App>) -> Router {
+    let cors = app.settings.cors.clone();
+    Router::new()
+        .route("/twitter/media/upload", post(upload::upload))
+        .route("/uploads", get(uploads::list))
+        .route("/uploads/{id}", get(uploads::one).delete(uploads::cancel))
+        .route("/usage", get(uploads::usage))
+        .merge(page::routes())
+        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "There is nothing here"))
+        .method_not_allowed_fallback(async || {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "This is not how it is asked")
+        })
+        .with_state(app.clone())
+        .layer(from_fn_with_state(cors, cors::cors))
+        .layer(from_fn_with_state(app, observe::observe))
+        .layer(from_fn(observe::survive))
+}

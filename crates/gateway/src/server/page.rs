@@ -9,6 +9,8 @@ const INDEX: &str = include_str!("../../page/index.html");
 const STYLE: &str = include_str!("../../page/page.css");
 const SCRIPT: &str = include_str!("../../page/page.js");
 
+const OPENAPI: &str = include_str!("../../page/openapi.json");
+
 /// Nothing of other hosts, nothing inline, no frames: what a stranger's media names is only ever text.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
 
@@ -27,5 +29,6 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(async || file("text/html; charset=utf-8", INDEX)))
         .route("/page.css", get(async || file("text/css; charset=utf-8", STYLE)))
+        .route("/openapi.json", get(async || file("application/json", OPENAPI)))
         .route("/page.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
 }

@@ -1,6 +1,6 @@
 //! What became of an upload at X, as an answer to the client.
 
-use chunkwise::core::{ErrorKind, Failure, ServerError, Violation};
+use chunkwise::core::{ErrorKind, Failure, OperationKind, ServerError, Violation};
 use chunkwise::x::XError;
 use http::StatusCode;
 
@@ -36,6 +36,7 @@ pub(super) fn refusal(error: &XError) -> Refusal {
         ErrorKind::ProcessingFailed { error } => told("X could not process the media".into(), Some(error)),
         // Whose fault it is, the operator has to find out: the proxy may be the client's.
         ErrorKind::Misconfigured { failure, .. } => said("X can't be reached as things are set", failure),
+        ErrorKind::Protocol { operation: OperationKind::Init, .. } => Refusal::no_media_id(),
         ErrorKind::Protocol { violation: Violation::Unreadable(failure), .. } => {
             said("X answered what nobody understands", failure)
         }

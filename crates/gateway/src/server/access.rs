@@ -1,0 +1,100 @@
+//! Who asks, and whether they may: the API key, and how often and how much it may ask.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chunkwise_transport::Secret;
+use http::{HeaderMap, header};
+use tokio::time::Instant;
+
+use crate::answer::Refusal;
+use crate::store::{AuthenticateError, Key, KeyId, Store, UnixMillis};
+
+/// The longest value of the header that is looked at.
+const LONGEST: usize = 256;
+
+/// Bytes are counted by the minute.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The key of a request.
+///
+/// # Errors
+///
+/// 401 for every key that is not good, 503 if nobody can tell.
+pub(super) async fn authenticate(
+    store: &Store,
+    headers: &HeaderMap,
+    now: UnixMillis,
+) -> Result<Key, Refusal> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let (scheme, key) = value.and_then(|value| value.split_once(' ')).ok_or_else(Refusal::unauthorized)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || key.len() > LONGEST {
+        return Err(Refusal::unauthorized());
+    }
+    store.keys().authenticate(&Secret::new(key.trim().to_owned()), now).await.map_err(|error| match error {
+        AuthenticateError::Unauthorized(_) => Refusal::unauthorized(),
+        AuthenticateError::Store(error) => failing(&error),
+    })
+}
+
+/// The store fails: the operator sees how, the client that it may ask again.
+pub(super) fn failing(error: &dyn std::error::Error) -> Refusal {
+    tracing::error!(%error, "the store fails");
+    Refusal::unavailable("The gateway can't write down what it does; ask again")
+}
+
+/// How often and how much every key asks.
+#[derive(Debug, Default)]
+pub(super) struct Rates(Mutex<HashMap<KeyId, Rate>>);
+
+#[derive(Debug)]
+struct Rate {
+    /// Requests that may come now, in thousandths; refilled as time passes.
+    tokens: u64,
+    filled: Instant,
+    minute: Instant,
+    bytes: u64,
+}
+
+impl Rates {
+    /// Counts a request.
+    ///
+    /// # Errors
+    ///
+    /// 429 with the time after which one more may come.
+    pub(super) fn request(&self, key: &Key) -> Result<(), Refusal> {
+        let limits = &key.limits;
+        let (full, now) = (u64::from(limits.burst.max(1)) * 1_000, Instant::now());
+        let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate =
+            rates.entry(key.id.clone()).or_insert(Rate { tokens: full, filled: now, minute: now, bytes: 0 });
+        let passed = u64::try_from(now.duration_since(rate.filled).as_millis()).unwrap_or(u64::MAX);
+        let fresh = passed.saturating_mul(u64::from(limits.requests_per_second));
+        // What is less than a thousandth waits for the next request.
+        if fresh > 0 {
+            (rate.tokens, rate.filled) = (rate.tokens.saturating_add(fresh).min(full), now);
+        }
+        if rate.tokens < 1_000 {
+            let missing = 1_000 - rate.tokens;
+            let wait = missing.div_ceil(u64::from(limits.requests_per_second.max(1)));
+            return Err(Refusal::too_many(Duration::from_millis(wait)));
+        }
+        rate.tokens -= 1_000;
+        if now.duration_since(rate.minute) >= MINUTE {
+            (rate.minute, rate.bytes) = (now, 0);
+        }
+        if rate.bytes >= limits.bytes_per_minute {
+            return Err(Refusal::too_many(MINUTE.saturating_sub(now.duration_since(rate.minute))));
+        }
+        Ok(())
+    }
+
+    /// Counts bytes of bodies and of fetched media; the next request pays for what was too much.
+    pub(super) fn bytes(&self, key: &KeyId, bytes: u64) {
+        let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rate) = rates.get_mut(key) {
+            rate.bytes = rate.bytes.saturating_add(bytes);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! How the gateway starts, what it finds left by an earlier process, and how it stops.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chunkwise::driver::{DirectoryStore, Driver};
+use chunkwise::hyper::Trust;
+use chunkwise::x::BaseUrl;
+use chunkwise_fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
+use chunkwise_transport::Secret;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::accept::Accept;
+use super::metrics::Metrics;
+use super::{App, admin, router};
+use crate::credentials::Credentials;
+use crate::settings::{Settings, TlsFiles};
+use crate::spool::{Spool, SpoolError, SpoolLimits};
+use crate::store::{Conclusion, Resolution, Store, StoreError, UploadEnd};
+
+/// Why the gateway can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, or not this machine's.
+    #[error("can't listen on {address}: {source}; choose another address, or port 0 for any free one")]
+    Listen {
+        /// As set.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file or folder can't be made or read.
+    #[error("{} can't be used: {source}; check the path and the permissions", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A setting makes no sense.
+    #[error("the setting {key} can't be used: {reason}")]
+    Setting {
+        /// Which.
+        key: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The spool can't be made.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The driver can't be made.
+    #[error(transparent)]
+    Driver(#[from] chunkwise::driver::BuildError),
+}
+
+impl StartError {
+    fn setting(key: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Setting { key, reason: reason.to_string() }
+    }
+}
+
+/// A gateway that runs. Dropping it stops nothing in good order: [`Gateway::stop`] does.
+pub struct Gateway {
+    app: Arc<App>,
+    address: SocketAddr,
+    admin: SocketAddr,
+    listening: CancellationToken,
+    listeners: TaskTracker,
+    connections: TaskTracker,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("address", &self.address)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Starts it. Must be called within a tokio runtime with I/O and time.
+    ///
+    /// What an earlier process left unfinished is ended: its money is given back, and its uploads say that they are to
+    /// be asked for again.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; then nothing listens.
+    pub async fn start(settings: Settings, credentials: Arc<dyn Credentials>) -> Result<Self, StartError> {
+        let state_dir = settings.state_dir.clone();
+        private_dir(&state_dir)?;
+        let pepper = pepper(&state_dir.join("pepper"))?;
+        let store = Store::open(state_dir.join("gateway.db")).await?;
+        recover(&store).await?;
+        let caps = settings.caps;
+        let memory = usize::try_from(caps.memory).unwrap_or(usize::MAX);
+        let limits =
+            SpoolLimits { total_memory: caps.memory / 2, total_disk: caps.disk, ..SpoolLimits::default() };
+        let spool = Spool::new(state_dir.join("spool"), limits)?;
+        let swept = spool.sweep(&HashSet::new())?;
+        if swept.removed > 0 {
+            tracing::info!(files = swept.removed, bytes = swept.bytes, "media of earlier processes removed");
+        }
+        let driver = Driver::builder()
+            .byte_budget(memory / 2)
+            .checkpoints(DirectoryStore::new(state_dir.join("checkpoints")))
+            .build()?;
+        let mut trust = Trust::platform();
+        if let Some(file) = &settings.x.ca_file {
+            trust = trust.and_file(file).map_err(|error| StartError::setting("x.ca_file", error))?;
+        }
+        let base_url = match &settings.x.base_url {
+            Some(url) => Some(BaseUrl::new(url).map_err(|error| StartError::setting("x.base_url", error))?),
+            None => None,
+        };
+        let addresses = addresses(&settings)?;
+        let mut fetch_limits = FetchLimits::default();
+        fetch_limits.ports.extend(&settings.fetch.allow_ports);
+        let tls = trust.client_config().await.map_err(|error| StartError::setting("x.ca_file", error))?;
+        let fetcher = Fetcher::new(fetch_limits, addresses.clone(), Arc::new(SystemResolver::default()), tls);
+        let acceptor = settings.tls.as_ref().map(acceptor).transpose()?;
+        let (listener, address) = bind(settings.listen).await?;
+        let (admin_listener, admin) = bind(settings.admin).await?;
+        let app = Arc::new(App {
+            store,
+            spool,
+            fetcher,
+            addresses,
+            driver,
+            trust,
+            base_url,
+            credentials,
+            pepper,
+            metrics: Metrics::new(),
+            rates: super::Rates::default(),
+            uploads: super::Uploads::default(),
+            places: Arc::new(Semaphore::new(caps.uploads as usize)),
+            stopping: CancellationToken::new(),
+            work: TaskTracker::new(),
+            settings,
+        });
+        let (listening, listeners) = (CancellationToken::new(), TaskTracker::new());
+        let connections = TaskTracker::new();
+        for (listener, tls, router) in
+            [(listener, acceptor, router(app.clone())), (admin_listener, None, admin::router(app.clone()))]
+        {
+            let accept = Accept {
+                listener,
+                tls,
+                router,
+                caps,
+                stop: listening.clone(),
+                connections: connections.clone(),
+            };
+            listeners.spawn(accept.run());
+        }
+        Ok(Self { app, address, admin, listening, listeners, connections })
+    }
+
+    /// Where requests are answered.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where health and metrics are told.
+    pub const fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// What it remembers: keys are made there.
+    pub fn store(&self) -> &Store {
+        &self.app.store
+    }
+
+    /// Stops in good order: not ready any more at once, no new uploads; what is under way may end for as long as the
+    /// settings say; then the listeners close.
+    pub async fn stop(self) {
+        let Self { app, listening, listeners, connections, .. } = self;
+        app.stopping.cancel();
+        app.work.close();
+        let drain = app.settings.caps.drain();
+        if tokio::time::timeout(drain, app.work.wait()).await.is_err() {
+            tracing::warn!("uploads are still under way; they are given up, with their money");
+        }
+        listening.cancel();
+        listeners.close();
+        listeners.wait().await;
+        connections.close();
+        // A client that does not read its answer holds nobody up.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), connections.wait()).await;
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// A folder that only its owner can look into (threat T21).
+fn private_dir(path: &Path) -> Result<(), StartError> {
+    let failed = |source| StartError::File { path: path.to_owned(), source };
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(failed)
+}
+
+/// By what tokens are turned into names of accounts: made once, kept beside the store and never in it.
+fn pepper(path: &Path) -> Result<Secret<[u8; 32]>, StartError> {
+    let failed = |source| StartError::File { path: path.to_owned(), source };
+    match fs::read(path) {
+        Ok(bytes) => {
+            let pepper = bytes.try_into().map_err(|_| {
+                failed(io::Error::other("it has not 32 bytes; restore it, or remove it to begin anew"))
+            })?;
+            Ok(Secret::new(pepper))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut pepper = [0; 32];
+            getrandom::fill(&mut pepper).map_err(|error| failed(io::Error::other(error.to_string())))?;
+            let mut options = fs::OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let mut file = options.open(path).map_err(failed)?;
+            file.write_all(&pepper).and_then(|()| file.sync_all()).map_err(failed)?;
+            Ok(Secret::new(pepper))
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn addresses(settings: &Settings) -> Result<AddressPolicy, StartError> {
+    let mut policy = AddressPolicy::public();
+    for network in &settings.fetch.allow_networks {
+        let network: ipnet::IpNet =
+            network.parse().map_err(|error| StartError::setting("fetch.allow_networks", error))?;
+        policy = policy.allow(network);
+    }
+    for host in &settings.fetch.allow_hosts {
+        policy = policy.allow_host(host);
+    }
+    Ok(policy)
+}
+
+fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
+    let setting = |key: &'static str, error: &dyn std::fmt::Display| StartError::setting(key, error);
+    let certificates = CertificateDer::pem_file_iter(&files.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| setting("tls.certificate", &error))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| setting("tls.key", &error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| setting("tls", &error))?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .map_err(|error| setting("tls.certificate", &error))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// What a process that died has left: nobody is charged for it, and nobody waits for it.
+async fn recover(store: &Store) -> Result<(), StoreError> {
+    let end = UploadEnd::Failed(json!({
+        "error": "The gateway was restarted during this upload; ask again, with the same Idempotency-Key if there was one"
+    }));
+    let resolution = Resolution::Refund("restarted".to_owned());
+    for left in store.uploads().adopt_unfinished().await? {
+        let conclusion = Conclusion {
+            key: &left.key_id,
+            charged: left.request_id,
+            resolution: &resolution,
+            upload: (left.upload_id, &end),
+            replay: None,
+        };
+        match store.conclude(&conclusion, App::now()).await {
+            Ok(_) => tracing::warn!(upload = %left.upload_id, "an upload of an earlier process was given up"),
+            Err(error) => tracing::error!(%error, upload = %left.upload_id, "an upload can't be given up"),
+        }
+    }
+    for open in store.ledger().adopt_reservations().await? {
+        let refunded = store.ledger().refund(&open.key_id, open.request_id, "restarted", App::now()).await;
+        if let Err(error) = refunded {
+            tracing::error!(%error, request_id = %open.request_id, "money can't be given back");
+        }
+    }
+    Ok(())
+}

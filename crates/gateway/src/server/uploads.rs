@@ -1,0 +1,129 @@
+//! What a key can see of its uploads and of its account.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::App;
+use super::access::{authenticate, failing};
+use super::running::{Stage, State as Seen};
+use crate::answer::{self, Refusal};
+use crate::store::{Billing, Key, UnixMillis, UploadEnd, UploadId, UploadRecord};
+
+/// How many uploads are listed.
+const LISTED: u32 = 100;
+
+async fn entered(app: &App, headers: &HeaderMap) -> Result<Key, Refusal> {
+    let key = authenticate(&app.store, headers, App::now()).await?;
+    app.rates.request(&key)?;
+    Ok(key)
+}
+
+fn not_found() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "There is no such upload")
+}
+
+/// The uploads of a key, the newest first.
+pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let key = entered(&app, &headers).await?;
+    let records = app.store.uploads().recent(&key.id, LISTED).await.map_err(|error| failing(&error))?;
+    let uploads: Vec<_> = records.iter().map(|record| told(&app, record)).collect();
+    Ok(answer::json(StatusCode::OK, json!({ "uploads": uploads }).to_string()))
+}
+
+/// One upload.
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let key = entered(&app, &headers).await?;
+    let id: UploadId = id.parse().map_err(|_| not_found())?;
+    let record = app.store.uploads().get(&key.id, id).await.map_err(|error| failing(&error))?;
+    let record = record.ok_or_else(not_found)?;
+    Ok(answer::json(StatusCode::OK, told(&app, &record).to_string()))
+}
+
+/// Gives an upload up.
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let key = entered(&app, &headers).await?;
+    let id: UploadId = id.parse().map_err(|_| not_found())?;
+    if let Some(running) = app.uploads.of(&id, &key.id) {
+        running.cancel();
+        return Ok(answer::json(StatusCode::ACCEPTED, json!({ "id": id.to_string() }).to_string()));
+    }
+    match app.store.uploads().get(&key.id, id).await.map_err(|error| failing(&error))? {
+        Some(_) => Err(Refusal::new(StatusCode::CONFLICT, "The upload is not under way any more")),
+        None => Err(not_found()),
+    }
+}
+
+/// What a key has used, of all time, and what it has left.
+pub(super) async fn usage(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let key = entered(&app, &headers).await?;
+    let ledger = app.store.ledger();
+    let all = UnixMillis::new(0)..UnixMillis::new(i64::MAX);
+    let usage = ledger.usage(&key.id, all).await.map_err(|error| failing(&error))?;
+    let balance = ledger.balance(&key.id).await.map_err(|error| failing(&error))?;
+    let mut told = json!({
+        "calls": usage.settled.count,
+        "charged_micro_dollars": usage.settled.amount.get(),
+        "reserved_micro_dollars": balance.reserved.get(),
+        "bytes": usage.bytes,
+    });
+    if key.billing == Billing::Prepaid {
+        told["balance_micro_dollars"] = json!(balance.available().map(crate::store::MicroDollars::get));
+    }
+    Ok(answer::json(StatusCode::OK, told.to_string()))
+}
+
+/// An upload as a client sees it: as it is at the moment where it is under way, as it was written down otherwise.
+pub(super) fn told(app: &App, record: &UploadRecord) -> Value {
+    let running = app.uploads.of(&record.upload_id, &record.key_id);
+    let mut told = match running.map(|running| running.state()) {
+        Some(Seen { stage, progress, media_type }) if !matches!(stage, Stage::Ended(_)) => json!({
+            "id": record.upload_id.to_string(),
+            "phase": stage.name(),
+            "media_type": media_type,
+            "progress": {
+                "total": progress.total.or(record.size), "sent": progress.sent, "stored": progress.stored,
+                "committed": progress.committed, "processed": progress.processed.get(),
+            },
+            "ended": false,
+        }),
+        Some(_) | None => json!({
+            "id": record.upload_id.to_string(),
+            "phase": if record.end.is_some() { ended(record) } else { "interrupted" },
+            "media_type": record.media_type,
+            "progress": {
+                "total": record.size, "sent": record.progress.sent, "stored": record.progress.stored,
+                "committed": record.progress.committed, "processed": record.progress.processed,
+            },
+            "ended": record.end.is_some(),
+        }),
+    };
+    match &record.end {
+        Some(UploadEnd::Succeeded(data)) => told["media_id"] = data["media_id"].clone(),
+        Some(UploadEnd::Failed(error)) => told["error"] = error["error"].clone(),
+        None => {}
+    }
+    if !record.warnings.is_empty() {
+        told["warnings"] = json!(record.warnings);
+    }
+    told["created_at_ms"] = json!(record.created_at.get());
+    told
+}
+
+const fn ended(record: &UploadRecord) -> &'static str {
+    match record.end {
+        Some(UploadEnd::Succeeded(_)) => "completed",
+        Some(UploadEnd::Failed(_)) | None => "failed",
+    }
+}

@@ -1,0 +1,169 @@
+//! The contract, to the byte.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chunkwise_gateway::store::Billing;
+use serde_json::json;
+
+use crate::world::{World, new_key, origin, png};
+
+#[tokio::test]
+async fn base64_in_and_a_media_id_out() {
+    let world = World::new().await;
+    let content = png(24_531);
+    let body = json!({
+        "auth_token": world.token, "media_data": STANDARD.encode(&content), "media_type": "image/png",
+    });
+    let answer = world.upload("", &body).await;
+    let id = answer.json()["data"]["media_id"].as_str().unwrap().to_owned();
+    let wanted = format!(
+        "{{\"status\":\"success\",\"msg\":\"Media uploaded successfully\",\"data\":{{\"media_id\":\"{id}\",\"media_type\":\"image/png\",\"size\":24531}}}}"
+    );
+    assert_eq!((answer.status, answer.body), (200, wanted));
+    assert_eq!(world.content(&id).await, content);
+    let usage = world.get("/usage").await.json();
+    assert_eq!((usage["calls"].as_u64(), usage["charged_micro_dollars"].as_u64()), (Some(1), Some(1_000)));
+}
+
+#[tokio::test]
+async fn a_url_in_and_a_media_id_out() {
+    let world = World::with(|settings| settings.fetch.allow_ports = (1..=u16::MAX).collect()).await;
+    let content = png(300_000);
+    let address = origin("image/png", content.clone()).await;
+    let body = json!({ "auth_token": world.token, "media_url": format!("http://{address}/photo.png") });
+    let answer = world.upload("", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let data = &answer.json()["data"];
+    assert_eq!((data["media_type"].as_str(), data["size"].as_u64()), (Some("image/png"), Some(300_000)));
+    assert_eq!(world.content(data["media_id"].as_str().unwrap()).await, content);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_one_sentence_and_costs_nothing() {
+    let world = World::new().await;
+    let token = &world.token;
+    let data = STANDARD.encode(png(100));
+    for (body, status, error) in [
+        (json!({ "auth_token": token }), 400, "Provide either media_url or media_data"),
+        (
+            json!({ "auth_token": token, "media_url": "https://a.example/b", "media_data": data, "media_type": "image/png" }),
+            400,
+            "Provide either media_url or media_data",
+        ),
+        (
+            json!({ "auth_token": token, "media_data": data, "media_type": "text/html" }),
+            400,
+            "media_type is none that X takes (image/png, video/mp4 and their like)",
+        ),
+        (
+            json!({ "auth_token": token, "media_url": "http://127.0.0.1:1/x.png" }),
+            400,
+            "media_url must be an http or https URL of usual length, without credentials or an unusual port",
+        ),
+        (
+            json!({ "auth_token": token, "media_url": "http://localhost/x.png" }),
+            400,
+            "media_url could not be fetched",
+        ),
+        (
+            json!({ "auth_token": token, "media_data": data, "media_type": "image/png", "proxy": "ftp://p" }),
+            400,
+            "proxy must be an http, https, socks5 or socks4 URL",
+        ),
+    ] {
+        let answer = world.upload("", &body).await;
+        let said = answer.json();
+        assert_eq!((answer.status, said["error"].as_str()), (status, Some(error)), "{body}");
+        assert_eq!(said["request_id"].as_str(), answer.header("x-request-id"));
+    }
+    let refused = json!({ "auth_token": "not-a-token", "media_data": data, "media_type": "image/png" });
+    let answer = world.upload("", &refused).await;
+    assert_eq!(answer.status, 502);
+    assert!(answer.json()["error"].as_str().unwrap().starts_with("X refused the auth_token"), "{answer:?}");
+    let usage = world.get("/usage").await.json();
+    assert_eq!((usage["calls"].as_u64(), usage["reserved_micro_dollars"].as_u64()), (Some(0), Some(0)));
+}
+
+#[tokio::test]
+async fn only_a_good_key_gets_in_and_all_others_look_alike() {
+    let world = World::new().await;
+    let mut bodies = Vec::new();
+    for authorization in ["", "Authorization: Bearer nonsense\r\n", "Authorization: Basic eDp5\r\n"] {
+        let head = format!(
+            "POST /twitter/media/upload HTTP/1.1\r\nHost: g\r\nContent-Type: application/json\r\n{authorization}"
+        );
+        let answer = world.say(&head, b"{}").await;
+        assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
+        bodies.push(answer.json()["error"].clone());
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_is_answered_again_and_charged_once() {
+    let world = World::new().await;
+    let body = json!({
+        "auth_token": world.token, "media_data": STANDARD.encode(png(5_000)), "media_type": "image/png",
+    });
+    let key = "Idempotency-Key: \"first\"\r\n";
+    let first = world.upload(key, &body).await;
+    let again = world.upload(key, &body).await;
+    assert_eq!((first.status, again.status, &first.body), (200, 200, &again.body));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    let other = json!({
+        "auth_token": world.token, "media_data": STANDARD.encode(png(5_001)), "media_type": "image/png",
+    });
+    let other = world.upload(key, &other).await;
+    assert_eq!(other.status, 422, "{other:?}");
+    assert_eq!(world.get("/usage").await.json()["calls"], 1);
+    assert_eq!(world.sandbox.media_ids().len(), 1);
+}
+
+#[tokio::test]
+async fn a_prepaid_key_without_money_uploads_nothing() {
+    let mut world = World::new().await;
+    world.key = new_key(&world.gateway, Billing::Prepaid).await;
+    let body = json!({
+        "auth_token": world.token, "media_data": STANDARD.encode(png(100)), "media_type": "image/png",
+    });
+    let answer = world.upload("", &body).await;
+    assert_eq!((answer.status, world.sandbox.media_ids().len()), (402, 0));
+}
+
+#[tokio::test]
+async fn who_does_not_wait_gets_a_place_to_look_at() {
+    let world = World::new().await;
+    let body = json!({
+        "auth_token": world.token, "media_data": STANDARD.encode(png(100)), "media_type": "image/png",
+    });
+    let answer = world.upload("Prefer: respond-async\r\n", &body).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let place = answer.header("location").unwrap().to_owned();
+    let mut tries = 0;
+    let seen = loop {
+        let seen = world.get(&place).await.json();
+        if seen["ended"] == true {
+            break seen;
+        }
+        tries += 1;
+        assert!(tries < 200, "{seen}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!(seen["phase"], "completed");
+    assert_eq!(world.content(seen["media_id"].as_str().unwrap()).await, png(100));
+    let listed = world.get("/uploads").await.json();
+    assert_eq!(listed["uploads"][0]["id"], seen["id"]);
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_call() {
+    let world = World::new().await;
+    let preflight = "OPTIONS /twitter/media/upload HTTP/1.1\r\nHost: g\r\nOrigin: https://app.example\r\n\
+        Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization,content-type\r\n";
+    let answer = world.say(preflight, b"").await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, Some("*")));
+    assert!(answer.header("access-control-allow-headers").unwrap().contains("authorization"));
+    let refused = world.say("GET /usage HTTP/1.1\r\nHost: g\r\nOrigin: https://app.example\r\n", b"").await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some("*")));
+}

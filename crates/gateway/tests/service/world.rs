@@ -1,0 +1,152 @@
+//! A gateway before a sandbox, an origin of media, and a client that says exactly what it is told to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chunkwise_gateway::credentials::OfficialApi;
+use chunkwise_gateway::settings::Settings;
+use chunkwise_gateway::store::{Billing, Environment, KeyLimits, NewKey, UnixMillis};
+use chunkwise_gateway::{Gateway, StartError};
+use chunkwise_sandbox::Sandbox;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) gateway: Gateway,
+    pub(crate) key: String,
+    pub(crate) token: String,
+    pub(crate) state: tempfile::TempDir,
+}
+
+/// What was answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (there, value) = line.split_once(':')?;
+            there.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let sandbox = Sandbox::builder().start().await.unwrap();
+        let token = sandbox.settings().access.bearer[0].token.reveal().to_owned();
+        let state = tempfile::tempdir().unwrap();
+        let mut settings = Settings::default();
+        settings.listen.set_port(0);
+        settings.admin.set_port(0);
+        settings.state_dir = state.path().join("state");
+        settings.x.base_url = Some(sandbox.base_url());
+        settings.fetch.allow_hosts = vec!["127.0.0.1".to_owned()];
+        settings.fetch.allow_networks = vec!["127.0.0.1/32".to_owned()];
+        change(&mut settings);
+        let gateway = start(settings).await.unwrap();
+        let key = new_key(&gateway, Billing::Metered).await;
+        Self { sandbox, gateway, key, token, state }
+    }
+
+    /// Says this to the gateway.
+    pub(crate) async fn say(&self, head: &str, body: &[u8]) -> Answer {
+        say(self.gateway.address(), head, body).await
+    }
+
+    /// `POST` of JSON with the key and these headers.
+    pub(crate) async fn post(&self, path: &str, headers: &str, body: &Value) -> Answer {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n{headers}",
+            self.key
+        );
+        self.say(&head, body.to_string().as_bytes()).await
+    }
+
+    pub(crate) async fn upload(&self, headers: &str, body: &Value) -> Answer {
+        self.post("/twitter/media/upload", headers, body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {}\r\n", self.key);
+        self.say(&head, b"").await
+    }
+
+    /// What the sandbox has of a media.
+    pub(crate) async fn content(&self, media_id: &str) -> Vec<u8> {
+        let id = media_id.parse().unwrap();
+        let mut reader = self.sandbox.content(id).expect("the media is there");
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut reader, &mut content).unwrap();
+        content
+    }
+}
+
+pub(crate) async fn start(settings: Settings) -> Result<Gateway, StartError> {
+    Gateway::start(settings, Arc::new(OfficialApi)).await
+}
+
+pub(crate) async fn new_key(gateway: &Gateway, billing: Billing) -> String {
+    let limits = KeyLimits { requests_per_second: 1_000, burst: 1_000, ..KeyLimits::default() };
+    let environment: Environment = "test".parse().unwrap();
+    let new = NewKey { environment, label: "test".into(), limits, billing, expires_at: None };
+    let (_, key) = gateway.store().keys().create(&new, UnixMillis::new(1)).await.unwrap();
+    key.expose().clone()
+}
+
+/// One request on a connection of its own. `head` ends with its last header's line end.
+pub(crate) async fn say(to: SocketAddr, head: &str, body: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    let head = format!("{head}Connection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// Serves one file at every path, to everybody, until the test ends.
+pub(crate) async fn origin(content_type: &'static str, content: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let content = content.clone();
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+                    content.len()
+                );
+                let _ = stream.write_all(head.as_bytes()).await;
+                let _ = stream.write_all(&content).await;
+            });
+        }
+    });
+    address
+}
+
+/// A PNG of one pixel, as large as wanted: X looks at no more of it, and neither do we.
+pub(crate) fn png(len: usize) -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde".to_vec();
+    png.extend((png.len()..len).map(|n| (n % 251) as u8));
+    png
+}
