@@ -172,7 +172,7 @@ impl XUpload {
         let inner = &self.uploader.inner;
         let media = match &self.from {
             From::Path(path) => self.look_at(path.clone()).await?,
-            From::Source(_, media) => media.clone(),
+            From::Source(_, media) => *media,
         };
         if let Some(alt_text) = &self.alt_text {
             AltText::new(alt_text.as_str()).map_err(|error| XError::BadAltText(error.to_string()))?;

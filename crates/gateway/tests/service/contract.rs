@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use chunkwise_gateway::store::Billing;
 use serde_json::json;
 
-use crate::world::{World, new_key, origin, png};
+use crate::world::{self, World, new_key, origin, png};
 
 #[tokio::test]
 async fn base64_in_and_a_media_id_out() {
@@ -166,4 +166,43 @@ async fn a_page_of_another_origin_may_call() {
     assert!(answer.header("access-control-allow-headers").unwrap().contains("authorization"));
     let refused = world.say("GET /usage HTTP/1.1\r\nHost: g\r\nOrigin: https://app.example\r\n", b"").await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some("*")));
+}
+
+/// Threat T11: what was told in confidence is in no file, no answer and no metric.
+#[tokio::test]
+async fn no_secret_is_written_down() {
+    let world = World::with(|settings| settings.fetch.allow_ports = (1..=u16::MAX).collect()).await;
+    let address = origin("image/png", png(5_000)).await;
+    let url = format!("http://{address}/photo.png?signature=canary-in-the-url");
+    let proxy = "http://me:canary-in-the-proxy@10.0.0.1:1";
+    let mut said = String::new();
+    for (body, status) in [
+        (json!({ "auth_token": world.token, "media_url": url }), 200),
+        (json!({ "auth_token": "canary-in-the-token", "media_url": url }), 502),
+        (json!({ "auth_token": world.token, "media_url": url, "proxy": proxy }), 502),
+    ] {
+        let answer = world
+            .upload(&format!("Idempotency-Key: canary-in-the-header-{status}-{}\r\n", said.len()), &body)
+            .await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        said += &answer.body;
+    }
+    said += &world.get("/uploads").await.body;
+    said +=
+        &world::say(world.gateway.admin_address(), "GET /metrics HTTP/1.1\r\nHost: g\r\n", b"").await.body;
+    assert!(said.contains("chunkwise_requests_total"), "{said}");
+    let mut files = vec![world.state.path().to_owned()];
+    let mut looked_into = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        looked_into += 1;
+        said += &String::from_utf8_lossy(&std::fs::read(path).unwrap());
+    }
+    assert!(looked_into > 2, "the store and what belongs to it");
+    for secret in ["canary-in", world.token.as_str(), world.key.as_str()] {
+        assert!(!said.contains(secret), "{secret} was written down");
+    }
 }
