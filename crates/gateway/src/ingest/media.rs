@@ -193,7 +193,7 @@ impl Decoder {
                 Ok(())
             }
             Stage::Header if self.header.len() == self.header_most => {
-                Err(Reason::DataUri { field: self.field })
+                Err(Reason::DataUriTooLong { field: self.field, limit: self.header_most })
             }
             Stage::Header => {
                 self.header.push(symbol);

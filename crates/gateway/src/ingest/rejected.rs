@@ -165,6 +165,14 @@ pub enum Reason {
         /// Which.
         field: &'static str,
     },
+    /// A `data:` URI with a header that is too long to be one.
+    #[error("{field} is a data: URI with a header longer than {limit} bytes")]
+    DataUriTooLong {
+        /// Which.
+        field: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// No bytes at all behind the header of a `data:` URI.
     #[error("{field} is empty")]
     Empty {

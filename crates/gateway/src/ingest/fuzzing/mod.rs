@@ -138,6 +138,7 @@ const fn is_a_limit(reason: &Reason) -> bool {
             | Reason::TooManyMembers { .. }
             | Reason::NameTooLong { .. }
             | Reason::TooLong { .. }
+            | Reason::DataUriTooLong { .. }
             | Reason::TooMuchBesideMedia { .. }
             | Reason::BodyTooLarge { .. }
             | Reason::MediaTooLarge { .. }

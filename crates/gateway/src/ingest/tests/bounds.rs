@@ -39,6 +39,16 @@ fn strings_end_at_their_limits() {
 }
 
 #[test]
+fn the_header_of_a_data_uri_ends_at_its_limit() {
+    let body = |len: usize| {
+        let header = format!("image/png;{};base64", "x".repeat(len - 17));
+        format!(r#"{{"auth_token":"t","media_data":"data:{header},aGk"}}"#)
+    };
+    assert_eq!(upload(body(256)).media, [b"hi"]);
+    assert_eq!(refused(upload(body(257))), Reason::DataUriTooLong { field: "media_data", limit: 256 });
+}
+
+#[test]
 fn names_members_and_levels_are_counted() {
     let body = |len| format!(r#"{{"{}":1}}"#, "x".repeat(len));
     assert_eq!(refused(upload(body(256))), Reason::NotOneMedia);
