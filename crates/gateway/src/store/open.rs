@@ -30,6 +30,9 @@ const READERS: u32 = 4;
 /// What the write-ahead log is cut back to after it was larger, in bytes.
 const WAL_KEPT: &str = "16777216";
 
+/// How soon a store that is busy is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
 /// What the gateway remembers: one SQLite file. Share it by reference or in an `Arc`.
 ///
 /// One connection writes, several read. A call that returned `Ok` is on the disk (write-ahead log, synchronous
@@ -59,7 +62,7 @@ impl Store {
             .foreign_keys(true)
             .pragma("journal_size_limit", WAL_KEPT)
             .disable_statement_logging();
-        let mut writer = options.connect().await?;
+        let mut writer = connect(&options).await?;
         let mut tx = begin(&mut writer).await?;
         migrate(&mut tx).await?;
         let owner = Owner::join(&path, &mut tx).await?;
@@ -105,6 +108,21 @@ impl Store {
 
     pub(super) const fn owner(&self) -> &Owner {
         &self.owner
+    }
+}
+
+/// The switch to the write-ahead log takes the whole file for a moment, and SQLite does not wait for that by itself: where
+/// several processes begin at once, all but one are told that it is busy.
+async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, StoreError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match options.connect().await.map_err(StoreError::from) {
+            Err(StoreError::Busy) if waited < BUSY_TIMEOUT => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+                waited += BUSY_PAUSE;
+            }
+            result => return result,
+        }
     }
 }
 

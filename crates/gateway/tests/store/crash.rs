@@ -8,7 +8,7 @@ use chunkwise_transport::Secret;
 use serde_json::json;
 
 use crate::client::{Client, PRICE, Sent, Until, client, cut, start};
-use crate::world::{NOW, World};
+use crate::world::{NOW, World, balance};
 
 async fn assert_charged_once(store: &Store, key: &KeyId, when: &str) {
     let balance = store.ledger().balance(key).await.unwrap();
@@ -72,8 +72,7 @@ async fn cut_off_at_any_poll_a_step_has_happened_as_a_whole_or_not_at_all() {
             ended += 1;
         }
         // The same process goes on: its connection is as good as new.
-        let balance = store.ledger().balance(&client.key).await.unwrap();
-        assert_eq!(balance, store.ledger().recount(&client.key).await.unwrap(), "cut at poll {polls}");
+        balance(&store, &client.key, &format!("cut at poll {polls}")).await;
         store
             .ledger()
             .reserve(&client.key, RequestId::new(NOW).unwrap(), MicroDollars::new(1), NOW)

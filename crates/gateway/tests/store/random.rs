@@ -10,7 +10,7 @@ use chunkwise_gateway::store::{
 use proptest::prelude::*;
 
 use crate::client::{Client, PRICE, Sent, Until, cut, start};
-use crate::world::{NOW, World, key};
+use crate::world::{NOW, World, balance, key};
 
 fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
@@ -72,8 +72,7 @@ async fn clients_are_charged_once(rounds: Vec<Round>) {
                 world = after;
             }
         }
-        let balance = stores[0].ledger().balance(&key).await.unwrap();
-        assert_eq!(balance, stores[0].ledger().recount(&key).await.unwrap());
+        let balance = balance(&stores[0], &key, "between two rounds").await;
         assert!(balance.available().unwrap() >= MicroDollars::ZERO, "{balance:?}");
     }
 

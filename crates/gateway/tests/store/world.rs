@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chunkwise_gateway::store::{Billing, KeyId, KeyLimits, NewKey, Store, UnixMillis};
+use chunkwise_gateway::store::{Balance, Billing, KeyId, KeyLimits, NewKey, Store, UnixMillis};
 use chunkwise_transport::Secret;
 use sqlx::Connection as _;
 use tempfile::TempDir;
@@ -28,7 +28,7 @@ impl World {
     }
 
     pub(crate) async fn open(&self) -> Store {
-        Store::open(self.path()).await.unwrap()
+        reopen(&self.path()).await
     }
 
     /// What is on the disk at this moment, as `kill -9` would leave it: the file and its log, and no lock.
@@ -61,4 +61,25 @@ pub(crate) fn new_key(label: &str, billing: Billing) -> NewKey {
 
 pub(crate) async fn key(store: &Store, billing: Billing) -> (KeyId, Secret<String>) {
     store.keys().create(&new_key("somebody", billing), NOW).await.unwrap()
+}
+
+/// Opens a store.
+pub(crate) async fn reopen(path: &Path) -> Store {
+    Store::open(path).await.unwrap()
+}
+
+/// The balance, which must be what the ledger adds up to. What was cut off may still be on its way to the disk, and come to
+/// it between the two readings: then they are read once more. Two sums that differ for good are told.
+pub(crate) async fn balance(store: &Store, key: &KeyId, when: &str) -> Balance {
+    let mut tries = 0;
+    loop {
+        let balance = store.ledger().balance(key).await.unwrap();
+        let recounted = store.ledger().recount(key).await.unwrap();
+        tries += 1;
+        if balance == recounted || tries == 100 {
+            assert_eq!(balance, recounted, "{when}");
+            return balance;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
