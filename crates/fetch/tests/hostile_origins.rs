@@ -219,6 +219,11 @@ async fn a_head_is_bounded_in_bytes_and_lines() {
         let error = not_fetched(fetch_answer(answer).await);
         assert!(matches!(error.problem(), FetchProblem::LongHead), "{error}");
     }
+    for (headers, fits) in [(5, true), (4, false)] {
+        let origin = Origin::answering(lines(5)).await;
+        let few = FetchLimits { headers, ..limits(&origin) };
+        assert_eq!(fetch(&fetcher(few), &origin.url()).await.is_ok(), fits, "{headers}");
+    }
     let endless = Origin::start(|stream, _| endless(stream, "HTTP/1.1 200 OK\r\nX: ", &[b'x'; 1024])).await;
     let error = not_fetched(fetch(&fetcher(limits(&endless)), &endless.url()).await);
     assert!(matches!(error.problem(), FetchProblem::LongHead), "{error}");
