@@ -236,6 +236,13 @@ async fn a_flood_of_interim_answers_ends() {
         let error = not_fetched(fetch(&fetcher(limits(&origin)), &origin.url()).await);
         assert!(matches!(error.problem(), FetchProblem::LongHead), "{error}");
     }
+    // As much as a head may have is no flood yet.
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n".repeat(1500);
+    let fetched = fetch_answer(format!(
+        "{interim}{}",
+        MEDIA.replace("OK\r\n", &format!("OK\r\nX: {}\r\n", "x".repeat(60_000)))
+    ));
+    assert_eq!(fetched.await.unwrap(), b"media");
     let upgrade = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
     let error = not_fetched(fetch_answer(upgrade).await);
     assert!(matches!(error.problem(), FetchProblem::Status(status) if *status == 101), "{error}");
