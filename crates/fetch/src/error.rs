@@ -264,3 +264,16 @@ impl fmt::Display for Foreign<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a URL is the stranger's to know only where it is the stranger's own.
+    #[test]
+    fn a_bad_url_is_told_of_the_first_one_alone() {
+        let public = |hop, stage| FetchError::new(None, hop, stage, TargetError::Port(22).into()).public();
+        assert_eq!(public(0, Stage::Reaching), PublicReason::BadUrl);
+        assert_eq!(public(1, Stage::Reaching), PublicReason::NotFetched);
+    }
+}

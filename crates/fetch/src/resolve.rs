@@ -70,8 +70,6 @@ mod tests {
     async fn the_operating_system_is_asked() {
         let found = SystemResolver::default().resolve("localhost").await.unwrap();
         assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");
-        // Never a name (RFC 6761 §6.4).
-        assert!(SystemResolver::default().resolve("nobody.invalid").await.is_err());
     }
 
     #[tokio::test]

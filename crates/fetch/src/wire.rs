@@ -161,12 +161,15 @@ impl AsyncRead for Metered {
         if left == 0 {
             return Poll::Ready(Err(io::Error::other(Flood)));
         }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        if left != u64::MAX {
-            let read = (buf.filled().len() - before) as u64;
-            self.allowance.store(left.saturating_sub(read), Ordering::Relaxed);
+        if left == u64::MAX {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
         }
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buf.remaining());
+        let mut within = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut within))?;
+        let read = within.filled().len();
+        buf.advance(read);
+        self.allowance.store(left - read as u64, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }

@@ -219,6 +219,11 @@ async fn a_head_is_bounded_in_bytes_and_lines() {
         let error = not_fetched(fetch_answer(answer).await);
         assert!(matches!(error.problem(), FetchProblem::LongHead), "{error}");
     }
+    for (headers, fits) in [(5, true), (4, false)] {
+        let origin = Origin::answering(lines(5)).await;
+        let few = FetchLimits { headers, ..limits(&origin) };
+        assert_eq!(fetch(&fetcher(few), &origin.url()).await.is_ok(), fits, "{headers}");
+    }
     let endless = Origin::start(|stream, _| endless(stream, "HTTP/1.1 200 OK\r\nX: ", &[b'x'; 1024])).await;
     let error = not_fetched(fetch(&fetcher(limits(&endless)), &endless.url()).await);
     assert!(matches!(error.problem(), FetchProblem::LongHead), "{error}");
@@ -231,6 +236,13 @@ async fn a_flood_of_interim_answers_ends() {
         let error = not_fetched(fetch(&fetcher(limits(&origin)), &origin.url()).await);
         assert!(matches!(error.problem(), FetchProblem::LongHead), "{error}");
     }
+    // As much as a head may have is no flood yet.
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n".repeat(1500);
+    let fetched = fetch_answer(format!(
+        "{interim}{}",
+        MEDIA.replace("OK\r\n", &format!("OK\r\nX: {}\r\n", "x".repeat(60_000)))
+    ));
+    assert_eq!(fetched.await.unwrap(), b"media");
     let upgrade = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
     let error = not_fetched(fetch_answer(upgrade).await);
     assert!(matches!(error.problem(), FetchProblem::Status(status) if *status == 101), "{error}");

@@ -109,6 +109,10 @@ async fn who_falls_silent_has_fifteen_seconds() {
         std::future::pending().await
     });
     assert_eq!(out_of_time(&public_fetcher(&silent), URL).await, (Step::Idle, 15));
+    // Unless the whole fetch ends before.
+    let limits = FetchLimits { total: Duration::from_secs(7), ..FetchLimits::default() };
+    let brief = fetcher(limits, Answers::new(&[&["8.8.8.8"]]), &silent);
+    assert_eq!(out_of_time(&brief, URL).await, (Step::Total, 7));
 }
 
 #[tokio::test(start_paused = true)]
