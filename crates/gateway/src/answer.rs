@@ -113,6 +113,11 @@ impl Uploaded {
         Self { status: "success", msg: "Media uploaded successfully", data }
     }
 
+    /// The media's id.
+    pub(crate) fn media_id(&self) -> &str {
+        &self.data.media_id
+    }
+
     /// Its `data`.
     pub(crate) fn data(&self) -> serde_json::Value {
         serde_json::to_value(&self.data).unwrap_or_default()

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use chunkwise_core::{Disposition, Policy};
+use chunkwise_core::{Detail, Disposition, Failure, NotSent, Policy, Timestamp};
 use chunkwise_driver::{
     Driver, FileSource, Listed, Record, ResumeRequest, Source, StoreError, UploadId, WhenDone,
 };
 use chunkwise_media::Limits;
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
-use chunkwise_x::{Api, BaseUrl};
+use chunkwise_x::{Api, BaseUrl, Post, PostId};
 
 use super::{Destination, XError, XHandle, XUpload};
 
@@ -121,6 +122,26 @@ impl XUploader {
     /// ([`chunkwise_media::Inspector`] finds it out from its first bytes).
     pub fn upload_source(&self, source: Arc<dyn Source>, media: chunkwise_media::Media) -> XUpload {
         XUpload::of_source(self.clone(), source, media)
+    }
+
+    /// Makes a post, with media that are uploaded already. It is sent once: X has nothing to recognise a repetition by.
+    ///
+    /// # Errors
+    ///
+    /// The [`Failure`]. Of [`Failure::Unknown`] nobody can tell whether the post is there; look before making another.
+    pub async fn post(&self, post: &Post) -> Result<PostId, Failure> {
+        let request = post.request(&self.inner.base_url).map_err(|error| Failure::NotSent {
+            cause: NotSent::Misconfigured,
+            detail: Detail::new(error.to_string()),
+        })?;
+        // The protocol has no say in a request that is made already.
+        let media = chunkwise_x::Media::new(chunkwise_x::MediaType::PNG, chunkwise_x::Category::TweetImage);
+        let protocol = chunkwise_x::XProtocol::new(self.inner.api, media);
+        let transport =
+            HttpTransport::new(Arc::new(protocol), self.inner.backend.clone(), self.inner.authorizer.clone());
+        let response = transport.send(request).await?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Post::decode(&response, Timestamp::EPOCH.after(now))
     }
 
     /// What runs the uploads.

@@ -125,7 +125,7 @@ async fn sent(
     if running.is_cancelled() {
         return Err(Refusal::new(http::StatusCode::CONFLICT, "The upload was cancelled"));
     }
-    let uploader = uploader(app, order)?;
+    let uploader = uploader(app, order.authorizer.clone(), order.proxy.as_ref())?;
     let policy = Policy { deadline: app.settings.caps.upload(), ..Policy::default() };
     let mut upload = uploader.upload_source(source, media).policy(policy);
     if let Some(alt_text) = &order.alt_text {
@@ -152,9 +152,13 @@ async fn note(app: &App, order: &Order, change: UploadChange) {
 }
 
 /// An uploader of its own for every upload: no connection and no TLS session is shared between accounts (threat T15).
-fn uploader(app: &Arc<App>, order: &Order) -> Result<XUploader, Refusal> {
+pub(super) fn uploader(
+    app: &App,
+    authorizer: Arc<dyn Authorizer>,
+    proxy: Option<&ProxyUrl>,
+) -> Result<XUploader, Refusal> {
     let mut backend = HyperBackend::builder().trust(app.trust.clone());
-    if let Some(proxy) = &order.proxy {
+    if let Some(proxy) = proxy {
         let addresses = app.addresses.clone();
         backend = backend
             .proxy(proxy.clone())
@@ -164,7 +168,7 @@ fn uploader(app: &Arc<App>, order: &Order) -> Result<XUploader, Refusal> {
         tracing::error!(%error, "no backend can be made");
         Refusal::internal()
     })?;
-    let mut builder = XUploader::builder(order.authorizer.clone(), backend).driver(app.driver.clone());
+    let mut builder = XUploader::builder(authorizer, backend).driver(app.driver.clone());
     if let Some(base_url) = &app.base_url {
         builder = builder.base_url(base_url.clone());
     }

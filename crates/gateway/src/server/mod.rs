@@ -6,6 +6,7 @@ mod admin;
 mod body;
 mod conduct;
 mod cors;
+mod create;
 mod metrics;
 mod observe;
 mod page;
@@ -76,6 +77,7 @@ fn router(app: Arc<App>) -> Router {
     let cors = app.settings.cors.clone();
     Router::new()
         .route("/twitter/media/upload", post(upload::upload))
+        .route("/twitter/tweet/create", post(create::create))
         .route("/uploads", get(uploads::list))
         .route("/uploads/{id}", get(uploads::one).delete(uploads::cancel))
         .route("/usage", get(uploads::usage))

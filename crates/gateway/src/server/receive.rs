@@ -12,7 +12,10 @@ use http::StatusCode;
 use super::App;
 use super::body::Incoming;
 use crate::answer::Refusal;
-use crate::ingest::{IngestLimits, MediaSink, MediaStart, Rejected, SinkRefusal, UploadBody, UploadReader};
+use crate::ingest::{
+    CreateBody, CreateReader, IngestLimits, MediaSink, MediaStart, Rejected, SinkRefusal, UploadBody,
+    UploadReader,
+};
 use crate::spool::{SpoolError, SpoolWriter, Spooled};
 
 /// From which size on media that is too large for its kind is looked for while it comes.
@@ -125,7 +128,69 @@ pub(super) fn media_type(text: &str) -> Result<MediaType, Refusal> {
 }
 
 fn refused(rejected: &Rejected) -> Refusal {
-    Refusal::bad_request(rejected.to_string())
+    let status =
+        if rejected.is_too_large() { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+    Refusal::new(status, rejected.to_string())
+}
+
+/// Reads the body of a request for a post; its media are in the spool then, in order, and looked at.
+pub(super) async fn post(
+    app: &App,
+    mut incoming: Incoming,
+) -> Result<(CreateBody, Vec<(Spooled, Inspector)>), Refusal> {
+    let mut reader = CreateReader::new(IngestLimits::default());
+    let (mut decoded, mut spooling, mut done) = (Several::default(), None, Vec::new());
+    while let Some(piece) = incoming.next().await? {
+        for part in piece.chunks(64 << 10) {
+            reader.push(part, &mut decoded).map_err(|rejected| refused(&rejected))?;
+            for step in decoded.steps.drain(..) {
+                match step {
+                    Step::Begin => spooling = Some(Spooling::begin(app, None, Inspection::new()).await?),
+                    Step::Bytes(piece) => {
+                        if let Some(spooling) = &mut spooling {
+                            let _ = spooling.take(&piece).await?;
+                        }
+                    }
+                    Step::End => {
+                        if let Some(spooling) = spooling.take() {
+                            done.push(spooling.finish().await?);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let body = reader.finish().map_err(|rejected| refused(&rejected))?;
+    Ok((body, done))
+}
+
+/// What a push brought of several media, in order.
+#[derive(Default)]
+struct Several {
+    steps: Vec<Step>,
+}
+
+enum Step {
+    Begin,
+    Bytes(Bytes),
+    End,
+}
+
+impl MediaSink for Several {
+    fn begin(&mut self, _: MediaStart<'_>) -> Result<(), SinkRefusal> {
+        self.steps.push(Step::Begin);
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), SinkRefusal> {
+        self.steps.push(Step::Bytes(Bytes::copy_from_slice(bytes)));
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), SinkRefusal> {
+        self.steps.push(Step::End);
+        Ok(())
+    }
 }
 
 pub(super) fn spool_refusal(error: &SpoolError) -> Refusal {

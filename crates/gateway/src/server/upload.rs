@@ -6,20 +6,24 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
+use chunkwise::hyper::ProxyUrl;
+use chunkwise_transport::http::Authorizer;
 use chunkwise_transport::{Account, Secret};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::App;
 use super::access::{authenticate, failing};
 use super::body::{Incoming, check_json};
 use super::conduct::{Order, Replaying, conduct};
-use super::running::{Running, Stage};
-use super::{App, receive};
-use crate::answer::{self, Refusal};
+use super::receive::{self, Received};
+use super::running::{Running, Stage, State as Seen};
+use crate::answer::{self, Refusal, Uploaded};
 use crate::ingest::{IngestLimits, UploadMedia};
 use crate::store::{
-    AccountRef, Begun, Fingerprint, IdempotencyKey, Key, NewUpload, RequestError, RequestId, UploadId,
+    AccountRef, Begun, Fingerprint, IdempotencyKey, Key, KeyId, NewUpload, RequestError, RequestId, UploadId,
 };
 
 /// When to ask again for what is under way.
@@ -71,15 +75,49 @@ pub(super) async fn upload(
         refusal.retry_after = Some(SOON);
         return Err(refusal);
     }
-    let result = entered(app.clone(), &key, request, &headers, body, idempotency.as_ref(), &begun).await;
-    if result.is_err()
-        && let Some(idem) = &idempotency
-        && !matches!(begun, Begun::Done(_))
-        && let Err(error) = app.store.idempotency().abandon(&key.id, idem, request).await
-    {
-        tracing::error!(%error, "an idempotency key can't be given back");
+    let mut claim = match (&idempotency, &begun) {
+        (Some(idem), Begun::Fresh | Begun::TakenOver { .. }) => {
+            Some(Claim { app: app.clone(), key: key.id.clone(), idem: idem.clone(), request, held: true })
+        }
+        (Some(_) | None, _) => None,
+    };
+    let result =
+        entered(&app, &key, request, &headers, body, idempotency.as_ref(), &begun, claim.as_mut()).await;
+    if let (Err(_), Some(claim)) = (&result, &mut claim) {
+        claim.give_back().await;
     }
     result
+}
+
+/// An idempotency key that this request holds. A client that goes away before there is an upload drops the request: the
+/// key is given back then too, so that it may come again.
+struct Claim {
+    app: Arc<App>,
+    key: KeyId,
+    idem: IdempotencyKey,
+    request: RequestId,
+    held: bool,
+}
+
+impl Claim {
+    async fn give_back(&mut self) {
+        if std::mem::take(&mut self.held) {
+            let abandoned = self.app.store.idempotency().abandon(&self.key, &self.idem, self.request).await;
+            if let Err(error) = abandoned {
+                tracing::error!(%error, "an idempotency key can't be given back");
+            }
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if std::mem::take(&mut self.held) {
+            let (app, request) = (self.app.clone(), self.request);
+            let mut claim = Self { app, key: self.key.clone(), idem: self.idem.clone(), request, held: true };
+            tokio::spawn(async move { claim.give_back().await });
+        }
+    }
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusal> {
@@ -89,28 +127,24 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusa
     key.map(Some).ok_or_else(|| Refusal::bad_request(sentence))
 }
 
+#[expect(clippy::too_many_arguments, reason = "what a request is made of, in one place")]
 async fn entered(
-    app: Arc<App>,
+    app: &Arc<App>,
     key: &Key,
     request: RequestId,
     headers: &HeaderMap,
     body: Body,
     idempotency: Option<&IdempotencyKey>,
     begun: &Begun,
+    claim: Option<&mut Claim>,
 ) -> Result<Response, Refusal> {
-    if app.uploads.count(&key.id) >= key.limits.uploads_at_once as usize {
-        return Err(Refusal::too_many(SOON));
-    }
-    let busy = || Refusal::unavailable("Too many uploads are under way; ask again");
-    let place = app.places.clone().try_acquire_owned().map_err(|_| busy())?;
+    let place = place(app, key)?;
     let limits = IngestLimits::default();
     let incoming = Incoming::new(headers, body, limits.body, app.settings.caps.idle())?;
-    let (body, data) = receive::body(&app, incoming).await?;
+    let (body, data) = receive::body(app, incoming).await?;
 
     let account = AccountRef::of(&app.pepper, &body.auth_token);
-    let paced = Account::new(format!("gateway:{}", account.as_str()));
-    let authorizer = app.credentials.authorizer(&body.auth_token, paced);
-    let authorizer = authorizer.map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let authorizer = authorizer(app, &body.auth_token, &account)?;
     let proxy = body.proxy.as_ref().map(proxy).transpose()?;
     let received = match (&body.media, data) {
         (UploadMedia::Data { media_type, .. }, Some((spooled, inspector))) => {
@@ -149,29 +183,14 @@ async fn entered(
         (_, None) => {}
     }
 
-    let upload_id = UploadId::new(App::now()).map_err(|error| failing(&error))?;
-    let new = NewUpload { upload_id, request_id: request, idempotency_key: idempotency.cloned(), account };
-    let price = app.price();
-    app.store.admit(&key.id, &new, price, App::now()).await.map_err(admission_refusal)?;
-    let running =
-        Running::new(key.id.clone(), received.as_ref().map(|r| r.media.media_type.as_str().to_owned()));
-    app.uploads.insert(upload_id, running.clone());
     let replaying = idempotency.map(|idem| Replaying { key: idem.clone(), request });
-    let order = Order {
-        key: key.id.clone(),
-        request,
-        upload: upload_id,
-        authorizer,
-        proxy,
-        alt_text: body.alt_text,
-        media: body.media,
-        received,
-        replaying,
-        place,
-    };
-    let mut watch = running.watch();
-    app.metrics.began();
-    app.work.spawn(conduct(app.clone(), order, running));
+    let (alt_text, media) = (body.alt_text, body.media);
+    let asked = Asked { account, authorizer, proxy, alt_text, media, received, replaying, place };
+    let (upload_id, mut watch) = begin(app, key, request, asked).await?;
+    if let Some(claim) = claim {
+        // It is the upload's now.
+        claim.held = false;
+    }
     if Wanted::of(headers) == Wanted::Receipt {
         let location = format!("/uploads/{upload_id}");
         let mut response = answer::json(
@@ -185,14 +204,75 @@ async fn entered(
         return Ok(response);
     }
     // Whoever goes away does not kill it: its task is not this one's.
+    Ok(match ended(&mut watch).await {
+        Ok(uploaded) => answer::json(StatusCode::OK, uploaded.to_body()),
+        // It was written down by the task that ran it: there is nothing to give back.
+        Err(refusal) => refusal.into_response(),
+    })
+}
+
+/// An upload that was asked for, with all that it takes.
+pub(super) struct Asked {
+    pub(super) account: AccountRef,
+    pub(super) authorizer: Arc<dyn Authorizer>,
+    pub(super) proxy: Option<ProxyUrl>,
+    pub(super) alt_text: Option<String>,
+    pub(super) media: UploadMedia,
+    pub(super) received: Option<Received>,
+    pub(super) replaying: Option<Replaying>,
+    pub(super) place: OwnedSemaphorePermit,
+}
+
+/// A place among the uploads at once, of all and of this key's.
+pub(super) fn place(app: &App, key: &Key) -> Result<OwnedSemaphorePermit, Refusal> {
+    if app.uploads.count(&key.id) >= key.limits.uploads_at_once as usize {
+        return Err(Refusal::too_many(SOON));
+    }
+    let busy = || Refusal::unavailable("Too many uploads are under way; ask again");
+    app.places.clone().try_acquire_owned().map_err(|_| busy())
+}
+
+/// What proves to X who uploads.
+pub(super) fn authorizer(
+    app: &App,
+    token: &Secret<String>,
+    account: &AccountRef,
+) -> Result<Arc<dyn Authorizer>, Refusal> {
+    let paced = Account::new(format!("gateway:{}", account.as_str()));
+    let authorizer = app.credentials.authorizer(token, paced);
+    authorizer.map_err(|error| Refusal::bad_request(error.to_string()))
+}
+
+/// Reserves the price, writes the upload down and sets its task going.
+pub(super) async fn begin(
+    app: &Arc<App>,
+    key: &Key,
+    request: RequestId,
+    asked: Asked,
+) -> Result<(UploadId, watch::Receiver<Seen>), Refusal> {
+    let Asked { account, authorizer, proxy, alt_text, media, received, replaying, place } = asked;
+    let upload = UploadId::new(App::now()).map_err(|error| failing(&error))?;
+    let idempotency_key = replaying.as_ref().map(|replaying| replaying.key.clone());
+    let new = NewUpload { upload_id: upload, request_id: request, idempotency_key, account };
+    app.store.admit(&key.id, &new, app.price(), App::now()).await.map_err(admission_refusal)?;
+    let media_type = received.as_ref().map(|received| received.media.media_type.as_str().to_owned());
+    let running = Running::new(key.id.clone(), media_type);
+    app.uploads.insert(upload, running.clone());
+    let key = key.id.clone();
+    let order =
+        Order { key, request, upload, authorizer, proxy, alt_text, media, received, replaying, place };
+    let watch = running.watch();
+    app.metrics.began();
+    app.work.spawn(conduct(app.clone(), order, running));
+    Ok((upload, watch))
+}
+
+/// Waits for the end of an upload.
+pub(super) async fn ended(watch: &mut watch::Receiver<Seen>) -> Result<Uploaded, Refusal> {
     let ended = watch.wait_for(|state| matches!(state.stage, Stage::Ended(_))).await;
     match ended.map(|state| state.stage.clone()) {
-        Ok(Stage::Ended(result)) => match *result {
-            Ok(uploaded) => Ok(answer::json(StatusCode::OK, uploaded.to_body())),
-            // It was written down by the task that ran it: there is nothing to give back.
-            Err(refusal) => Ok(axum::response::IntoResponse::into_response(refusal)),
-        },
-        Ok(_) | Err(_) => Ok(axum::response::IntoResponse::into_response(Refusal::internal())),
+        Ok(Stage::Ended(result)) => *result,
+        Ok(Stage::Receiving | Stage::Uploading(_)) | Err(_) => Err(Refusal::internal()),
     }
 }
 
@@ -201,17 +281,14 @@ fn capitalized(sentence: &str) -> String {
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-fn proxy(url: &Secret<String>) -> Result<chunkwise::hyper::ProxyUrl, Refusal> {
+/// The way to X that a client wants to have gone.
+pub(super) fn proxy(url: &Secret<String>) -> Result<ProxyUrl, Refusal> {
     let url = url.expose().parse();
     url.map_err(|_| Refusal::bad_request("proxy must be an http, https, socks5 or socks4 URL"))
 }
 
 /// What the request asks for: two with one fingerprint ask for the same.
-fn fingerprint(
-    media: &UploadMedia,
-    received: Option<&receive::Received>,
-    account: &AccountRef,
-) -> Fingerprint {
+fn fingerprint(media: &UploadMedia, received: Option<&Received>, account: &AccountRef) -> Fingerprint {
     match (media, received) {
         (UploadMedia::Url { url, media_type }, _) => Fingerprint::of(&[
             b"url",

@@ -83,7 +83,8 @@ const fn server(failure: &Failure) -> Option<&ServerError> {
     }
 }
 
-fn said(what: &str, failure: &Failure) -> Refusal {
+/// With X's own words, if it had any.
+pub(super) fn said(what: &str, failure: &Failure) -> Refusal {
     told(what.to_owned(), server(failure))
 }
 

@@ -206,3 +206,80 @@ async fn no_secret_is_written_down() {
         assert!(!said.contains(secret), "{secret} was written down");
     }
 }
+
+#[tokio::test]
+async fn a_post_carries_what_was_uploaded_before_and_what_comes_along() {
+    let world = World::with(|settings| settings.fetch.allow_ports = (1..=u16::MAX).collect()).await;
+    let data = |len| json!({ "data": STANDARD.encode(png(len)), "type": "image/png" });
+    let before = json!({
+        "auth_token": world.token, "media_data": STANDARD.encode(png(100)), "media_type": "image/png",
+    });
+    let before = world.upload("", &before).await.json()["data"]["media_id"].clone();
+    let address = origin("image/png", png(300)).await;
+    let body = json!({
+        "auth_token": world.token, "text": "Posted with a pre-uploaded image", "media_ids": [before],
+        "media_urls": [format!("http://{address}/a.png")], "media": [data(400)],
+    });
+    let answer = world.post("/twitter/tweet/create", "", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let posted = &answer.json()["data"];
+    assert!(posted["tweet_id"].as_str().unwrap().parse::<u64>().is_ok(), "{posted}");
+    let ids: Vec<_> = posted["media_ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    assert_eq!((ids.len(), ids[0]), (3, before.as_str().unwrap()));
+    assert_eq!(world.content(ids[1]).await, png(300));
+    assert_eq!(world.content(ids[2]).await, png(400));
+    assert_eq!(world.get("/usage").await.json()["calls"], 3, "each upload is one");
+}
+
+#[tokio::test]
+async fn a_post_that_x_would_refuse_sends_nothing() {
+    let world = World::new().await;
+    let token = &world.token;
+    for (body, error) in [
+        (json!({ "auth_token": token }), "Provide text or media"),
+        (
+            json!({ "auth_token": token, "text": "a", "media_ids": ["1"], "quote_tweet_id": "2" }),
+            "X refuses a post that quotes another one and carries media",
+        ),
+    ] {
+        let answer = world.post("/twitter/tweet/create", "", &body).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (400, Some(error)));
+    }
+    let unknown = json!({ "auth_token": token, "text": "a", "media_ids": ["123"] });
+    let answer = world.post("/twitter/tweet/create", "", &unknown).await;
+    assert_eq!(answer.status, 502);
+    assert!(answer.json()["error"].as_str().unwrap().starts_with("X refused the post: "), "{answer:?}");
+}
+
+/// Its body breaks off: whoever comes back with the same key is not told that it is under way.
+#[tokio::test]
+async fn who_goes_away_in_the_midst_of_a_body_may_come_again() {
+    let world = World::new().await;
+    let body = json!({
+        "auth_token": world.token, "media_data": STANDARD.encode(png(5_000)), "media_type": "image/png",
+    });
+    let text = body.to_string();
+    let head = format!(
+        "POST /twitter/media/upload HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {}\r\nIdempotency-Key: once\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        world.key,
+        text.len()
+    );
+    {
+        use tokio::io::AsyncWriteExt as _;
+        let mut gone = tokio::net::TcpStream::connect(world.gateway.address()).await.unwrap();
+        gone.write_all(head.as_bytes()).await.unwrap();
+        gone.write_all(&text.as_bytes()[..1_000]).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let mut tries = 0;
+    let answer = loop {
+        let answer = world.upload("Idempotency-Key: once\r\n", &body).await;
+        tries += 1;
+        if answer.status != 409 || tries == 50 {
+            break answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!(answer.status, 200, "{answer:?}");
+}
