@@ -217,6 +217,13 @@ fn a_first_look_says_what_the_beginning_tells_and_the_end_has_the_last_word() {
     let looked = look(&short, 500, Some(short.len() as u64)).expect("an MP4");
     assert!(looked.structure.is_none() && looked.findings.is_empty());
     assert_eq!(check(&short).refusal().map(|finding| finding.code()), Some("too_short"));
+    // An index that goes on to an end nobody knows yet is not all there.
+    let mut open = Mp4 { index_last: true, ..Mp4::default() }.made();
+    let at = open.windows(4).position(|window| window == b"moov").expect("an index") - 4;
+    open[at..at + 4].fill(0);
+    let looked = look(&open, open.len() - 300, None).expect("an MP4");
+    assert!(looked.structure.is_none() && looked.findings.is_empty(), "{looked:?}");
+    assert_eq!(found(&check(&open)), []);
     // Cut off, by what was announced.
     assert!(look(&short, 100, Some(200)).is_err());
     assert!(look(&short, 100, None).is_ok());

@@ -110,10 +110,11 @@ impl Walk {
         if !TOP.contains(&kind) && size.is_none_or(|size| size > behind) {
             return Ok(Ok(Step::End(Rest::Trailing(left))));
         }
-        // One that goes on to the end ends there.
-        let end = match size {
-            Some(size) => at.checked_add(size),
-            None => extent.size.or(Some(extent.have)),
+        let end = match (size, extent.size) {
+            (Some(size), _) => at.checked_add(size),
+            // One that goes on to the end ends there.
+            (None, Some(size)) => Some(size),
+            (None, None) => return Ok(Ok(Step::End(Rest::NotWalked))),
         };
         let Some(end) = end.filter(|&end| !extent.is_behind(end)) else {
             let (size, least_size) = (extent.size.unwrap_or(u64::MAX), end.unwrap_or(u64::MAX));
