@@ -71,7 +71,9 @@ async fn cut_off_at_any_poll_a_step_has_happened_as_a_whole_or_not_at_all() {
         if cut(client.send(&store, Until::Concluded), polls).await.is_some() {
             ended += 1;
         }
-        // The same process goes on: its connection is as good as new.
+        // The same process goes on: its connection is as good as new. What was cut off may still be on its way to the
+        // disk; a write comes after it.
+        store.writable().await.unwrap();
         let balance = store.ledger().balance(&client.key).await.unwrap();
         assert_eq!(balance, store.ledger().recount(&client.key).await.unwrap(), "cut at poll {polls}");
         store

@@ -6,6 +6,7 @@ mod client;
 mod crash;
 mod idempotency;
 mod keys;
+mod kill;
 mod ledger;
 mod opening;
 mod random;

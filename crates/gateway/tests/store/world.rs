@@ -28,7 +28,7 @@ impl World {
     }
 
     pub(crate) async fn open(&self) -> Store {
-        Store::open(self.path()).await.unwrap()
+        reopen(&self.path()).await
     }
 
     /// What is on the disk at this moment, as `kill -9` would leave it: the file and its log, and no lock.
@@ -61,4 +61,8 @@ pub(crate) fn new_key(label: &str, billing: Billing) -> NewKey {
 
 pub(crate) async fn key(store: &Store, billing: Billing) -> (KeyId, Secret<String>) {
     store.keys().create(&new_key("somebody", billing), NOW).await.unwrap()
+}
+
+pub(crate) async fn reopen(path: &Path) -> Store {
+    Store::open(path).await.unwrap()
 }
