@@ -36,7 +36,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// What the gateway remembers: one SQLite file. Share it by reference or in an `Arc`.
 ///
 /// One connection writes, several read. A call that returned `Ok` is on the disk (write-ahead log, synchronous
-/// FULL); one that was dropped half-way has happened as a whole or not at all.
+/// FULL). One that was dropped half-way happens as a whole or not at all; it may do so a moment later, but before the next
+/// write.
 pub struct Store {
     writer: Mutex<SqliteConnection>,
     readers: SqlitePool,
