@@ -27,7 +27,7 @@ use super::{App, admin, router};
 use crate::credentials::Credentials;
 use crate::settings::{Settings, TlsFiles};
 use crate::spool::{Spool, SpoolError, SpoolLimits};
-use crate::store::{Conclusion, Resolution, Store, StoreError, UploadEnd};
+use crate::store::{Conclusion, Resolution, Store, StoreError, UploadEnd, UploadRecord};
 
 /// Why the gateway can't start.
 #[derive(Debug, thiserror::Error)]
@@ -277,26 +277,33 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// What a process that died has left: nobody is charged for it, and nobody waits for it.
-async fn recover(store: &Store) -> Result<(), StoreError> {
+/// An upload that a dead process has left: nobody is charged for it, and nobody waits for it.
+pub(super) async fn give_up(store: &Store, left: &UploadRecord) {
     let end = UploadEnd::Failed(json!({
         "error": "The gateway was restarted during this upload; ask again, with the same Idempotency-Key if there was one"
     }));
-    let resolution = Resolution::Refund("restarted".to_owned());
-    for left in store.uploads().adopt_unfinished().await? {
-        let conclusion = Conclusion {
-            key: &left.key_id,
-            charged: left.request_id,
-            resolution: &resolution,
-            upload: (left.upload_id, &end),
-            replay: None,
-        };
-        match store.conclude(&conclusion, App::now()).await {
-            Ok(_) => tracing::warn!(upload = %left.upload_id, "an upload of an earlier process was given up"),
-            Err(error) => tracing::error!(%error, upload = %left.upload_id, "an upload can't be given up"),
-        }
+    let conclusion = Conclusion {
+        key: &left.key_id,
+        charged: left.request_id,
+        resolution: &Resolution::Refund("restarted".to_owned()),
+        upload: (left.upload_id, &end),
+        replay: None,
+    };
+    match store.conclude(&conclusion, App::now()).await {
+        Ok(_) => tracing::warn!(upload = %left.upload_id, "an upload of an earlier process was given up"),
+        Err(error) => tracing::error!(%error, upload = %left.upload_id, "an upload can't be given up"),
     }
-    for open in store.ledger().adopt_reservations().await? {
+}
+
+/// What dead processes have left.
+async fn recover(store: &Store) -> Result<(), StoreError> {
+    // The money first: only who holds it can give it back.
+    let reserved = store.ledger().adopt_reservations().await?;
+    for left in store.uploads().adopt_unfinished().await? {
+        give_up(store, &left).await;
+    }
+    // What was reserved for no upload; the rest is given back already, and told so it stays as it is.
+    for open in reserved {
         let refunded = store.ledger().refund(&open.key_id, open.request_id, "restarted", App::now()).await;
         if let Err(error) = refunded {
             tracing::error!(%error, request_id = %open.request_id, "money can't be given back");

@@ -14,12 +14,12 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::App;
 use super::access::{authenticate, failing};
 use super::body::{Incoming, check_json};
 use super::conduct::{Order, Replaying, conduct};
 use super::receive::{self, Received};
 use super::running::{Running, Stage, State as Seen};
+use super::{App, start};
 use crate::answer::{self, Refusal, Uploaded};
 use crate::ingest::{IngestLimits, UploadMedia};
 use crate::store::{
@@ -74,6 +74,13 @@ pub(super) async fn upload(
             Refusal::new(StatusCode::CONFLICT, "A request with this Idempotency-Key is under way");
         refusal.retry_after = Some(SOON);
         return Err(refusal);
+    }
+    // Its process died before it came to an end: it is begun anew, and the money of the first try is given back.
+    if let Begun::TakenOver { upload: Some(left), .. } = &begun {
+        let left = app.store.uploads().get(&key.id, *left).await.map_err(|error| failing(&error))?;
+        if let Some(left) = left.filter(|left| left.end.is_none()) {
+            start::give_up(&app.store, &left).await;
+        }
     }
     let mut claim = match (&idempotency, &begun) {
         (Some(idem), Begun::Fresh | Begun::TakenOver { .. }) => {

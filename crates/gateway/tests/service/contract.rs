@@ -283,3 +283,41 @@ async fn who_goes_away_in_the_midst_of_a_body_may_come_again() {
     };
     assert_eq!(answer.status, 200, "{answer:?}");
 }
+
+/// Threats T13, T23: a gateway that dies in the midst of an upload charges nobody, and its next start says so; asked again with
+/// the same key it does it anew, once.
+#[tokio::test]
+async fn what_a_dead_gateway_left_is_given_back_and_done_anew() {
+    let world = World::with(|settings| settings.fetch.allow_ports = (1..=u16::MAX).collect()).await;
+    // An origin that never sends its last byte keeps the upload under way.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stuck = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            use tokio::io::AsyncWriteExt as _;
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 400000\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(&png(399_000)).await.unwrap();
+            open.push(stream);
+        }
+    });
+    let body = json!({ "auth_token": world.token, "media_url": format!("http://{stuck}/a.png") });
+    let headers = "Idempotency-Key: once\r\nPrefer: respond-async\r\n";
+    let accepted = world.upload(headers, &body).await;
+    assert_eq!(accepted.status, 202, "{accepted:?}");
+    let place = accepted.header("location").unwrap();
+    let usage = world.get("/usage").await.json();
+    assert_eq!((usage["calls"].as_u64(), usage["reserved_micro_dollars"].as_u64()), (Some(0), Some(1_000)));
+    assert_eq!(world.upload(headers, &body).await.status, 409, "it is under way");
+
+    // What a kill leaves: the files as they are, and no lock.
+    let after = world.after_a_kill().await;
+    let seen = after.get(place).await.json();
+    assert_eq!((seen["phase"].as_str(), seen["ended"].as_bool()), (Some("failed"), Some(true)));
+    assert!(seen["error"].as_str().unwrap().contains("ask again"), "{seen}");
+    let usage = after.get("/usage").await.json();
+    assert_eq!((usage["calls"].as_u64(), usage["reserved_micro_dollars"].as_u64()), (Some(0), Some(0)));
+    let again = after.upload(headers, &body).await;
+    assert_eq!(again.status, 202, "{again:?}");
+}

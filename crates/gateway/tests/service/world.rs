@@ -18,6 +18,7 @@ pub(crate) struct World {
     pub(crate) key: String,
     pub(crate) token: String,
     pub(crate) state: tempfile::TempDir,
+    settings: Settings,
 }
 
 /// What was answered.
@@ -58,9 +59,26 @@ impl World {
         settings.fetch.allow_hosts = vec!["127.0.0.1".to_owned()];
         settings.fetch.allow_networks = vec!["127.0.0.1/32".to_owned()];
         change(&mut settings);
-        let gateway = start(settings).await.unwrap();
+        let gateway = start(settings.clone()).await.unwrap();
         let key = new_key(&gateway, Billing::Metered).await;
-        Self { sandbox, gateway, key, token, state }
+        Self { sandbox, gateway, key, token, state, settings }
+    }
+
+    /// Another gateway over a copy of this one's files as they are at this moment: what `kill -9` would leave, without the
+    /// locks, which the system lets go of.
+    pub(crate) async fn after_a_kill(&self) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let (from, to) = (self.state.path().join("state"), state.path().join("state"));
+        std::fs::create_dir(&to).unwrap();
+        // The log after the file: what is written in between is not in the file yet.
+        for name in ["pepper", "gateway.db", "gateway.db-wal"] {
+            std::fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+        let mut settings = self.settings.clone();
+        settings.state_dir = to;
+        let gateway = start(settings.clone()).await.unwrap();
+        let sandbox = Sandbox::builder().start().await.unwrap();
+        Self { sandbox, gateway, key: self.key.clone(), token: self.token.clone(), state, settings }
     }
 
     /// Says this to the gateway.
