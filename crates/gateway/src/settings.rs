@@ -17,7 +17,7 @@ pub struct Settings {
     pub admin: SocketAddr,
     /// The certificate chain and key (PEM) for HTTPS. Default: none, HTTP.
     pub tls: Option<TlsFiles>,
-    /// The folder for the database, spooled media and checkpoints; readable by its owner only.
+    /// The folder for the database and spooled media; readable by its owner only. Default: `chunkwise-gateway`.
     pub state_dir: PathBuf,
     /// Where the media go.
     pub x: X,

@@ -8,6 +8,8 @@ use chunkwise_transport::Secret;
 use http::{HeaderMap, header};
 use tokio::time::Instant;
 
+use super::App;
+use super::body::check_json;
 use crate::answer::Refusal;
 use crate::store::{AuthenticateError, Key, KeyId, Store, UnixMillis};
 
@@ -17,16 +19,32 @@ const LONGEST: usize = 256;
 /// Bytes are counted by the minute.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The key of a request.
+/// The key of a request that may be answered now.
 ///
 /// # Errors
 ///
-/// 401 for every key that is not good, 503 if nobody can tell.
-pub(super) async fn authenticate(
-    store: &Store,
-    headers: &HeaderMap,
-    now: UnixMillis,
-) -> Result<Key, Refusal> {
+/// 401 for every key that is not good, 429 for one that asks too often, 503 if nobody can tell.
+pub(super) async fn enter(app: &App, headers: &HeaderMap) -> Result<Key, Refusal> {
+    let key = authenticate(&app.store, headers, App::now()).await?;
+    app.rates.request(&key)?;
+    Ok(key)
+}
+
+/// The same, of one that brings JSON and begins something.
+///
+/// # Errors
+///
+/// As [`enter`]; 415 for what is no JSON, 503 where the gateway is stopping.
+pub(super) async fn enter_to_begin(app: &App, headers: &HeaderMap) -> Result<Key, Refusal> {
+    let key = enter(app, headers).await?;
+    if app.stopping.is_cancelled() {
+        return Err(Refusal::unavailable("The gateway is stopping; ask again"));
+    }
+    check_json(headers)?;
+    Ok(key)
+}
+
+async fn authenticate(store: &Store, headers: &HeaderMap, now: UnixMillis) -> Result<Key, Refusal> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (scheme, key) = value.and_then(|value| value.split_once(' ')).ok_or_else(Refusal::unauthorized)?;
     if !scheme.eq_ignore_ascii_case("bearer") || key.len() > LONGEST {

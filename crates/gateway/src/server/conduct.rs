@@ -1,5 +1,6 @@
 //! The one task that carries an upload from its media to its end, whoever listens.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,16 +86,24 @@ async fn carried(app: &Arc<App>, order: &mut Order, running: &Running) -> Result
             sent(app, order, running, Arc::new(spooled.source), media).await
         }
         Fetched::Growing(media, source, rest) => {
-            let coming = async {
+            let bringing = async {
                 let spooled = rest.bring().await?;
                 arrived(app, order, ingest, &spooled).await;
-                // Whoever sends it has its own handle on the file.
+                // What is sent reads the file that this holds.
                 Ok::<_, Refusal>(spooled)
             };
-            let (coming, sent) = futures::join!(coming, sent(app, order, running, Arc::new(source), media));
-            // What broke the source is the reason, whatever the upload says of it.
-            let _kept_until_here = coming?;
-            sent
+            let sending = sent(app, order, running, Arc::new(source), media);
+            let (mut bringing, mut sending) = (pin!(bringing), pin!(sending));
+            tokio::select! {
+                // What broke the source is the reason, whatever the upload says of it; it has its end to come to.
+                brought = &mut bringing => {
+                    let sent = sending.await;
+                    let _held = brought?;
+                    sent
+                }
+                // It has failed: nobody waits for the rest.
+                sent = &mut sending => sent,
+            }
         }
     }
 }
@@ -135,7 +144,13 @@ async fn sent(
         tracing::warn!(%error, "an upload could not start");
         upstream::refusal(&error)
     })?;
+    let id = handle.id().clone();
     let (result, end) = running.follow(handle).await;
+    if result.is_err()
+        && let Err(error) = app.driver.forget(&id).await
+    {
+        tracing::debug!(%error, "there was no checkpoint of a failed upload");
+    }
     let result = result.map(|media| media.media_id.to_string());
     let media_id = result.as_ref().cloned().unwrap_or_default();
     let bytes = if result.is_ok() { size } else { 0 };

@@ -11,11 +11,11 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::App;
-use super::access::{authenticate, failing};
-use super::body::{Incoming, check_json};
+use super::access::{enter_to_begin, failing};
+use super::body::Incoming;
 use super::conduct::uploader;
 use super::receive::{self, Received};
-use super::upload::{Asked, authorizer, begin, ended, place, proxy};
+use super::upload::{Asked, authorizer, begin, capitalized, ended, place, proxy};
 use super::upstream;
 use crate::answer::{self, Refusal};
 use crate::ingest::{CreateBody, IngestLimits, UploadMedia};
@@ -26,12 +26,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let key = authenticate(&app.store, &headers, App::now()).await?;
-    app.rates.request(&key)?;
-    if app.stopping.is_cancelled() {
-        return Err(Refusal::unavailable("The gateway is stopping; ask again"));
-    }
-    check_json(&headers)?;
+    let key = enter_to_begin(&app, &headers).await?;
     let incoming = Incoming::new(&headers, body, IngestLimits::default().body, app.settings.caps.idle())?;
     let (body, spooled) = receive::post(&app, incoming).await?;
     let CreateBody {
@@ -46,7 +41,7 @@ pub(super) async fn create(
     } = body;
     let carries = media_ids.len() + media_urls.len() + media.len();
     if quote_tweet_id.is_some() && carries > 0 {
-        return Err(Refusal::bad_request(capital(InvalidPost::QuoteWithMedia)));
+        return Err(Refusal::bad_request(capitalized(&InvalidPost::QuoteWithMedia)));
     }
     let account = AccountRef::of(&app.pepper, &auth_token);
     let authorizer = authorizer(&app, &auth_token, &account)?;
@@ -85,7 +80,7 @@ pub(super) async fn create(
     }
 
     let named: Vec<_> = ids.iter().map(ToString::to_string).collect();
-    let bad = |error: InvalidPost| Refusal::bad_request(capital(error));
+    let bad = |error: InvalidPost| Refusal::bad_request(capitalized(&error));
     let bad_id = || {
         Refusal::bad_request("reply_to_tweet_id and quote_tweet_id must be ids of X, as strings of digits")
     };
@@ -101,12 +96,6 @@ pub(super) async fn create(
     let data = json!({ "tweet_id": id.to_string(), "text": text, "media_ids": named });
     let told = json!({ "status": "success", "msg": "Tweet created successfully", "data": data });
     Ok(answer::json(StatusCode::OK, told.to_string()))
-}
-
-fn capital(error: InvalidPost) -> String {
-    let sentence = error.to_string();
-    let mut characters = sentence.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// A post must not be made twice: of one that may be there, that is said.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chunkwise::driver::{DirectoryStore, Driver};
+use chunkwise::driver::Driver;
 use chunkwise::hyper::Trust;
 use chunkwise::x::BaseUrl;
 use chunkwise_fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
@@ -116,10 +116,8 @@ impl Gateway {
         if swept.removed > 0 {
             tracing::info!(files = swept.removed, bytes = swept.bytes, "media of earlier processes removed");
         }
-        let driver = Driver::builder()
-            .byte_budget(memory / 2)
-            .checkpoints(DirectoryStore::new(state_dir.join("checkpoints")))
-            .build()?;
+        // Checkpoints in memory: an upload that a restart cuts off is given back and asked for again.
+        let driver = Driver::builder().byte_budget(memory / 2).build()?;
         let mut trust = Trust::platform();
         if let Some(file) = &settings.x.ca_file {
             trust = trust.and_file(file).map_err(|error| StartError::setting("x.ca_file", error))?;

@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::access::{authenticate, failing};
-use super::body::{Incoming, check_json};
+use super::access::{enter_to_begin, failing};
+use super::body::Incoming;
 use super::conduct::{Order, Replaying, conduct};
 use super::receive::{self, Received};
 use super::running::{Running, Stage, State as Seen};
@@ -54,12 +54,7 @@ pub(super) async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let key = authenticate(&app.store, &headers, App::now()).await?;
-    app.rates.request(&key)?;
-    if app.stopping.is_cancelled() {
-        return Err(Refusal::unavailable("The gateway is stopping; ask again"));
-    }
-    check_json(&headers)?;
+    let key = enter_to_begin(&app, &headers).await?;
     let idempotency = idempotency_key(&headers)?;
     // What was asked for before is known before the body is read.
     let begun = match &idempotency {
@@ -88,8 +83,8 @@ pub(super) async fn upload(
         }
         (Some(_) | None, _) => None,
     };
-    let result =
-        entered(&app, &key, request, &headers, body, idempotency.as_ref(), &begun, claim.as_mut()).await;
+    let entered = Entered { app: &app, key: &key, request, headers: &headers, begun: &begun };
+    let result = entered.go_on(body, idempotency.as_ref(), claim.as_mut()).await;
     if let (Err(_), Some(claim)) = (&result, &mut claim) {
         claim.give_back().await;
     }
@@ -134,88 +129,95 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusa
     key.map(Some).ok_or_else(|| Refusal::bad_request(sentence))
 }
 
-#[expect(clippy::too_many_arguments, reason = "what a request is made of, in one place")]
-async fn entered(
-    app: &Arc<App>,
-    key: &Key,
+/// A request that may be answered, and what is known of it before its body is read.
+struct Entered<'a> {
+    app: &'a Arc<App>,
+    key: &'a Key,
     request: RequestId,
-    headers: &HeaderMap,
-    body: Body,
-    idempotency: Option<&IdempotencyKey>,
-    begun: &Begun,
-    claim: Option<&mut Claim>,
-) -> Result<Response, Refusal> {
-    let place = place(app, key)?;
-    let limits = IngestLimits::default();
-    let incoming = Incoming::new(headers, body, limits.body, app.settings.caps.idle())?;
-    let (body, data) = receive::body(app, incoming).await?;
+    headers: &'a HeaderMap,
+    begun: &'a Begun,
+}
 
-    let account = AccountRef::of(&app.pepper, &body.auth_token);
-    let authorizer = authorizer(app, &body.auth_token, &account)?;
-    let proxy = body.proxy.as_ref().map(proxy).transpose()?;
-    let received = match (&body.media, data) {
-        (UploadMedia::Data { media_type, .. }, Some((spooled, inspector))) => {
-            Some(receive::judged(spooled, inspector, media_type)?)
-        }
-        (UploadMedia::Url { media_type, .. }, _) => {
-            if let Some(media_type) = media_type {
-                receive::media_type(media_type)?;
+impl Entered<'_> {
+    async fn go_on(
+        self,
+        body: Body,
+        idempotency: Option<&IdempotencyKey>,
+        claim: Option<&mut Claim>,
+    ) -> Result<Response, Refusal> {
+        let Self { app, key, request, headers, begun } = self;
+        let place = place(app, key)?;
+        let limits = IngestLimits::default();
+        let incoming = Incoming::new(headers, body, limits.body, app.settings.caps.idle())?;
+        let (body, data) = receive::body(app, incoming).await?;
+
+        let account = AccountRef::of(&app.pepper, &body.auth_token);
+        let authorizer = authorizer(app, &body.auth_token, &account)?;
+        let proxy = body.proxy.as_ref().map(proxy).transpose()?;
+        let received = match (&body.media, data) {
+            (UploadMedia::Data { media_type, .. }, Some((spooled, inspector))) => {
+                Some(receive::judged(spooled, inspector, media_type)?)
             }
-            None
-        }
-        (UploadMedia::Data { .. }, None) => return Err(Refusal::internal()),
-    };
+            (UploadMedia::Url { media_type, .. }, _) => {
+                if let Some(media_type) = media_type {
+                    receive::media_type(media_type)?;
+                }
+                None
+            }
+            (UploadMedia::Data { .. }, None) => return Err(Refusal::internal()),
+        };
 
-    let fingerprint = fingerprint(&body.media, received.as_ref(), &account);
-    match (begun, idempotency) {
-        (Begun::Done(stored), _) => {
-            let answer = stored.answers(fingerprint);
-            let answer = answer.map_err(|error| {
-                Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, capitalized(&error.to_string()))
-            })?;
-            let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-            let mut response = answer::json(status, answer.body.clone());
-            response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        let fingerprint = fingerprint(&body.media, received.as_ref(), &account);
+        match (begun, idempotency) {
+            (Begun::Done(stored), _) => {
+                let answer = stored.answers(fingerprint);
+                let answer = answer
+                    .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, capitalized(&error)))?;
+                let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+                let mut response = answer::json(status, answer.body.clone());
+                response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+                return Ok(response);
+            }
+            (_, Some(idem)) => {
+                let told = app.store.idempotency().fingerprint(&key.id, idem, request, fingerprint).await;
+                told.map_err(|error| match error {
+                    crate::store::IdempotencyError::AnotherPayload(error) => {
+                        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, capitalized(&error))
+                    }
+                    error => failing(&error),
+                })?;
+            }
+            (_, None) => {}
+        }
+
+        let replaying = idempotency.map(|idem| Replaying { key: idem.clone(), request });
+        let (alt_text, media) = (body.alt_text, body.media);
+        let asked = Asked { account, authorizer, proxy, alt_text, media, received, replaying, place };
+        let (upload_id, mut watch) = begin(app, key, request, asked).await?;
+        if let Some(claim) = claim {
+            // It is the upload's now.
+            claim.held = false;
+        }
+        if Wanted::of(headers) == Wanted::Receipt {
+            let location = format!("/uploads/{upload_id}");
+            let mut response = answer::json(
+                StatusCode::ACCEPTED,
+                json!({ "status": "accepted", "id": upload_id.to_string(), "location": location })
+                    .to_string(),
+            );
+            if let Ok(location) = HeaderValue::try_from(location) {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            response.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-async"));
             return Ok(response);
         }
-        (_, Some(idem)) => {
-            let told = app.store.idempotency().fingerprint(&key.id, idem, request, fingerprint).await;
-            told.map_err(|error| match error {
-                crate::store::IdempotencyError::AnotherPayload(error) => {
-                    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, capitalized(&error.to_string()))
-                }
-                error => failing(&error),
-            })?;
-        }
-        (_, None) => {}
+        // Whoever goes away does not kill it: its task is not this one's.
+        Ok(match ended(&mut watch).await {
+            Ok(uploaded) => answer::json(StatusCode::OK, uploaded.to_body()),
+            // It was written down by the task that ran it: there is nothing to give back.
+            Err(refusal) => refusal.into_response(),
+        })
     }
-
-    let replaying = idempotency.map(|idem| Replaying { key: idem.clone(), request });
-    let (alt_text, media) = (body.alt_text, body.media);
-    let asked = Asked { account, authorizer, proxy, alt_text, media, received, replaying, place };
-    let (upload_id, mut watch) = begin(app, key, request, asked).await?;
-    if let Some(claim) = claim {
-        // It is the upload's now.
-        claim.held = false;
-    }
-    if Wanted::of(headers) == Wanted::Receipt {
-        let location = format!("/uploads/{upload_id}");
-        let mut response = answer::json(
-            StatusCode::ACCEPTED,
-            json!({ "status": "accepted", "id": upload_id.to_string(), "location": location }).to_string(),
-        );
-        if let Ok(location) = HeaderValue::try_from(location) {
-            response.headers_mut().insert(header::LOCATION, location);
-        }
-        response.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-async"));
-        return Ok(response);
-    }
-    // Whoever goes away does not kill it: its task is not this one's.
-    Ok(match ended(&mut watch).await {
-        Ok(uploaded) => answer::json(StatusCode::OK, uploaded.to_body()),
-        // It was written down by the task that ran it: there is nothing to give back.
-        Err(refusal) => refusal.into_response(),
-    })
 }
 
 /// An upload that was asked for, with all that it takes.
@@ -283,7 +285,9 @@ pub(super) async fn ended(watch: &mut watch::Receiver<Seen>) -> Result<Uploaded,
     }
 }
 
-fn capitalized(sentence: &str) -> String {
+/// An error as the sentence that a client reads.
+pub(super) fn capitalized(error: &impl std::fmt::Display) -> String {
+    let sentence = error.to_string();
     let mut characters = sentence.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

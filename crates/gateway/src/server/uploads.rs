@@ -8,19 +8,13 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::App;
-use super::access::{authenticate, failing};
+use super::access::{enter, failing};
 use super::running::{Stage, State as Seen};
 use crate::answer::{self, Refusal};
-use crate::store::{Billing, Key, UnixMillis, UploadEnd, UploadId, UploadRecord};
+use crate::store::{Billing, UnixMillis, UploadEnd, UploadId, UploadRecord};
 
 /// How many uploads are listed.
 const LISTED: u32 = 100;
-
-async fn entered(app: &App, headers: &HeaderMap) -> Result<Key, Refusal> {
-    let key = authenticate(&app.store, headers, App::now()).await?;
-    app.rates.request(&key)?;
-    Ok(key)
-}
 
 fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "There is no such upload")
@@ -28,7 +22,7 @@ fn not_found() -> Refusal {
 
 /// The uploads of a key, the newest first.
 pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let key = entered(&app, &headers).await?;
+    let key = enter(&app, &headers).await?;
     let records = app.store.uploads().recent(&key.id, LISTED).await.map_err(|error| failing(&error))?;
     let uploads: Vec<_> = records.iter().map(|record| told(&app, record)).collect();
     Ok(answer::json(StatusCode::OK, json!({ "uploads": uploads }).to_string()))
@@ -40,7 +34,7 @@ pub(super) async fn one(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let key = entered(&app, &headers).await?;
+    let key = enter(&app, &headers).await?;
     let id: UploadId = id.parse().map_err(|_| not_found())?;
     let record = app.store.uploads().get(&key.id, id).await.map_err(|error| failing(&error))?;
     let record = record.ok_or_else(not_found)?;
@@ -53,7 +47,7 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let key = entered(&app, &headers).await?;
+    let key = enter(&app, &headers).await?;
     let id: UploadId = id.parse().map_err(|_| not_found())?;
     if let Some(running) = app.uploads.of(&id, &key.id) {
         running.cancel();
@@ -67,7 +61,7 @@ pub(super) async fn cancel(
 
 /// What a key has used, of all time, and what it has left.
 pub(super) async fn usage(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Refusal> {
-    let key = entered(&app, &headers).await?;
+    let key = enter(&app, &headers).await?;
     let ledger = app.store.ledger();
     let all = UnixMillis::new(0)..UnixMillis::new(i64::MAX);
     let usage = ledger.usage(&key.id, all).await.map_err(|error| failing(&error))?;

@@ -284,14 +284,10 @@ async fn who_goes_away_in_the_midst_of_a_body_may_come_again() {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
-/// Threats T13, T23: a gateway that dies in the midst of an upload charges nobody, and its next start says so; asked again with
-/// the same key it does it anew, once.
-#[tokio::test]
-async fn what_a_dead_gateway_left_is_given_back_and_done_anew() {
-    let world = World::with(|settings| settings.fetch.allow_ports = (1..=u16::MAX).collect()).await;
-    // An origin that never sends its last byte keeps the upload under way.
+/// An origin that never sends its last byte: what is fetched from it stays under way.
+async fn stuck_origin() -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let stuck = listener.local_addr().unwrap();
+    let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let mut open = Vec::new();
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -302,6 +298,28 @@ async fn what_a_dead_gateway_left_is_given_back_and_done_anew() {
             open.push(stream);
         }
     });
+    address
+}
+
+/// What X refuses at once is told at once: the download is not waited for.
+#[tokio::test]
+async fn an_upload_that_has_failed_waits_for_no_download() {
+    let world = World::with(|settings| settings.fetch.allow_ports = (1..=u16::MAX).collect()).await;
+    let stuck = stuck_origin().await;
+    let body = json!({ "auth_token": "not-a-token", "media_url": format!("http://{stuck}/a.png") });
+    let answer = world.upload("", &body);
+    // The download itself would go on until its idle timeout of fifteen seconds.
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(10), answer).await.unwrap();
+    assert_eq!(answer.status, 502, "{answer:?}");
+    assert!(answer.json()["error"].as_str().unwrap().starts_with("X refused the auth_token"), "{answer:?}");
+}
+
+/// Threats T13, T23: a gateway that dies in the midst of an upload charges nobody, and its next start says so; asked again with
+/// the same key it does it anew, once.
+#[tokio::test]
+async fn what_a_dead_gateway_left_is_given_back_and_done_anew() {
+    let world = World::with(|settings| settings.fetch.allow_ports = (1..=u16::MAX).collect()).await;
+    let stuck = stuck_origin().await;
     let body = json!({ "auth_token": world.token, "media_url": format!("http://{stuck}/a.png") });
     let headers = "Idempotency-Key: once\r\nPrefer: respond-async\r\n";
     let accepted = world.upload(headers, &body).await;
