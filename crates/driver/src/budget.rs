@@ -21,6 +21,7 @@ pub(crate) struct ByteBudget {
     idle: Mutex<Vec<Box<[u8]>>>,
     in_use: AtomicUsize,
     peak: AtomicUsize,
+    lent: AtomicUsize,
 }
 
 /// How much of the byte budget is used, in bytes.
@@ -32,6 +33,8 @@ pub struct BudgetUse {
     pub in_use: usize,
     /// The most that was ever in use.
     pub peak: usize,
+    /// Lent for something else ([`Driver::lend`](crate::Driver::lend)), in whole frames.
+    pub lent: usize,
 }
 
 impl ByteBudget {
@@ -44,6 +47,7 @@ impl ByteBudget {
             idle: Mutex::default(),
             in_use: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
+            lent: AtomicUsize::new(0),
         })
     }
 
@@ -56,6 +60,7 @@ impl ByteBudget {
             limit: self.frames as usize * self.frame_size,
             in_use: self.in_use.load(Ordering::Relaxed) * self.frame_size,
             peak: self.peak.load(Ordering::Relaxed) * self.frame_size,
+            lent: self.lent.load(Ordering::Relaxed) * self.frame_size,
         }
     }
 
@@ -77,20 +82,38 @@ impl ByteBudget {
         Allotment(Arc::new(Shared { budget: Arc::clone(self), state: Mutex::new(state) }))
     }
 
+    /// Lends so many bytes, rounded up to frames, for something else than frames; none if they are not there now.
+    pub(crate) fn lend(self: &Arc<Self>, bytes: u64) -> Option<Loan> {
+        let mut loan = Loan { budget: Arc::clone(self), places: None };
+        loan.grow_to(bytes).then_some(loan)
+    }
+
+    /// Lets go of buffers that nobody uses, as far as they and what is lent are more than the budget.
+    fn make_room(&self) {
+        let lent = self.lent.load(Ordering::Relaxed);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // No frame begins or ends its use of a buffer unseen: both go through `idle`.
+        let most = (self.frames as usize).saturating_sub(lent + self.in_use.load(Ordering::Relaxed));
+        idle.truncate(most);
+    }
+
     /// Gives the buffers back that nobody uses.
     pub(crate) fn trim(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn buffer(&self) -> Box<[u8]> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let in_use = self.in_use.fetch_add(1, Ordering::Relaxed) + 1;
         self.peak.fetch_max(in_use, Ordering::Relaxed);
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.unwrap_or_else(|| vec![0; self.frame_size].into_boxed_slice())
+        let buffer = idle.pop();
+        drop(idle);
+        buffer.unwrap_or_else(|| vec![0; self.frame_size].into_boxed_slice())
     }
 
     fn reuse(&self, buffer: Box<[u8]>) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(buffer);
         self.in_use.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -98,6 +121,61 @@ impl ByteBudget {
 impl fmt::Debug for ByteBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.usage().fmt(f)
+    }
+}
+
+/// Bytes of a driver's budget that are used for something else; see [`Driver::lend`](crate::Driver::lend). Dropped, they
+/// come back.
+#[derive(Debug)]
+pub struct Loan {
+    budget: Arc<ByteBudget>,
+    /// None for no frame.
+    places: Option<OwnedSemaphorePermit>,
+}
+
+impl Loan {
+    fn frames(&self) -> usize {
+        self.places.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+
+    /// How many bytes it is of: whole frames.
+    pub fn bytes(&self) -> u64 {
+        (self.frames() * self.budget.frame_size) as u64
+    }
+
+    /// Makes it a loan of so many bytes at least; false, and nothing changed, if they are not there.
+    pub fn grow_to(&mut self, bytes: u64) -> bool {
+        let wanted = bytes.div_ceil(self.budget.frame_size as u64);
+        let Ok(more) = usize::try_from(wanted).map(|wanted| wanted.saturating_sub(self.frames())) else {
+            return false;
+        };
+        if more == 0 {
+            return true;
+        }
+        let Ok(count) = u32::try_from(more) else { return false };
+        let Ok(places) = Arc::clone(&self.budget.places).try_acquire_many_owned(count) else { return false };
+        match &mut self.places {
+            Some(mine) => mine.merge(places),
+            None => self.places = Some(places),
+        }
+        self.budget.lent.fetch_add(more, Ordering::Relaxed);
+        self.budget.make_room();
+        true
+    }
+
+    /// Gives back what is beyond so many bytes, in whole frames.
+    pub fn shrink_to(&mut self, bytes: u64) {
+        let kept = usize::try_from(bytes.div_ceil(self.budget.frame_size as u64)).unwrap_or(usize::MAX);
+        let spare = self.frames().saturating_sub(kept);
+        let places = self.places.as_mut().and_then(|places| places.split(spare));
+        self.budget.lent.fetch_sub(spare, Ordering::Relaxed);
+        drop(places);
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        self.shrink_to(0);
     }
 }
 
@@ -267,7 +345,7 @@ mod tests {
         assert_eq!(budget.usage().in_use, 16);
         drop(frame);
         assert_eq!(budget.free(), 2);
-        assert_eq!(budget.usage(), BudgetUse { limit: 32, in_use: 0, peak: 16 });
+        assert_eq!(budget.usage(), BudgetUse { limit: 32, in_use: 0, peak: 16, lent: 0 });
     }
 
     #[tokio::test]
@@ -296,5 +374,25 @@ mod tests {
         assert_eq!(budget.idle.lock().unwrap().len(), 2);
         budget.trim();
         assert_eq!(budget.idle.lock().unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_lent_nobody_else_has_and_buffers_make_room_for_it() {
+        let budget = ByteBudget::new(4, 16);
+        let allotment = budget.allot(4, 4).await;
+        assert!(budget.lend(1).is_none(), "all of it is taken");
+        let frames: Vec<_> = (0..4).map(|_| allotment.take(&noop()).unwrap()).collect();
+        drop(frames);
+        drop(allotment);
+        assert_eq!(budget.idle.lock().unwrap().len(), 4);
+        let mut loan = budget.lend(17).unwrap();
+        assert_eq!((loan.bytes(), budget.free(), budget.idle.lock().unwrap().len()), (32, 2, 2));
+        assert!(!loan.grow_to(65), "there are four frames in all");
+        assert!(loan.grow_to(48));
+        assert_eq!((budget.usage().lent, budget.idle.lock().unwrap().len()), (48, 1));
+        loan.shrink_to(16);
+        assert_eq!((budget.usage().lent, budget.free()), (16, 3));
+        drop(loan);
+        assert_eq!((budget.usage().lent, budget.free()), (0, 4));
     }
 }

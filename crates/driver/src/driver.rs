@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, warn};
 
 use crate::account::Accounts;
-use crate::budget::{BudgetUse, ByteBudget};
+use crate::budget::{BudgetUse, ByteBudget, Loan};
 use crate::builder::DriverBuilder;
 use crate::checkpoint::{
     CheckpointStore, Claim, Driven, Finished, Listed, Record, SourceBinding, StoreError, UploadId,
@@ -263,6 +263,13 @@ impl Driver {
     /// How much of the byte budget is used.
     pub fn budget(&self) -> BudgetUse {
         self.0.budget.usage()
+    }
+
+    /// Takes so many bytes of the byte budget for something else that belongs to uploads, such as media that still come
+    /// in; none if they are not there at the moment. They are counted in whole frames. Whoever borrows leaves room: what
+    /// is lent, uploads can't read with, and an upload needs one frame to go on.
+    pub fn lend(&self, bytes: u64) -> Option<Loan> {
+        self.0.budget.lend(bytes)
     }
 
     /// Ends every upload by cancel-keep and waits until the last checkpoint is written. Nothing new is started.

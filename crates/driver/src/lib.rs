@@ -39,7 +39,7 @@ mod testing;
 
 use std::io;
 
-pub use budget::BudgetUse;
+pub use budget::{BudgetUse, Loan};
 pub use builder::DriverBuilder;
 pub use checkpoint::{
     CheckpointStore, Claim, DirectoryStore, Driven, Finished, InvalidUploadId, Listed, MemoryStore, Place,

@@ -1,7 +1,8 @@
 //! Byte budgets: what many share, taken in shares that come back by being dropped.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chunkwise_driver::{Driver, Loan};
 
 /// So many bytes for everybody who has a clone of it. Nobody waits for it: what is not there is refused.
 #[derive(Clone, Debug)]
@@ -10,7 +11,49 @@ pub struct Budget(Arc<Counts>);
 #[derive(Debug)]
 struct Counts {
     limit: u64,
-    taken: AtomicU64,
+    used: Mutex<Used>,
+}
+
+#[derive(Debug)]
+struct Used {
+    taken: u64,
+    backing: Backing,
+}
+
+/// Where the bytes come from.
+#[derive(Debug)]
+enum Backing {
+    /// They are the budget's own.
+    Own,
+    /// They are a driver's, as many as are needed at the moment.
+    Lent(Driver, Option<Loan>),
+}
+
+impl Used {
+    /// Makes it so many bytes in all, up to the limit; false, and nothing changed, if they are not there.
+    fn grow_to(&mut self, bytes: u64, limit: u64) -> bool {
+        let there = bytes <= limit
+            && match &mut self.backing {
+                Backing::Own => true,
+                Backing::Lent(_, Some(loan)) => loan.grow_to(bytes),
+                Backing::Lent(driver, none) => {
+                    *none = driver.lend(bytes);
+                    none.is_some()
+                }
+            };
+        if there {
+            self.taken = bytes;
+        }
+        there
+    }
+
+    fn shrink_to(&mut self, bytes: u64) {
+        self.taken = bytes;
+        match &mut self.backing {
+            Backing::Own | Backing::Lent(_, None) => {}
+            Backing::Lent(_, Some(loan)) => loan.shrink_to(bytes),
+        }
+    }
 }
 
 /// Bytes taken from a [`Budget`]; dropped, they come back.
@@ -21,9 +64,23 @@ pub struct Share {
 }
 
 impl Budget {
-    /// Of so many bytes.
+    /// Of so many bytes of its own.
     pub fn new(limit: u64) -> Self {
-        Self(Arc::new(Counts { limit, taken: AtomicU64::new(0) }))
+        Self::of(limit, Backing::Own)
+    }
+
+    /// Of so many bytes at most of those that a driver has, so that what comes in and what goes out count against one
+    /// budget. The limit leaves the driver what it needs to go on.
+    pub fn lent_by(driver: Driver, limit: u64) -> Self {
+        Self::of(limit, Backing::Lent(driver, None))
+    }
+
+    fn of(limit: u64, backing: Backing) -> Self {
+        Self(Arc::new(Counts { limit, used: Mutex::new(Used { taken: 0, backing }) }))
+    }
+
+    fn used(&self) -> MutexGuard<'_, Used> {
+        self.0.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many bytes it has in all.
@@ -33,18 +90,13 @@ impl Budget {
 
     /// How many of them are taken at the moment.
     pub fn taken(&self) -> u64 {
-        self.0.taken.load(Ordering::Relaxed)
+        self.used().taken
     }
 
     /// Takes so many, if they are there.
     pub fn take(&self, bytes: u64) -> Option<Share> {
-        let mut share = self.none();
+        let mut share = Share { budget: self.clone(), bytes: 0 };
         share.grow(bytes).then_some(share)
-    }
-
-    /// A share of nothing, to grow.
-    pub(super) fn none(&self) -> Share {
-        Share { budget: self.clone(), bytes: 0 }
     }
 }
 
@@ -56,21 +108,22 @@ impl Share {
 
     /// Takes so many more; false, and nothing taken, if they are not there.
     pub fn grow(&mut self, more: u64) -> bool {
-        let Counts { limit, taken } = &*self.budget.0;
-        let grown = taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
-            taken.checked_add(more).filter(|all| all <= limit)
-        });
-        if grown.is_ok() {
+        let mut used = self.budget.used();
+        let grown = used.taken.checked_add(more).is_some_and(|all| used.grow_to(all, self.budget.0.limit));
+        drop(used);
+        if grown {
             self.bytes += more;
         }
-        grown.is_ok()
+        grown
     }
 
     /// Gives back what is beyond so many.
     pub fn shrink_to(&mut self, bytes: u64) {
         let spare = self.bytes.saturating_sub(bytes);
         self.bytes -= spare;
-        self.budget.0.taken.fetch_sub(spare, Ordering::Relaxed);
+        let mut used = self.budget.used();
+        let left = used.taken.saturating_sub(spare);
+        used.shrink_to(left);
     }
 }
 

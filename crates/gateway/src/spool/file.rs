@@ -100,7 +100,8 @@ struct Disk {
     file: File,
     hasher: sha2::Sha256,
     written: u64,
-    growth: Vec<GrowthHandle>,
+    /// What grows with it, and how far it may as long as nobody has looked at the whole.
+    growth: Vec<(GrowthHandle, u64)>,
 }
 
 impl Disk {
@@ -111,11 +112,11 @@ impl Disk {
             Ok(()) => {
                 self.hasher.update(piece);
                 self.written += piece.len() as u64;
-                self.growth.iter().for_each(|growth| growth.available(self.written));
+                self.growth.iter().for_each(|(growth, most)| growth.available(self.written.min(*most)));
             }
             Err(error) => {
                 let reason: Arc<str> = format!("it can't be spooled: {error}").into();
-                self.growth.drain(..).for_each(|growth| growth.broken(Arc::clone(&reason)));
+                self.growth.drain(..).for_each(|(growth, _)| growth.broken(Arc::clone(&reason)));
             }
         }
         result
@@ -189,16 +190,20 @@ impl FileWriter {
         }
         self.settle().await?;
         let State::Idle(disk, _) = &mut self.state else { return Err(lost()) };
-        let (path, available) = (self.file.path(), disk.written);
+        let most = length.saturating_sub(1);
+        let (path, available) = (self.file.path(), disk.written.min(most));
         let opened =
             tokio::task::spawn_blocking(move || GrowingFile::open(path, Some(length), available)).await;
         let (growing, handle) = opened.map_err(|_| lost())?.map_err(unusable)?;
-        disk.growth.push(handle);
+        disk.growth.push((handle, most));
         Ok(growing)
     }
 
-    /// All `len` bytes are written.
-    pub(super) async fn finish(mut self, len: u64) -> Result<(SpoolFile, Sha256), SpoolError> {
+    /// All `len` bytes are written; what grows with it is yet to be told.
+    pub(super) async fn complete(
+        mut self,
+        len: u64,
+    ) -> Result<(SpoolFile, Sha256, Vec<GrowthHandle>), SpoolError> {
         if !self.filling.is_empty() {
             self.submit().await?;
         }
@@ -206,8 +211,7 @@ impl FileWriter {
         let State::Idle(disk, _) = self.state else { return Err(lost()) };
         self.file.share.shrink_to(len);
         let Disk { hasher, growth, .. } = *disk;
-        growth.into_iter().for_each(|growth| growth.ended(len));
         let digest: [u8; 32] = hasher.finalize().into();
-        Ok((self.file, digest.into()))
+        Ok((self.file, digest.into(), growth.into_iter().map(|(growth, _)| growth).collect()))
     }
 }

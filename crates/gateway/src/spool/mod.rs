@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub use budget::{Budget, Share};
 pub use error::SpoolError;
 pub use source::{SpoolSource, Spooled};
-pub use writer::SpoolWriter;
+pub use writer::{Complete, SpoolWriter};
 
 use file::SpoolFile;
 

@@ -293,6 +293,52 @@ async fn what_ends_early_breaks_what_grows_with_it() {
 }
 
 #[tokio::test]
+async fn the_last_byte_waits_for_whoever_looks_at_the_whole() {
+    let (_dir, spool) = spool(LIMITS);
+    let media = media(2 << 20);
+    let len = media.len() as u64;
+    for good in [true, false] {
+        let mut writer = spool.begin(Some(len)).await.unwrap();
+        let growing = writer.growing().await.unwrap();
+        writer.write(&media).await.unwrap();
+        let complete = writer.complete().await.unwrap();
+        assert!(all(&complete.spooled().source) == media);
+        let growth = growing.availability().unwrap();
+        assert_eq!(*growth.borrow(), Availability::UpTo(len - 1, Growth::Growing));
+        if good {
+            let _spooled = complete.release();
+            assert_eq!(*growth.borrow(), Availability::UpTo(len, Growth::Ended));
+        } else {
+            complete.refuse("it is not what it seems");
+            assert_eq!(*growth.borrow(), Availability::Broken("it is not what it seems".into()));
+        }
+    }
+    nothing_is_taken(&spool);
+}
+
+#[tokio::test]
+async fn what_comes_in_and_what_goes_out_share_one_budget() {
+    let driver = chunkwise_driver::Driver::builder().byte_budget(4 << 20).build().unwrap();
+    let memory = Budget::lent_by(driver.clone(), 3 << 20);
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::with_memory(dir.path(), SpoolLimits { in_memory: 8 << 20, ..LIMITS }, memory.clone());
+    let mut writer = spool.unwrap().begin(None).await.unwrap();
+    writer.write(&media((1 << 20) + 1)).await.unwrap();
+    // In blocks of 128 KiB here, and in frames of 256 KiB there.
+    assert_eq!((memory.taken(), driver.budget().lent), ((1 << 20) + (128 << 10), (1 << 20) + (256 << 10)));
+    // More than the limit is not to be had, whatever the driver has: it goes to its file.
+    writer.write(&media(2 << 20)).await.unwrap();
+    assert_eq!((memory.taken(), driver.budget().lent), (256 << 10, 256 << 10));
+    // Nor is what the driver has not.
+    let others = driver.lend(3 << 20).unwrap();
+    assert!(memory.take(1 << 20).is_none());
+    drop(others);
+    assert!(memory.take(1 << 20).is_some());
+    drop(writer);
+    assert_eq!((memory.taken(), driver.budget().lent), (0, 0));
+}
+
+#[tokio::test]
 async fn what_a_crash_leaves_is_swept_but_for_what_is_known() {
     let (dir, first) = spool(LIMITS);
     let media = media(2 << 20);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chunkwise_driver::{FileSource, GrowingFile, Sha256};
+use chunkwise_driver::{FileSource, GrowingFile, GrowthHandle, Sha256};
 use sha2::Digest as _;
 
 use super::file::{FileWriter, PIECE};
@@ -131,7 +131,7 @@ impl SpoolWriter {
     }
 
     /// What is written, and is to be written, as a source for an upload that begins now. Its length must be known. It
-    /// moves to a file, if it is not there yet.
+    /// moves to a file, if it is not there yet. Its last byte is withheld until [`Complete::release`].
     ///
     /// # Errors
     ///
@@ -152,12 +152,12 @@ impl SpoolWriter {
         result
     }
 
-    /// That was all of it.
+    /// That was all of it: it is in its place, but a source that grows with it does not know so yet.
     ///
     /// # Errors
     ///
     /// If it is shorter than it should be, or could not be written.
-    pub async fn finish(mut self) -> Result<Spooled, SpoolError> {
+    pub async fn complete(mut self) -> Result<Complete, SpoolError> {
         if let Some(failed) = self.failed {
             return Err(failed);
         }
@@ -167,22 +167,58 @@ impl SpoolWriter {
         {
             return Err(SpoolError::Shorter { expected, len });
         }
-        let (digest, source) = match self.place {
+        let (digest, source, growth) = match self.place {
             Place::Memory(blocks) => {
                 let hashed = tokio::task::spawn_blocking(move || (digest(&blocks), blocks)).await;
                 let (digest, blocks) = hashed.map_err(std::io::Error::other)?;
                 let blocks: Vec<_> = blocks.into_iter().map(Bytes::from).collect();
                 self.memory.shrink_to((blocks.len() * PIECE) as u64);
-                (digest, SpoolSource::memory(blocks, len, self.memory))
+                (digest, SpoolSource::memory(blocks, len, self.memory), Vec::new())
             }
             Place::File(file) => {
-                let (file, digest) = file.finish(len).await?;
+                let (file, digest, growth) = file.complete(len).await?;
                 let opened = tokio::task::spawn_blocking(move || (FileSource::open(file.path()), file)).await;
                 let (source, file) = opened.map_err(std::io::Error::other)?;
-                (digest, SpoolSource::file(source.map_err(unusable)?, file))
+                (digest, SpoolSource::file(source.map_err(unusable)?, file), growth)
             }
         };
-        Ok(Spooled { len, digest, head: self.head.into(), source })
+        Ok(Complete { spooled: Spooled { len, digest, head: self.head.into(), source }, growth })
+    }
+
+    /// The same, with nothing left to be looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpoolWriter::complete`].
+    pub async fn finish(self) -> Result<Spooled, SpoolError> {
+        Ok(self.complete().await?.release())
+    }
+}
+
+/// All of an upload, before anything that grows with it has its last byte: whoever has to look at the whole first does it
+/// now. Dropped, it breaks what grows with it.
+#[derive(Debug)]
+pub struct Complete {
+    spooled: Spooled,
+    growth: Vec<GrowthHandle>,
+}
+
+impl Complete {
+    /// What is spooled.
+    pub const fn spooled(&self) -> &Spooled {
+        &self.spooled
+    }
+
+    /// It is good: what grows with it has its end.
+    pub fn release(self) -> Spooled {
+        let Self { spooled, growth } = self;
+        growth.into_iter().for_each(|growth| growth.ended(spooled.len));
+        spooled
+    }
+
+    /// It is not, for this reason (for people): what grows with it is broken before its last byte.
+    pub fn refuse(self, reason: &str) {
+        self.growth.into_iter().for_each(|growth| growth.broken(reason));
     }
 }
 
