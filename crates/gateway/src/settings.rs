@@ -100,6 +100,8 @@ pub struct Caps {
     pub upload_seconds: u64,
     /// Seconds that uploads get when the gateway is told to stop. Default: 120.
     pub drain_seconds: u64,
+    /// Seconds that an upload which a restart has cut off waits for its token. Default: 21,600, six hours.
+    pub interrupted_seconds: u64,
 }
 
 impl Default for Settings {
@@ -131,6 +133,7 @@ impl Default for Caps {
             idle_seconds: 20,
             upload_seconds: 3_600,
             drain_seconds: 120,
+            interrupted_seconds: 21_600,
         }
     }
 }
@@ -149,6 +152,11 @@ impl Caps {
     /// For a whole upload.
     pub(crate) const fn upload(&self) -> Duration {
         Duration::from_secs(self.upload_seconds)
+    }
+
+    /// For an upload that waits for its token.
+    pub(crate) const fn interrupted(&self) -> Duration {
+        Duration::from_secs(self.interrupted_seconds)
     }
 
     /// For all uploads at the end.

@@ -55,7 +55,23 @@ impl XHandle {
     ///
     /// [`XError`] if there is no ready media, or its alt text could not be set.
     pub async fn wait(self) -> Result<Uploaded, XError> {
-        let Self { handle, driver, transport, destination } = self;
+        let driver = self.driver.clone();
+        let uploaded = self.wait_and_keep().await?;
+        let id = &uploaded.id;
+        if let Err(error) = driver.forget(id).await {
+            warn!(%id, %error, "the record of a finished upload could not be removed");
+        }
+        Ok(uploaded)
+    }
+
+    /// The same, but the record stays: resumed, it gives the same media again. For who has to write down what came of it
+    /// first; [`Driver::forget`] it then.
+    ///
+    /// # Errors
+    ///
+    /// As [`XHandle::wait`].
+    pub async fn wait_and_keep(self) -> Result<Uploaded, XError> {
+        let Self { handle, transport, destination, .. } = self;
         let id = handle.id().clone();
         let completed = handle.wait().await?;
         let media = XMedia::from_final(&completed.result).map_err(|_| XError::NoMedia)?;
@@ -66,9 +82,6 @@ impl XHandle {
                 media_id: media.media_id.clone(),
                 failure,
             })?;
-        }
-        if let Err(error) = driver.forget(&id).await {
-            warn!(%id, %error, "the record of a finished upload could not be removed");
         }
         Ok(Uploaded { id, media, completed })
     }

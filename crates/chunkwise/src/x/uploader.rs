@@ -166,9 +166,29 @@ impl XUploader {
     /// [`XError`]; then nothing was sent, and the checkpoint is as it was.
     pub async fn resume(&self, id: &UploadId) -> Result<XHandle, XError> {
         let record = self.record(id).await?;
+        let source = self.reopened(id, &record)?;
+        self.go_on(id, &record, source).await
+    }
+
+    /// The same, with the bytes from elsewhere than from the file that the record names. They must be the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`XUploader::resume`].
+    pub async fn resume_source(&self, id: &UploadId, source: Arc<dyn Source>) -> Result<XHandle, XError> {
+        let record = self.record(id).await?;
+        let source = Some(source).filter(|_| record.needs_source());
+        self.go_on(id, &record, source).await
+    }
+
+    async fn go_on(
+        &self,
+        id: &UploadId,
+        record: &Record,
+        source: Option<Arc<dyn Source>>,
+    ) -> Result<XHandle, XError> {
         let destination = Destination::from_record(&record.destination)?;
         self.check_address(id, &destination)?;
-        let source = self.reopened(id, &record)?;
         let transport = self.transport(&destination)?;
         let mut request = ResumeRequest::new(id.clone(), source, Arc::new(transport.clone()));
         request.policy = self.inner.policy.clone();

@@ -9,7 +9,6 @@ use http::{HeaderMap, header};
 use tokio::time::Instant;
 
 use super::App;
-use super::body::check_json;
 use crate::answer::Refusal;
 use crate::store::{AuthenticateError, Key, KeyId, Store, UnixMillis};
 
@@ -30,17 +29,16 @@ pub(super) async fn enter(app: &App, headers: &HeaderMap) -> Result<Key, Refusal
     Ok(key)
 }
 
-/// The same, of one that brings JSON and begins something.
+/// The same, of one that begins something.
 ///
 /// # Errors
 ///
-/// As [`enter`]; 415 for what is no JSON, 503 where the gateway is stopping.
+/// As [`enter`]; 503 where the gateway is stopping.
 pub(super) async fn enter_to_begin(app: &App, headers: &HeaderMap) -> Result<Key, Refusal> {
     let key = enter(app, headers).await?;
     if app.stopping.is_cancelled() {
         return Err(Refusal::unavailable("The gateway is stopping; ask again"));
     }
-    check_json(headers)?;
     Ok(key)
 }
 

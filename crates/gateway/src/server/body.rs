@@ -19,6 +19,7 @@ pub(super) struct Incoming {
     body: Body,
     idle: Duration,
     left: u64,
+    announced: Option<u64>,
     window: (Instant, u64),
 }
 
@@ -35,7 +36,12 @@ impl Incoming {
         if announced.is_some_and(|len: u64| len > most) {
             return Err(too_large());
         }
-        Ok(Self { body, idle, left: most, window: (Instant::now(), 0) })
+        Ok(Self { body, idle, left: most, announced, window: (Instant::now(), 0) })
+    }
+
+    /// How long it says to be, if it does.
+    pub(super) const fn announced(&self) -> Option<u64> {
+        self.announced
     }
 
     /// The next piece; none at the end.

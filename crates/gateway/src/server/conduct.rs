@@ -2,160 +2,127 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chunkwise::Policy;
 use chunkwise::driver::Source;
 use chunkwise::hyper::{HyperBackend, ProxyUrl};
-use chunkwise::media::Media;
+use chunkwise::media::{Media, MediaType};
 use chunkwise::x::XUploader;
+use chunkwise_transport::Secret;
 use chunkwise_transport::http::Authorizer;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::arriving::{Arrived, Arriving};
+use super::claim::Replaying;
+use super::conclude::{Done, conclude};
+use super::look::LookedAt;
 use super::metrics::Ingest;
-use super::receive::{self, Fetched, Received};
+use super::receive::Received;
 use super::running::Running;
 use super::{App, upstream};
 use crate::answer::{Refusal, Uploaded};
-use crate::ingest::UploadMedia;
-use crate::spool::Spooled;
-use crate::store::{
-    Answer, Charge, Conclusion, IdempotencyKey, KeyId, MicroDollars, Replay, RequestId, Resolution,
-    UploadChange, UploadEnd, UploadId,
-};
-
-/// How long an answer can be had again: X keeps a media id for a day (X fact sheet §2.3).
-const KEPT: Duration = Duration::from_secs(24 * 3_600);
+use crate::spool::SpoolSource;
+use crate::store::{KeyId, Phase, Progress, RequestId, UploadChange, UploadId};
 
 /// All that an upload needs.
 pub(super) struct Order {
     pub(super) key: KeyId,
-    pub(super) request: RequestId,
+    /// The request that has reserved its price.
+    pub(super) charged: RequestId,
     pub(super) upload: UploadId,
-    pub(super) authorizer: Arc<dyn Authorizer>,
-    pub(super) proxy: Option<ProxyUrl>,
+    pub(super) way: Way,
     pub(super) alt_text: Option<String>,
-    pub(super) media: UploadMedia,
-    /// What came in the body.
-    pub(super) received: Option<Received>,
     pub(super) replaying: Option<Replaying>,
     /// The place among the uploads at once.
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// The idempotency key under which the answer is kept.
-pub(super) struct Replaying {
-    pub(super) key: IdempotencyKey,
-    pub(super) request: RequestId,
+/// The way to X: as whom, and through what.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub(super) authorizer: Arc<dyn Authorizer>,
+    pub(super) proxy: Option<ProxyUrl>,
 }
 
-/// What came of it, for the ledger.
-struct Done {
-    result: Result<Uploaded, Refusal>,
-    media_id: String,
-    bytes: u64,
-    end: &'static str,
+/// Where the media of an upload comes from.
+pub(super) enum Coming {
+    /// It is here.
+    Here(Received),
+    /// It is to be fetched.
+    At { url: Secret<String>, media_type: Option<String> },
+    /// It comes in the body of the request.
+    Arriving(Box<Arriving>),
+    /// An earlier process had it: the upload goes on from its checkpoint.
+    Kept(Kept),
+}
+
+/// What is left of an upload that goes on.
+pub(super) struct Kept {
+    /// Its media, if any of its bytes are still to be sent.
+    pub(super) source: Option<SpoolSource>,
+    pub(super) media_type: String,
+    pub(super) size: u64,
 }
 
 /// Carries an upload to its end, writes the end down, and tells it.
-pub(super) async fn conduct(app: Arc<App>, mut order: Order, running: Arc<Running>) {
+pub(super) async fn conduct(app: Arc<App>, order: Order, coming: Coming, running: Arc<Running>) {
     let began = Instant::now();
-    let done = match carried(&app, &mut order, &running).await {
-        Ok(done) => done,
-        Err(refusal) => Done { result: Err(refusal), media_id: String::new(), bytes: 0, end: "failed" },
+    let mut carrier = Carrier { app: &app, order: &order, running: &running, spooled: None };
+    let carried = tokio::select! {
+        biased;
+        () = app.cut.cancelled() => None,
+        () = running.given_up() => {
+            Some(Err(Refusal::new(http::StatusCode::CONFLICT, "The upload was cancelled")))
+        }
+        carried = carrier.carry(coming) => Some(carried),
     };
-    conclude(&app, &order, &done).await;
-    app.metrics.ended(done.end, done.bytes, began.elapsed());
-    running.end(done.result);
+    let spooled = carrier.spooled.take();
+    match carried {
+        Some(carried) => {
+            let done = carried.unwrap_or_else(Done::refused);
+            let state = running.state();
+            if state.progress.total.is_some() {
+                note(&app, &order, UploadChange::Progress(progress(&state.progress, Phase::Processing)))
+                    .await;
+            }
+            if conclude(&app, &order, &done).await {
+                forget(&app, &order.upload).await;
+                if let Some(spooled) = spooled {
+                    spooled.let_go();
+                }
+            }
+            app.metrics.ended(done.end, done.bytes, began.elapsed());
+            running.end(done.result);
+        }
+        // Its checkpoint, its media and its money wait for whoever goes on with it.
+        None => {
+            app.metrics.ended("cut off", 0, began.elapsed());
+            let sentence = "The gateway is stopping and keeps the upload; ask again with the same \
+                Idempotency-Key, or POST to its /uploads/{id}/resume, once it is back";
+            running.end(Err(Refusal::unavailable(sentence)));
+        }
+    }
     app.uploads.remove(&order.upload);
     drop(order.place);
 }
 
-async fn carried(app: &Arc<App>, order: &mut Order, running: &Running) -> Result<Done, Refusal> {
-    let (fetched, ingest) = match (order.received.take(), &order.media) {
-        (Some(received), _) => (Fetched::Whole(received), Ingest::Data),
-        (None, UploadMedia::Url { url, media_type }) => {
-            (receive::fetched(app, url, media_type.as_deref()).await?, Ingest::Url)
-        }
-        (None, UploadMedia::Data { .. }) => return Err(Refusal::internal()),
-    };
-    match fetched {
-        Fetched::Whole(Received { spooled, media }) => {
-            arrived(app, order, ingest, &spooled).await;
-            sent(app, order, running, Arc::new(spooled.source), media).await
-        }
-        Fetched::Growing(media, source, rest) => {
-            let bringing = async {
-                let spooled = rest.bring().await?;
-                arrived(app, order, ingest, &spooled).await;
-                // What is sent reads the file that this holds.
-                Ok::<_, Refusal>(spooled)
-            };
-            let sending = sent(app, order, running, Arc::new(source), media);
-            let (mut bringing, mut sending) = (pin!(bringing), pin!(sending));
-            tokio::select! {
-                // What broke the source is the reason, whatever the upload says of it; it has its end to come to.
-                brought = &mut bringing => {
-                    let sent = sending.await;
-                    let _held = brought?;
-                    sent
-                }
-                // It has failed: nobody waits for the rest.
-                sent = &mut sending => sent,
-            }
-        }
+/// Removes the checkpoint of an upload whose end is written down.
+pub(super) async fn forget(app: &App, upload: &UploadId) {
+    let Ok(id) = checkpoint(upload) else { return };
+    if let Err(error) = app.driver.forget(&id).await {
+        tracing::warn!(%error, %upload, "the checkpoint of an upload that ended can't be removed");
     }
 }
 
-/// All of the media is here.
-async fn arrived(app: &App, order: &Order, ingest: Ingest, spooled: &Spooled) {
-    app.metrics.ingested(ingest, spooled.len);
-    app.rates.bytes(&order.key, spooled.len);
-    note(app, order, UploadChange::Received { size: spooled.len, digest: spooled.digest.to_string() }).await;
+/// The name of an upload's checkpoint: its own.
+pub(super) fn checkpoint(upload: &UploadId) -> Result<chunkwise::driver::UploadId, Refusal> {
+    chunkwise::driver::UploadId::new(upload.to_string()).map_err(|_| Refusal::internal())
 }
 
-/// Sends it to X.
-async fn sent(
-    app: &Arc<App>,
-    order: &Order,
-    running: &Running,
-    source: Arc<dyn Source>,
-    media: Media,
-) -> Result<Done, Refusal> {
-    let (media_type, size) = (media.media_type.as_str().to_owned(), media.size);
-    running.note_media_type(&media_type);
-    let change = UploadChange::Media {
-        media_type: media_type.clone(),
-        media_category: media.category.as_str().to_owned(),
-        warnings: Vec::new(),
-    };
-    note(app, order, change).await;
-    if running.is_cancelled() {
-        return Err(Refusal::new(http::StatusCode::CONFLICT, "The upload was cancelled"));
-    }
-    let uploader = uploader(app, order.authorizer.clone(), order.proxy.as_ref())?;
-    let policy = Policy { deadline: app.settings.caps.upload(), ..Policy::default() };
-    let mut upload = uploader.upload_source(source, media).policy(policy);
-    if let Some(alt_text) = &order.alt_text {
-        upload = upload.alt_text(alt_text.as_str());
-    }
-    let handle = upload.start().await.map_err(|error| {
-        tracing::warn!(%error, "an upload could not start");
-        upstream::refusal(&error)
-    })?;
-    let id = handle.id().clone();
-    let (result, end) = running.follow(handle).await;
-    if result.is_err()
-        && let Err(error) = app.driver.forget(&id).await
-    {
-        tracing::debug!(%error, "there was no checkpoint of a failed upload");
-    }
-    let result = result.map(|media| media.media_id.to_string());
-    let media_id = result.as_ref().cloned().unwrap_or_default();
-    let bytes = if result.is_ok() { size } else { 0 };
-    let result = result.map(|media_id| Uploaded::new(media_id, media_type, size));
-    Ok(Done { result, media_id, bytes, end })
+fn progress(seen: &chunkwise::core::Progress, phase: Phase) -> Progress {
+    let chunkwise::core::Progress { sent, stored, committed, processed, .. } = *seen;
+    Progress { phase, sent, stored, committed, processed: processed.get() }
 }
 
 /// What is learnt on the way is for whoever looks; that it can't be written down stops nothing.
@@ -166,14 +133,159 @@ async fn note(app: &App, order: &Order, change: UploadChange) {
     }
 }
 
+/// Who carries an upload, and what it has in hand.
+struct Carrier<'a> {
+    app: &'a Arc<App>,
+    order: &'a Order,
+    running: &'a Running,
+    /// The whole media, which outlives this process if it has to.
+    spooled: Option<Arc<SpoolSource>>,
+}
+
+impl Carrier<'_> {
+    async fn carry(&mut self, coming: Coming) -> Result<Done, Refusal> {
+        let (arrived, ingest) = match coming {
+            Coming::Kept(kept) => return self.go_on(kept).await,
+            Coming::Here(received) => (Arrived::Whole(received), Ingest::Data),
+            Coming::Arriving(arriving) => (arriving.take_in(self.app).await?, Ingest::Body),
+            Coming::At { url, media_type } => {
+                let arriving = Arriving::fetched(self.app, &url, media_type.as_deref()).await?;
+                (arriving.take_in(self.app).await?, Ingest::Url)
+            }
+        };
+        match arrived {
+            Arrived::Whole(Received { spooled, media, warnings }) => {
+                let (len, digest) = (spooled.len, spooled.digest.to_string());
+                let source = Arc::new(spooled.source);
+                self.media(&media, warnings).await;
+                self.arrived(ingest, source.clone(), len, digest).await;
+                self.sent(source, media).await
+            }
+            Arrived::Growing(media, source, rest) => {
+                let (app, order, running) = (self.app, self.order, self.running);
+                self.media(&media, Vec::new()).await;
+                let sender = Carrier { app, order, running, spooled: None };
+                let bringing = async {
+                    let looked_at = rest.bring().await?;
+                    self.looked_at(ingest, looked_at).await;
+                    Ok::<_, Refusal>(())
+                };
+                let sending = sender.sent(Arc::new(source), media);
+                let (mut bringing, mut sending) = (pin!(bringing), pin!(sending));
+                tokio::select! {
+                    // What broke the source is the reason, whatever the upload says of it; it has its end to come to.
+                    brought = &mut bringing => {
+                        let sent = sending.await;
+                        brought?;
+                        sent
+                    }
+                    // It has failed: nobody waits for the rest.
+                    sent = &mut sending => sent,
+                }
+            }
+        }
+    }
+
+    /// What it is is known.
+    async fn media(&self, media: &Media, warnings: Vec<String>) {
+        self.running.note_media_type(media.media_type.as_str());
+        let change = UploadChange::Media {
+            media_type: media.media_type.as_str().to_owned(),
+            media_category: media.category.as_str().to_owned(),
+            warnings,
+        };
+        note(self.app, self.order, change).await;
+    }
+
+    /// The last byte of what grew is let go of once it is written down that it may.
+    async fn looked_at(&mut self, ingest: Ingest, looked_at: LookedAt) {
+        self.media(&looked_at.media, looked_at.warnings.clone()).await;
+        let spooled = looked_at.complete().spooled();
+        let (len, digest) = (spooled.len, spooled.digest.to_string());
+        self.note_spooled(&spooled.source, len, digest).await;
+        let received = looked_at.release();
+        received.spooled.source.keep();
+        self.count(ingest, len);
+        self.spooled = Some(Arc::new(received.spooled.source));
+    }
+
+    /// All of the media is here.
+    async fn arrived(&mut self, ingest: Ingest, source: Arc<SpoolSource>, len: u64, digest: String) {
+        source.keep();
+        self.note_spooled(&source, len, digest).await;
+        self.spooled = Some(source);
+        self.count(ingest, len);
+    }
+
+    fn count(&self, ingest: Ingest, len: u64) {
+        self.app.metrics.ingested(ingest, len);
+        self.app.rates.bytes(&self.order.key, len);
+    }
+
+    async fn note_spooled(&self, source: &SpoolSource, size: u64, digest: String) {
+        if let Some(id) = source.id() {
+            note(self.app, self.order, UploadChange::Spooled(id.to_string())).await;
+        }
+        note(self.app, self.order, UploadChange::Received { size, digest }).await;
+    }
+
+    /// Sends it to X.
+    async fn sent(&self, source: Arc<dyn Source>, media: Media) -> Result<Done, Refusal> {
+        let mut upload = uploader(self.app, &self.order.way)?
+            .upload_source(source, media)
+            .id(checkpoint(&self.order.upload)?);
+        if let Some(alt_text) = &self.order.alt_text {
+            upload = upload.alt_text(alt_text.as_str());
+        }
+        let handle = upload.start().await.map_err(|error| {
+            tracing::warn!(%error, "an upload could not start");
+            upstream::refusal(&error)
+        })?;
+        Ok(self.followed(handle, media.media_type, media.size).await)
+    }
+
+    /// Goes on with it.
+    async fn go_on(&mut self, kept: Kept) -> Result<Done, Refusal> {
+        let Kept { source, media_type, size } = kept;
+        self.running.note_media_type(&media_type);
+        let uploader = uploader(self.app, &self.order.way)?;
+        let id = checkpoint(&self.order.upload)?;
+        let handle = match source {
+            Some(source) => {
+                source.keep();
+                let source = Arc::new(source);
+                self.spooled = Some(source.clone());
+                uploader.resume_source(&id, source).await
+            }
+            None => uploader.resume(&id).await,
+        };
+        let handle = handle.map_err(|error| {
+            tracing::warn!(%error, "an upload could not go on");
+            let mut refusal = upstream::refusal(&error);
+            if refusal.status == http::StatusCode::INTERNAL_SERVER_ERROR {
+                refusal =
+                    Refusal::unavailable("The upload could not go on from where it was; ask for it anew");
+            }
+            refusal
+        })?;
+        let media_type = media_type.parse().map_err(|_| Refusal::internal())?;
+        Ok(self.followed(handle, media_type, size).await)
+    }
+
+    async fn followed(&self, handle: chunkwise::x::XHandle, media_type: MediaType, size: u64) -> Done {
+        let (result, end) = self.running.follow(handle).await;
+        let result = result.map(|media| media.media_id.to_string());
+        let media_id = result.as_ref().cloned().unwrap_or_default();
+        let bytes = if result.is_ok() { size } else { 0 };
+        let result = result.map(|media_id| Uploaded::new(media_id, media_type.as_str().to_owned(), size));
+        Done { result, media_id, bytes, end }
+    }
+}
+
 /// An uploader of its own for every upload: no connection and no TLS session is shared between accounts (threat T15).
-pub(super) fn uploader(
-    app: &App,
-    authorizer: Arc<dyn Authorizer>,
-    proxy: Option<&ProxyUrl>,
-) -> Result<XUploader, Refusal> {
+pub(super) fn uploader(app: &App, way: &Way) -> Result<XUploader, Refusal> {
     let mut backend = HyperBackend::builder().trust(app.trust.clone());
-    if let Some(proxy) = proxy {
+    if let Some(proxy) = &way.proxy {
         let addresses = app.addresses.clone();
         backend = backend
             .proxy(proxy.clone())
@@ -183,52 +295,11 @@ pub(super) fn uploader(
         tracing::error!(%error, "no backend can be made");
         Refusal::internal()
     })?;
-    let mut builder = XUploader::builder(authorizer, backend).driver(app.driver.clone());
+    let policy = Policy { deadline: app.settings.caps.upload(), ..Policy::default() };
+    let mut builder =
+        XUploader::builder(way.authorizer.clone(), backend).driver(app.driver.clone()).policy(policy);
     if let Some(base_url) = &app.base_url {
         builder = builder.base_url(base_url.clone());
     }
     builder.build().map_err(|_| Refusal::internal())
-}
-
-/// The money, the upload and the answer, in one step of the store. Without it the money stays reserved, and the next
-/// start of the gateway gives it back.
-async fn conclude(app: &App, order: &Order, done: &Done) {
-    let (resolution, end) = match &done.result {
-        Ok(uploaded) => {
-            let charge = Charge { amount: app.price(), bytes: done.bytes, media_id: done.media_id.clone() };
-            (Resolution::Settle(charge), UploadEnd::Succeeded(uploaded.data()))
-        }
-        Err(refusal) => {
-            let told = serde_json::from_str(&refusal.body(None)).unwrap_or_default();
-            (Resolution::Refund(done.end.to_owned()), UploadEnd::Failed(told))
-        }
-    };
-    // A failure is not kept: whoever asks again has it tried again.
-    let replay = match &done.result {
-        Ok(uploaded) => Replay::Keep(Answer { status: 200, body: uploaded.to_body() }, KEPT),
-        Err(_) => Replay::Forget,
-    };
-    let conclusion = Conclusion {
-        key: &order.key,
-        charged: order.request,
-        resolution: &resolution,
-        upload: (order.upload, &end),
-        replay: order.replaying.as_ref().map(|replaying| (&replaying.key, replaying.request, &replay)),
-    };
-    for wait in [0, 100, 1_000] {
-        tokio::time::sleep(Duration::from_millis(wait)).await;
-        match app.store.conclude(&conclusion, App::now()).await {
-            Ok(_) => return,
-            Err(error) => {
-                tracing::error!(%error, request_id = %order.request, "the end of an upload can't be written down")
-            }
-        }
-    }
-}
-
-impl App {
-    /// What an upload costs.
-    pub(super) fn price(&self) -> MicroDollars {
-        MicroDollars::new(self.settings.price)
-    }
 }

@@ -8,8 +8,9 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use crate::settings::Cors;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, DELETE, OPTIONS");
-const HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, idempotency-key, prefer, x-request-id");
+const HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, idempotency-key, prefer, x-auth-token, x-proxy, x-request-id",
+);
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("location, retry-after, x-request-id, idempotent-replayed");
 /// How long a browser may remember a preflight: a day.

@@ -37,6 +37,8 @@ pub(crate) enum Ingest {
     Data,
     /// From a URL.
     Url,
+    /// As the body itself.
+    Body,
 }
 
 impl Ingest {
@@ -45,6 +47,7 @@ impl Ingest {
         match self {
             Self::Data => "data",
             Self::Url => "url",
+            Self::Body => "body",
         }
     }
 }

@@ -3,16 +3,24 @@
 mod accept;
 mod access;
 mod admin;
+mod arriving;
 mod body;
+mod claim;
+mod conclude;
 mod conduct;
 mod cors;
 mod create;
+mod events;
+mod kept;
+mod look;
 mod metrics;
 mod observe;
 mod page;
+mod put;
 mod receive;
 mod running;
 mod start;
+mod sweep;
 mod upload;
 mod uploads;
 mod upstream;
@@ -63,6 +71,8 @@ struct App {
     places: Arc<Semaphore>,
     /// No further requests.
     stopping: CancellationToken,
+    /// Uploads end now, and keep what they have.
+    cut: CancellationToken,
     /// The tasks of uploads.
     work: TaskTracker,
 }
@@ -78,8 +88,10 @@ fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/twitter/media/upload", post(upload::upload))
         .route("/twitter/tweet/create", post(create::create))
-        .route("/uploads", get(uploads::list))
+        .route("/uploads", get(uploads::list).put(put::put))
         .route("/uploads/{id}", get(uploads::one).delete(uploads::cancel))
+        .route("/uploads/{id}/events", get(events::events))
+        .route("/uploads/{id}/resume", post(kept::resume))
         .route("/usage", get(uploads::usage))
         .merge(page::routes())
         .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "There is nothing here"))

@@ -1,63 +1,63 @@
-//! Media comes in: out of a body or from a URL, into the spool, looked at on the way.
-
-use std::borrow::Cow;
+//! Media comes in out of a body, into the spool, looked at on the way.
 
 use bytes::Bytes;
-use chunkwise::driver::GrowingFile;
-use chunkwise::media::{Inspection, Inspector, Media, MediaError, MediaType, OnContradiction, Wanted};
-use chunkwise_fetch::{FetchError, FetchedBody};
-use chunkwise_transport::Secret;
+use chunkwise::media::{Inspection, Inspector, Media, MediaError, MediaType, Wanted};
 use http::StatusCode;
 
 use super::App;
 use super::body::Incoming;
+use super::look::{look, unfit};
 use crate::answer::Refusal;
 use crate::ingest::{
     CreateBody, CreateReader, IngestLimits, MediaSink, MediaStart, Rejected, SinkRefusal, UploadBody,
     UploadReader,
 };
-use crate::spool::{SpoolError, SpoolWriter, Spooled};
+use crate::spool::{Complete, SpoolError, SpoolWriter, Spooled};
 
 /// From which size on media that is too large for its kind is looked for while it comes.
 const FIRST_LOOK: u64 = 4 << 20;
 
-/// Media that is here as a whole, and what it is.
+/// Media that is here as a whole, what it is, and what X may object to.
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) spooled: Spooled,
     pub(super) media: Media,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Media that is looked at on its way into the spool.
 pub(super) struct Spooling {
-    writer: SpoolWriter,
-    inspector: Inspector,
+    pub(super) writer: SpoolWriter,
+    pub(super) inspector: Inspector,
     next_look: u64,
 }
 
 impl Spooling {
-    async fn begin(app: &App, expected: Option<u64>, inspection: Inspection) -> Result<Self, Refusal> {
+    pub(super) async fn begin(
+        app: &App,
+        expected: Option<u64>,
+        inspection: Inspection,
+    ) -> Result<Self, Refusal> {
         let writer = app.spool.begin(expected).await.map_err(|error| spool_refusal(&error))?;
         Ok(Self { writer, inspector: inspection.inspector(), next_look: FIRST_LOOK })
     }
 
     /// Takes in the next bytes. An image of half a gigabyte is refused at its first megabytes.
-    async fn take(&mut self, piece: &[u8]) -> Result<Wanted, Refusal> {
+    pub(super) async fn take(&mut self, piece: &[u8]) -> Result<Wanted, Refusal> {
         let wanted = self.inspector.push(piece);
         self.writer.write(piece).await.map_err(|error| spool_refusal(&error))?;
         let len = self.writer.len();
         if len >= self.next_look {
             self.next_look = self.next_look.saturating_mul(2);
             if let Err(error @ MediaError::TooLarge(_)) = self.inspector.clone().finish(len) {
-                return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()));
+                return Err(unfit(&error));
             }
         }
         Ok(wanted)
     }
 
-    async fn finish(self) -> Result<(Spooled, Inspector), Refusal> {
-        let Self { writer, inspector, .. } = self;
-        Ok((writer.finish().await.map_err(|error| spool_refusal(&error))?, inspector))
+    pub(super) async fn complete(self) -> Result<Complete, Refusal> {
+        self.writer.complete().await.map_err(|error| spool_refusal(&error))
     }
 }
 
@@ -88,7 +88,7 @@ impl MediaSink for Decoded {
 pub(super) async fn body(
     app: &App,
     mut incoming: Incoming,
-) -> Result<(UploadBody, Option<(Spooled, Inspector)>), Refusal> {
+) -> Result<(UploadBody, Option<Complete>), Refusal> {
     let mut reader = UploadReader::new(IngestLimits::default());
     let (mut decoded, mut spooling) = (Decoded::default(), None);
     while let Some(piece) = incoming.next().await? {
@@ -106,18 +106,16 @@ pub(super) async fn body(
     }
     let body = reader.finish().map_err(|rejected| refused(&rejected))?;
     let spooled = match spooling {
-        Some(spooling) => Some(spooling.finish().await?),
+        Some(spooling) => Some(spooling.complete().await?),
         None => None,
     };
     Ok((body, spooled))
 }
 
 /// What it is that came in a body, if that is what the client says that it is.
-pub(super) fn judged(spooled: Spooled, head: Inspector, declared: &str) -> Result<Received, Refusal> {
-    let declared = media_type(declared)?;
-    let media = head.declared(declared).finish(spooled.len);
-    let media = media.map_err(|error| Refusal::bad_request(error.to_string()))?;
-    Ok(Received { spooled, media })
+pub(super) async fn judged(complete: Complete, declared: &str) -> Result<Received, Refusal> {
+    let inspection = Inspection::new().declared(media_type(declared)?);
+    Ok(look(complete, inspection).await?.release())
 }
 
 /// A media type that X has.
@@ -134,10 +132,7 @@ fn refused(rejected: &Rejected) -> Refusal {
 }
 
 /// Reads the body of a request for a post; its media are in the spool then, in order, and looked at.
-pub(super) async fn post(
-    app: &App,
-    mut incoming: Incoming,
-) -> Result<(CreateBody, Vec<(Spooled, Inspector)>), Refusal> {
+pub(super) async fn post(app: &App, mut incoming: Incoming) -> Result<(CreateBody, Vec<Complete>), Refusal> {
     let mut reader = CreateReader::new(IngestLimits::default());
     let (mut decoded, mut spooling, mut done) = (Several::default(), None, Vec::new());
     while let Some(piece) = incoming.next().await? {
@@ -153,7 +148,7 @@ pub(super) async fn post(
                     }
                     Step::End => {
                         if let Some(spooling) = spooling.take() {
-                            done.push(spooling.finish().await?);
+                            done.push(spooling.complete().await?);
                         }
                     }
                 }
@@ -209,71 +204,4 @@ pub(super) fn spool_refusal(error: &SpoolError) -> Refusal {
         | SpoolError::LengthUnknown
         | SpoolError::Io(_) => Refusal::internal(),
     }
-}
-
-/// Media from a URL.
-pub(super) enum Fetched {
-    /// It is here.
-    Whole(Received),
-    /// It still comes, and what it is is known: it goes to X on the way.
-    Growing(Media, GrowingFile, Box<Rest>),
-}
-
-/// What is still to come.
-pub(super) struct Rest {
-    body: FetchedBody,
-    spooling: Spooling,
-}
-
-impl Rest {
-    /// Brings it in. If that fails, the source that grows with it is broken, and so is its upload.
-    pub(super) async fn bring(self) -> Result<Spooled, Refusal> {
-        let Self { mut body, mut spooling } = self;
-        while let Some(piece) = body.next_chunk().await.map_err(|error| fetch_refusal(&error))? {
-            let _ = spooling.take(&piece).await?;
-        }
-        Ok(spooling.finish().await?.0)
-    }
-}
-
-/// Fetches the media at a URL: as far as it takes to know what it is, if its length is known; otherwise all of it.
-pub(super) async fn fetched(
-    app: &App,
-    url: &Secret<String>,
-    declared: Option<&str>,
-) -> Result<Fetched, Refusal> {
-    let mut fetched = app.fetcher.get(url).await.map_err(|error| fetch_refusal(&error))?;
-    let mut inspection = Inspection::new().on_contradiction(OnContradiction::BelieveContent);
-    // What the client says counts more than what the origin says.
-    let told = match declared {
-        Some(declared) => Some(media_type(declared)?),
-        None => fetched.media_type.as_deref().and_then(|told| told.parse().ok()),
-    };
-    if let Some(told) = told {
-        inspection = inspection.declared(told);
-    }
-    if let Some(extension) = &fetched.extension {
-        inspection = inspection.file_name(&format!("media.{extension}"));
-    }
-    let bad = |error: MediaError| Refusal::bad_request(error.to_string());
-    let mut spooling = Spooling::begin(app, fetched.len, inspection).await?;
-    while let Some(piece) = fetched.body.next_chunk().await.map_err(|error| fetch_refusal(&error))? {
-        let wanted = spooling.take(&piece).await?;
-        let Some(len) = fetched.len.filter(|len| wanted == Wanted::Nothing && spooling.writer.len() < *len)
-        else {
-            continue;
-        };
-        let media = spooling.inspector.clone().finish(len).map_err(bad)?;
-        let source = spooling.writer.growing().await.map_err(|error| spool_refusal(&error))?;
-        return Ok(Fetched::Growing(media, source, Box::new(Rest { body: fetched.body, spooling })));
-    }
-    let (spooled, inspector) = spooling.finish().await?;
-    let media = inspector.finish(spooled.len).map_err(bad)?;
-    Ok(Fetched::Whole(Received { spooled, media }))
-}
-
-fn fetch_refusal(error: &FetchError) -> Refusal {
-    tracing::warn!(%error, "media_url can't be fetched");
-    let sentence: Cow<'static, str> = error.public().to_string().into();
-    Refusal::bad_request(sentence)
 }

@@ -1,6 +1,7 @@
 //! An upload under way: what it does, what is seen of it, and the one task that runs it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chunkwise::core::{Disposition, Event, Phase, Progress};
@@ -8,6 +9,7 @@ use chunkwise::driver::UploadControl;
 use chunkwise::x::{XHandle, XMedia};
 use futures::StreamExt as _;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::upstream;
 use crate::answer::{Refusal, Uploaded};
@@ -52,6 +54,8 @@ pub(super) struct Running {
     pub(super) key: KeyId,
     state: watch::Sender<State>,
     control: Mutex<Steering>,
+    /// It was given up when there was no engine yet to be told so.
+    given_up: CancellationToken,
 }
 
 /// How an upload is stopped: there may be nothing yet to stop.
@@ -63,9 +67,10 @@ enum Steering {
 }
 
 impl Running {
-    pub(super) fn new(key: KeyId, media_type: Option<String>) -> Arc<Self> {
-        let state = State { stage: Stage::Receiving, progress: Progress::default(), media_type };
-        Arc::new(Self { key, state: watch::Sender::new(state), control: Mutex::new(Steering::NotYet) })
+    pub(super) fn new(key: KeyId) -> Arc<Self> {
+        let state = State { stage: Stage::Receiving, progress: Progress::default(), media_type: None };
+        let (state, control) = (watch::Sender::new(state), Mutex::new(Steering::NotYet));
+        Arc::new(Self { key, state, control, given_up: CancellationToken::new() })
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<State> {
@@ -80,8 +85,9 @@ impl Running {
         self.state.send_modify(|state| state.media_type = Some(media_type.to_owned()));
     }
 
-    pub(super) fn is_cancelled(&self) -> bool {
-        matches!(*self.control.lock().unwrap_or_else(PoisonError::into_inner), Steering::CancelledEarly)
+    /// Ends when it is given up before the engine is at it.
+    pub(super) async fn given_up(&self) {
+        self.given_up.cancelled().await;
     }
 
     /// Gives it up, now or as soon as there is something to give up.
@@ -89,7 +95,10 @@ impl Running {
         let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
         match &*control {
             Steering::By(control) => control.cancel(Disposition::Discard),
-            Steering::NotYet | Steering::CancelledEarly => *control = Steering::CancelledEarly,
+            Steering::NotYet | Steering::CancelledEarly => {
+                *control = Steering::CancelledEarly;
+                self.given_up.cancel();
+            }
         }
     }
 
@@ -110,7 +119,8 @@ impl Running {
     pub(super) async fn follow(&self, handle: XHandle) -> (Result<XMedia, Refusal>, &'static str) {
         self.steer(handle.control());
         let (mut progress, mut events) = (handle.progress(), handle.events());
-        let ended = handle.wait();
+        // What came of it is written down first; then its record may go.
+        let ended = handle.wait_and_keep();
         tokio::pin!(ended);
         let result = loop {
             tokio::select! {
@@ -147,8 +157,15 @@ impl Uploads {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn insert(&self, id: UploadId, running: Arc<Running>) {
-        self.table().insert(id, running);
+    /// Puts it down; false, and nothing done, if it is there already.
+    pub(super) fn insert(&self, id: UploadId, running: Arc<Running>) -> bool {
+        match self.table().entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(running);
+                true
+            }
+        }
     }
 
     pub(super) fn remove(&self, id: &UploadId) {

@@ -1,20 +1,18 @@
 //! How the gateway starts, what it finds left by an earlier process, and how it stops.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chunkwise::driver::Driver;
+use chunkwise::driver::{DirectoryStore, Driver};
 use chunkwise::hyper::Trust;
 use chunkwise::x::BaseUrl;
 use chunkwise_fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
 use chunkwise_transport::Secret;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -22,12 +20,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept::Accept;
+use super::kept::recover;
 use super::metrics::Metrics;
+use super::sweep::sweep;
 use super::{App, admin, router};
 use crate::credentials::Credentials;
 use crate::settings::{Settings, TlsFiles};
-use crate::spool::{Spool, SpoolError, SpoolLimits};
-use crate::store::{Conclusion, Resolution, Store, StoreError, UploadEnd, UploadRecord};
+use crate::spool::{Budget, Spool, SpoolError, SpoolLimits};
+use crate::store::{Store, StoreError};
 
 /// Why the gateway can't start.
 #[derive(Debug, thiserror::Error)]
@@ -95,8 +95,8 @@ impl std::fmt::Debug for Gateway {
 impl Gateway {
     /// Starts it. Must be called within a tokio runtime with I/O and time.
     ///
-    /// What an earlier process left unfinished is ended: its money is given back, and its uploads say that they are to
-    /// be asked for again.
+    /// What an earlier process left unfinished waits for its token, if it can go on from its checkpoint; otherwise it is
+    /// ended: its money is given back, and it says that it is to be asked for again.
     ///
     /// # Errors
     ///
@@ -106,18 +106,14 @@ impl Gateway {
         private_dir(&state_dir)?;
         let pepper = pepper(&state_dir.join("pepper"))?;
         let store = Store::open(state_dir.join("gateway.db")).await?;
-        recover(&store).await?;
         let caps = settings.caps;
         let memory = usize::try_from(caps.memory).unwrap_or(usize::MAX);
-        let limits =
-            SpoolLimits { total_memory: caps.memory / 2, total_disk: caps.disk, ..SpoolLimits::default() };
-        let spool = Spool::new(state_dir.join("spool"), limits)?;
-        let swept = spool.sweep(&HashSet::new())?;
-        if swept.removed > 0 {
-            tracing::info!(files = swept.removed, bytes = swept.bytes, "media of earlier processes removed");
-        }
-        // Checkpoints in memory: an upload that a restart cuts off is given back and asked for again.
-        let driver = Driver::builder().byte_budget(memory / 2).build()?;
+        let checkpoints = DirectoryStore::new(state_dir.join("checkpoints"));
+        let driver = Driver::builder().byte_budget(memory).checkpoints(checkpoints).build()?;
+        let limits = SpoolLimits { total_disk: caps.disk, ..SpoolLimits::default() };
+        // One budget: what comes in leaves at least half of it to what goes out.
+        let budget = Budget::lent_by(driver.clone(), caps.memory / 2);
+        let spool = Spool::with_memory(state_dir.join("spool"), limits, budget)?;
         let mut trust = Trust::platform();
         if let Some(file) = &settings.x.ca_file {
             trust = trust.and_file(file).map_err(|error| StartError::setting("x.ca_file", error))?;
@@ -149,10 +145,13 @@ impl Gateway {
             uploads: super::Uploads::default(),
             places: Arc::new(Semaphore::new(caps.uploads as usize)),
             stopping: CancellationToken::new(),
+            cut: CancellationToken::new(),
             work: TaskTracker::new(),
             settings,
         });
+        recover(&app).await?;
         let (listening, listeners) = (CancellationToken::new(), TaskTracker::new());
+        listeners.spawn(sweep(app.clone(), listening.clone()));
         let connections = TaskTracker::new();
         for (listener, tls, router) in
             [(listener, acceptor, router(app.clone())), (admin_listener, None, admin::router(app.clone()))]
@@ -193,8 +192,12 @@ impl Gateway {
         app.work.close();
         let drain = app.settings.caps.drain();
         if tokio::time::timeout(drain, app.work.wait()).await.is_err() {
-            tracing::warn!("uploads are still under way; they are given up, with their money");
+            tracing::warn!("uploads are still under way; they are kept for the next start");
+            app.cut.cancel();
+            app.work.wait().await;
         }
+        // The last checkpoints are written.
+        app.driver.shutdown().await;
         listening.cancel();
         listeners.close();
         listeners.wait().await;
@@ -273,39 +276,4 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
         .with_single_cert(certificates, key)
         .map_err(|error| setting("tls.certificate", &error))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-/// An upload that a dead process has left: nobody is charged for it, and nobody waits for it.
-pub(super) async fn give_up(store: &Store, left: &UploadRecord) {
-    let end = UploadEnd::Failed(json!({
-        "error": "The gateway was restarted during this upload; ask again, with the same Idempotency-Key if there was one"
-    }));
-    let conclusion = Conclusion {
-        key: &left.key_id,
-        charged: left.request_id,
-        resolution: &Resolution::Refund("restarted".to_owned()),
-        upload: (left.upload_id, &end),
-        replay: None,
-    };
-    match store.conclude(&conclusion, App::now()).await {
-        Ok(_) => tracing::warn!(upload = %left.upload_id, "an upload of an earlier process was given up"),
-        Err(error) => tracing::error!(%error, upload = %left.upload_id, "an upload can't be given up"),
-    }
-}
-
-/// What dead processes have left.
-async fn recover(store: &Store) -> Result<(), StoreError> {
-    // The money first: only who holds it can give it back.
-    let reserved = store.ledger().adopt_reservations().await?;
-    for left in store.uploads().adopt_unfinished().await? {
-        give_up(store, &left).await;
-    }
-    // What was reserved for no upload; the rest is given back already, and told so it stays as it is.
-    for open in reserved {
-        let refunded = store.ledger().refund(&open.key_id, open.request_id, "restarted", App::now()).await;
-        if let Err(error) = refunded {
-            tracing::error!(%error, request_id = %open.request_id, "money can't be given back");
-        }
-    }
-    Ok(())
 }

@@ -1,37 +1,30 @@
-//! `POST /twitter/media/upload`.
+//! `POST /twitter/media/upload`, and what every way to begin an upload has in common.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use chunkwise::hyper::ProxyUrl;
-use chunkwise_transport::http::Authorizer;
 use chunkwise_transport::{Account, Secret};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::access::{enter_to_begin, failing};
-use super::body::Incoming;
-use super::conduct::{Order, Replaying, conduct};
-use super::receive::{self, Received};
+use super::body::{Incoming, check_json};
+use super::claim::{Claim, Entry, SOON, replayed};
+use super::conduct::{Coming, Order, Way, conduct};
 use super::running::{Running, Stage, State as Seen};
-use super::{App, start};
+use super::{App, kept, receive};
 use crate::answer::{self, Refusal, Uploaded};
 use crate::ingest::{IngestLimits, UploadMedia};
-use crate::store::{
-    AccountRef, Begun, Fingerprint, IdempotencyKey, Key, KeyId, NewUpload, RequestError, RequestId, UploadId,
-};
-
-/// When to ask again for what is under way.
-const SOON: Duration = Duration::from_secs(5);
+use crate::store::{AccountRef, Fingerprint, Key, LedgerError, NewUpload, RequestError, RequestId, UploadId};
 
 /// How the client wants to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     /// When it is done.
     Result,
     /// At once (RFC 7240 §4.1).
@@ -39,7 +32,7 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let prefer = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
         let asynchronous = prefer.flat_map(|value| value.split(',')).any(|preference| {
             preference.split(';').next().is_some_and(|p| p.trim().eq_ignore_ascii_case("respond-async"))
@@ -55,78 +48,14 @@ pub(super) async fn upload(
     body: Body,
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
-    let idempotency = idempotency_key(&headers)?;
-    // What was asked for before is known before the body is read.
-    let begun = match &idempotency {
-        Some(idem) => {
-            let begun = app.store.idempotency().begin(&key.id, idem, request, App::now()).await;
-            begun.map_err(|error| failing(&error))?
-        }
-        None => Begun::Fresh,
-    };
-    if let Begun::Running { .. } = &begun {
-        let mut refusal =
-            Refusal::new(StatusCode::CONFLICT, "A request with this Idempotency-Key is under way");
-        refusal.retry_after = Some(SOON);
-        return Err(refusal);
-    }
-    // Its process died before it came to an end: it is begun anew, and the money of the first try is given back.
-    if let Begun::TakenOver { upload: Some(left), .. } = &begun {
-        let left = app.store.uploads().get(&key.id, *left).await.map_err(|error| failing(&error))?;
-        if let Some(left) = left.filter(|left| left.end.is_none()) {
-            start::give_up(&app.store, &left).await;
-        }
-    }
-    let mut claim = match (&idempotency, &begun) {
-        (Some(idem), Begun::Fresh | Begun::TakenOver { .. }) => {
-            Some(Claim { app: app.clone(), key: key.id.clone(), idem: idem.clone(), request, held: true })
-        }
-        (Some(_) | None, _) => None,
-    };
-    let entered = Entered { app: &app, key: &key, request, headers: &headers, begun: &begun };
-    let result = entered.go_on(body, idempotency.as_ref(), claim.as_mut()).await;
-    if let (Err(_), Some(claim)) = (&result, &mut claim) {
-        claim.give_back().await;
+    check_json(&headers)?;
+    let mut entry = Entry::of(&app, &key.id, request, &headers).await?;
+    let entered = Entered { app: &app, key: &key, request, headers: &headers };
+    let result = entered.go_on(body, &mut entry).await;
+    if result.is_err() {
+        entry.give_back().await;
     }
     result
-}
-
-/// An idempotency key that this request holds. A client that goes away before there is an upload drops the request: the
-/// key is given back then too, so that it may come again.
-struct Claim {
-    app: Arc<App>,
-    key: KeyId,
-    idem: IdempotencyKey,
-    request: RequestId,
-    held: bool,
-}
-
-impl Claim {
-    async fn give_back(&mut self) {
-        if std::mem::take(&mut self.held) {
-            let abandoned = self.app.store.idempotency().abandon(&self.key, &self.idem, self.request).await;
-            if let Err(error) = abandoned {
-                tracing::error!(%error, "an idempotency key can't be given back");
-            }
-        }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        if std::mem::take(&mut self.held) {
-            let (app, request) = (self.app.clone(), self.request);
-            let mut claim = Self { app, key: self.key.clone(), idem: self.idem.clone(), request, held: true };
-            tokio::spawn(async move { claim.give_back().await });
-        }
-    }
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Refusal> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().and_then(|value| value.parse().ok());
-    let sentence = "Idempotency-Key must have 1 to 255 printable ASCII characters";
-    key.map(Some).ok_or_else(|| Refusal::bad_request(sentence))
 }
 
 /// A request that may be answered, and what is known of it before its body is read.
@@ -135,101 +64,58 @@ struct Entered<'a> {
     key: &'a Key,
     request: RequestId,
     headers: &'a HeaderMap,
-    begun: &'a Begun,
 }
 
 impl Entered<'_> {
-    async fn go_on(
-        self,
-        body: Body,
-        idempotency: Option<&IdempotencyKey>,
-        claim: Option<&mut Claim>,
-    ) -> Result<Response, Refusal> {
-        let Self { app, key, request, headers, begun } = self;
+    async fn go_on(self, body: Body, entry: &mut Entry) -> Result<Response, Refusal> {
+        let Self { app, key, request, headers } = self;
         let place = place(app, key)?;
         let limits = IngestLimits::default();
         let incoming = Incoming::new(headers, body, limits.body, app.settings.caps.idle())?;
         let (body, data) = receive::body(app, incoming).await?;
 
-        let account = AccountRef::of(&app.pepper, &body.auth_token);
-        let authorizer = authorizer(app, &body.auth_token, &account)?;
-        let proxy = body.proxy.as_ref().map(proxy).transpose()?;
-        let received = match (&body.media, data) {
-            (UploadMedia::Data { media_type, .. }, Some((spooled, inspector))) => {
-                Some(receive::judged(spooled, inspector, media_type)?)
+        let (account, way) = way(app, &body.auth_token, body.proxy.as_ref())?;
+        let coming = match (body.media, data) {
+            (UploadMedia::Data { media_type, .. }, Some(complete)) => {
+                Coming::Here(receive::judged(complete, &media_type).await?)
             }
-            (UploadMedia::Url { media_type, .. }, _) => {
-                if let Some(media_type) = media_type {
+            (UploadMedia::Url { url, media_type }, _) => {
+                if let Some(media_type) = &media_type {
                     receive::media_type(media_type)?;
                 }
-                None
+                Coming::At { url, media_type }
             }
             (UploadMedia::Data { .. }, None) => return Err(Refusal::internal()),
         };
-
-        let fingerprint = fingerprint(&body.media, received.as_ref(), &account);
-        match (begun, idempotency) {
-            (Begun::Done(stored), _) => {
-                let answer = stored.answers(fingerprint);
-                let answer = answer
-                    .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, capitalized(&error)))?;
-                let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-                let mut response = answer::json(status, answer.body.clone());
-                response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-                return Ok(response);
-            }
-            (_, Some(idem)) => {
-                let told = app.store.idempotency().fingerprint(&key.id, idem, request, fingerprint).await;
-                told.map_err(|error| match error {
-                    crate::store::IdempotencyError::AnotherPayload(error) => {
-                        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, capitalized(&error))
-                    }
-                    error => failing(&error),
-                })?;
-            }
-            (_, None) => {}
+        let asked = Asked { account, way, alt_text: body.alt_text, coming, place };
+        match begin(app, key, request, entry, asked).await? {
+            Beginning::Started(Started { upload, watch }) => respond(headers, upload, watch).await,
+            Beginning::Answered(response) => Ok(response),
         }
-
-        let replaying = idempotency.map(|idem| Replaying { key: idem.clone(), request });
-        let (alt_text, media) = (body.alt_text, body.media);
-        let asked = Asked { account, authorizer, proxy, alt_text, media, received, replaying, place };
-        let (upload_id, mut watch) = begin(app, key, request, asked).await?;
-        if let Some(claim) = claim {
-            // It is the upload's now.
-            claim.held = false;
-        }
-        if Wanted::of(headers) == Wanted::Receipt {
-            let location = format!("/uploads/{upload_id}");
-            let mut response = answer::json(
-                StatusCode::ACCEPTED,
-                json!({ "status": "accepted", "id": upload_id.to_string(), "location": location })
-                    .to_string(),
-            );
-            if let Ok(location) = HeaderValue::try_from(location) {
-                response.headers_mut().insert(header::LOCATION, location);
-            }
-            response.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-async"));
-            return Ok(response);
-        }
-        // Whoever goes away does not kill it: its task is not this one's.
-        Ok(match ended(&mut watch).await {
-            Ok(uploaded) => answer::json(StatusCode::OK, uploaded.to_body()),
-            // It was written down by the task that ran it: there is nothing to give back.
-            Err(refusal) => refusal.into_response(),
-        })
     }
 }
 
 /// An upload that was asked for, with all that it takes.
 pub(super) struct Asked {
     pub(super) account: AccountRef,
-    pub(super) authorizer: Arc<dyn Authorizer>,
-    pub(super) proxy: Option<ProxyUrl>,
+    pub(super) way: Way,
     pub(super) alt_text: Option<String>,
-    pub(super) media: UploadMedia,
-    pub(super) received: Option<Received>,
-    pub(super) replaying: Option<Replaying>,
+    pub(super) coming: Coming,
     pub(super) place: OwnedSemaphorePermit,
+}
+
+/// What has come of asking.
+pub(super) enum Beginning {
+    /// It is under way.
+    Started(Started),
+    /// It was done before.
+    Answered(Response),
+}
+
+/// An upload under way.
+pub(super) struct Started {
+    pub(super) upload: UploadId,
+    pub(super) watch: watch::Receiver<Seen>,
 }
 
 /// A place among the uploads at once, of all and of this key's.
@@ -241,39 +127,95 @@ pub(super) fn place(app: &App, key: &Key) -> Result<OwnedSemaphorePermit, Refusa
     app.places.clone().try_acquire_owned().map_err(|_| busy())
 }
 
-/// What proves to X who uploads.
-pub(super) fn authorizer(
+/// What proves to X who uploads, and the way that the client wants to have gone.
+pub(super) fn way(
     app: &App,
     token: &Secret<String>,
-    account: &AccountRef,
-) -> Result<Arc<dyn Authorizer>, Refusal> {
+    proxy: Option<&Secret<String>>,
+) -> Result<(AccountRef, Way), Refusal> {
+    let account = AccountRef::of(&app.pepper, token);
     let paced = Account::new(format!("gateway:{}", account.as_str()));
     let authorizer = app.credentials.authorizer(token, paced);
-    authorizer.map_err(|error| Refusal::bad_request(error.to_string()))
+    let authorizer = authorizer.map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let bad = || Refusal::bad_request("proxy must be an http, https, socks5 or socks4 URL");
+    let proxy = proxy.map(|url| url.expose().parse::<ProxyUrl>().map_err(|_| bad())).transpose()?;
+    Ok((account, Way { authorizer, proxy }))
 }
 
-/// Reserves the price, writes the upload down and sets its task going.
+/// Begins what is asked for, unless it was done before; goes on with it, where an earlier process had begun.
 pub(super) async fn begin(
     app: &Arc<App>,
     key: &Key,
     request: RequestId,
+    entry: &mut Entry,
     asked: Asked,
-) -> Result<(UploadId, watch::Receiver<Seen>), Refusal> {
-    let Asked { account, authorizer, proxy, alt_text, media, received, replaying, place } = asked;
-    let upload = UploadId::new(App::now()).map_err(|error| failing(&error))?;
-    let idempotency_key = replaying.as_ref().map(|replaying| replaying.key.clone());
-    let new = NewUpload { upload_id: upload, request_id: request, idempotency_key, account };
-    app.store.admit(&key.id, &new, app.price(), App::now()).await.map_err(admission_refusal)?;
-    let media_type = received.as_ref().map(|received| received.media.media_type.as_str().to_owned());
-    let running = Running::new(key.id.clone(), media_type);
-    app.uploads.insert(upload, running.clone());
-    let key = key.id.clone();
-    let order =
-        Order { key, request, upload, authorizer, proxy, alt_text, media, received, replaying, place };
+) -> Result<Beginning, Refusal> {
+    let Asked { account, way, alt_text, coming, place } = asked;
+    let asked_for = fingerprint(&coming, &account);
+    let claim = match entry {
+        Entry::Answered(stored) => return Ok(Beginning::Answered(replayed(stored, asked_for)?)),
+        Entry::Open(claim) => claim,
+    };
+    let mut left = None;
+    if let Some(claim) = claim {
+        claim.asks_for(asked_for).await?;
+        if let Some(upload) = claim.left() {
+            left = kept::left_of(app, key, upload).await?;
+        }
+    }
+    let idem = claim.as_ref().map(|claim| claim.idem().clone());
+    let (upload, charged, coming) = match left {
+        Some((record, kept)) => (record.upload_id, record.request_id, Coming::Kept(kept)),
+        None => {
+            let upload = UploadId::new(App::now()).map_err(|error| failing(&error))?;
+            let new = NewUpload { upload_id: upload, request_id: request, idempotency_key: idem, account };
+            app.store.admit(&key.id, &new, app.price(), App::now()).await.map_err(admission_refusal)?;
+            (upload, request, coming)
+        }
+    };
+    let replaying = claim.take().map(Claim::hand_over);
+    let order = Order { key: key.id.clone(), charged, upload, way, alt_text, replaying, place };
+    Ok(Beginning::Started(start(app, order, coming)?))
+}
+
+/// Sets its task going.
+pub(super) fn start(app: &Arc<App>, order: Order, coming: Coming) -> Result<Started, Refusal> {
+    let upload = order.upload;
+    let running = Running::new(order.key.clone());
     let watch = running.watch();
+    if !app.uploads.insert(upload, running.clone()) {
+        return Err(Refusal::new(StatusCode::CONFLICT, "The upload is under way"));
+    }
     app.metrics.began();
-    app.work.spawn(conduct(app.clone(), order, running));
-    Ok((upload, watch))
+    app.work.spawn(conduct(app.clone(), order, coming, running));
+    Ok(Started { upload, watch })
+}
+
+/// Answers when it is done, or at once, as the client wants. Who goes away does not kill it: its task is not this one's.
+pub(super) async fn respond(
+    headers: &HeaderMap,
+    upload: UploadId,
+    mut watch: watch::Receiver<Seen>,
+) -> Result<Response, Refusal> {
+    match Wanted::of(headers) {
+        Wanted::Receipt => Ok(receipt(upload)),
+        Wanted::Result => Ok(match ended(&mut watch).await {
+            Ok(uploaded) => answer::json(StatusCode::OK, uploaded.to_body()),
+            // It was written down by the task that ran it: there is nothing to give back.
+            Err(refusal) => refusal.into_response(),
+        }),
+    }
+}
+
+fn receipt(upload: UploadId) -> Response {
+    let location = format!("/uploads/{upload}");
+    let told = json!({ "status": "accepted", "id": upload.to_string(), "location": location });
+    let mut response = answer::json(StatusCode::ACCEPTED, told.to_string());
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response.headers_mut().insert("preference-applied", HeaderValue::from_static("respond-async"));
+    response
 }
 
 /// Waits for the end of an upload.
@@ -292,31 +234,29 @@ pub(super) fn capitalized(error: &impl std::fmt::Display) -> String {
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-/// The way to X that a client wants to have gone.
-pub(super) fn proxy(url: &Secret<String>) -> Result<ProxyUrl, Refusal> {
-    let url = url.expose().parse();
-    url.map_err(|_| Refusal::bad_request("proxy must be an http, https, socks5 or socks4 URL"))
-}
-
 /// What the request asks for: two with one fingerprint ask for the same.
-fn fingerprint(media: &UploadMedia, received: Option<&Received>, account: &AccountRef) -> Fingerprint {
-    match (media, received) {
-        (UploadMedia::Url { url, media_type }, _) => Fingerprint::of(&[
+pub(super) fn fingerprint(coming: &Coming, account: &AccountRef) -> Fingerprint {
+    let account = account.as_str().as_bytes();
+    match coming {
+        Coming::At { url, media_type } => Fingerprint::of(&[
             b"url",
             url.expose().as_bytes(),
             media_type.as_deref().unwrap_or_default().as_bytes(),
-            account.as_str().as_bytes(),
+            account,
         ]),
-        (UploadMedia::Data { media_type, .. }, received) => {
-            let digest = received.map(|received| received.spooled.digest.to_string()).unwrap_or_default();
-            Fingerprint::of(&[b"data", digest.as_bytes(), media_type.as_bytes(), account.as_str().as_bytes()])
+        Coming::Here(received) => {
+            let digest = received.spooled.digest.to_string();
+            let media_type = received.media.media_type.as_str();
+            Fingerprint::of(&[b"data", digest.as_bytes(), media_type.as_bytes(), account])
         }
+        // What has no key is compared with nothing.
+        Coming::Arriving(_) | Coming::Kept(_) => Fingerprint::of(&[account]),
     }
 }
 
 fn admission_refusal(error: RequestError) -> Refusal {
     match error {
-        RequestError::Ledger(crate::store::LedgerError::InsufficientBalance { .. }) => {
+        RequestError::Ledger(LedgerError::InsufficientBalance { .. }) => {
             Refusal::new(StatusCode::PAYMENT_REQUIRED, "The balance of this API key is too low")
         }
         error => failing(&error),

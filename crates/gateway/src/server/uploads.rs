@@ -9,14 +9,22 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::access::{enter, failing};
+use super::conclude::give_up;
 use super::running::{Stage, State as Seen};
 use crate::answer::{self, Refusal};
 use crate::store::{Billing, UnixMillis, UploadEnd, UploadId, UploadRecord};
 
+/// The phase of an upload that a restart has cut off, and that waits for its token.
+const INTERRUPTED: &str = "interrupted";
+
+/// What is to be done about such a one.
+const GO_ON: &str = "The gateway was restarted; the upload goes on when you ask again with the same Idempotency-Key, or POST \
+    {\"auth_token\": …} to its /uploads/{id}/resume";
+
 /// How many uploads are listed.
 const LISTED: u32 = 100;
 
-fn not_found() -> Refusal {
+pub(super) fn not_found() -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, "There is no such upload")
 }
 
@@ -54,6 +62,11 @@ pub(super) async fn cancel(
         return Ok(answer::json(StatusCode::ACCEPTED, json!({ "id": id.to_string() }).to_string()));
     }
     match app.store.uploads().get(&key.id, id).await.map_err(|error| failing(&error))? {
+        // It waits for somebody to go on with it.
+        Some(left) if left.end.is_none() => {
+            give_up(&app, &left, "The upload was cancelled").await;
+            Ok(answer::json(StatusCode::ACCEPTED, json!({ "id": id.to_string() }).to_string()))
+        }
         Some(_) => Err(Refusal::new(StatusCode::CONFLICT, "The upload is not under way any more")),
         None => Err(not_found()),
     }
@@ -94,7 +107,7 @@ pub(super) fn told(app: &App, record: &UploadRecord) -> Value {
         }),
         Some(_) | None => json!({
             "id": record.upload_id.to_string(),
-            "phase": if record.end.is_some() { ended(record) } else { "interrupted" },
+            "phase": if record.end.is_some() { ended(record) } else { INTERRUPTED },
             "media_type": record.media_type,
             "progress": {
                 "total": record.size, "sent": record.progress.sent, "stored": record.progress.stored,
@@ -107,6 +120,9 @@ pub(super) fn told(app: &App, record: &UploadRecord) -> Value {
         Some(UploadEnd::Succeeded(data)) => told["media_id"] = data["media_id"].clone(),
         Some(UploadEnd::Failed(error)) => told["error"] = error["error"].clone(),
         None => {}
+    }
+    if told["phase"] == INTERRUPTED {
+        told["hint"] = json!(GO_ON);
     }
     if !record.warnings.is_empty() {
         told["warnings"] = json!(record.warnings);

@@ -57,6 +57,11 @@ impl SpoolFile {
         self.kept.store(true, Ordering::Relaxed);
     }
 
+    /// It is to go after all.
+    pub(super) fn let_go(&self) {
+        self.kept.store(false, Ordering::Relaxed);
+    }
+
     /// Takes disk space for so many bytes in all.
     fn reserve(&mut self, len: u64) -> Result<(), SpoolError> {
         let lacking = len.saturating_sub(self.share.bytes());

@@ -52,6 +52,20 @@ impl Default for SpoolLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SpoolId(pub Uuid);
 
+impl std::fmt::Display for SpoolId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for SpoolId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
 impl SpoolId {
     fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.strip_suffix(".part")?;
@@ -141,6 +155,27 @@ impl Spool {
         let len = std::fs::metadata(&path)?.len();
         let share = self.0.disk.take(len).ok_or(SpoolError::DiskTaken)?;
         Ok(SpoolSource::file(file, SpoolFile::existing(Arc::clone(&self.0), id, share)))
+    }
+
+    /// Removes a file that an earlier process has left, if it is there and nothing in this process knows it. It blocks for
+    /// as long as the file system takes.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be removed.
+    pub fn remove(&self, id: SpoolId) -> Result<(), SpoolError> {
+        if self.0.live().contains(&id) {
+            return Ok(());
+        }
+        match std::fs::remove_file(self.0.path(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether there is such a file.
+    pub fn has(&self, id: SpoolId) -> bool {
+        self.0.path(id).is_file()
     }
 
     /// Removes the files of earlier processes, but for those that are known: uploads that can go on. Files of this

@@ -66,6 +66,14 @@ impl SpoolSource {
         }
     }
 
+    /// Takes [`SpoolSource::keep`] back: the file goes when this is dropped.
+    pub fn let_go(&self) {
+        match &self.0 {
+            Where::Memory(_) => {}
+            Where::File { file, .. } => file.let_go(),
+        }
+    }
+
     const fn inner(&self) -> &dyn Source {
         match &self.0 {
             Where::Memory(blocks) => blocks,

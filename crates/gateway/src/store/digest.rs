@@ -63,7 +63,7 @@ impl Fingerprint {
         Self(digest.finalize().into())
     }
 
-    pub(super) fn hex(self) -> String {
+    pub(crate) fn hex(self) -> String {
         hex(&self.0)
     }
 }

@@ -37,6 +37,12 @@ impl IdempotencyKey {
     pub(super) fn column(&self) -> &str {
         &self.0
     }
+
+    /// The key of a part of what this key names: of a post's first medium, its second. No client can name it.
+    #[must_use]
+    pub fn part(&self, number: usize) -> Self {
+        Self(hex(&sha256(format!("{}\n{number}", self.0).as_bytes())))
+    }
 }
 
 /// This is no idempotency key (400).
@@ -304,8 +310,82 @@ impl Idempotency<'_> {
         Ok(tx.commit().await?)
     }
 
-    /// Gives up without an answer worth keeping: the next request with this key is a fresh one. A row that is not the
-    /// caller's, or is done, stays as it is.
+    /// Puts another answer in the place of the one that the same request has kept, or forgets that one: for what is
+    /// written down before it is known how it ends, because it must not be done twice.
+    ///
+    /// # Errors
+    /// [`IdempotencyError::NotHeld`] if the answer is not this request's.
+    pub async fn amend(
+        self,
+        key: &KeyId,
+        idem: &IdempotencyKey,
+        request: RequestId,
+        answer: Option<&Answer>,
+    ) -> Result<(), IdempotencyError> {
+        let holder = self.holder(key, idem, request);
+        let mut writer = self.store.writer().await;
+        let done = match answer {
+            Some(answer) if answer.body.len() > ANSWER_MAX => return Err(IdempotencyError::AnswerTooLong),
+            Some(answer) => sqlx::query(
+                "UPDATE idempotency SET status = $5, body = $6 \
+                 WHERE key_id = $1 AND idem = $2 AND request_id = $3 AND epoch = $4",
+            )
+            .bind(holder.key.as_str())
+            .bind(holder.idem.column())
+            .bind(holder.request.to_string())
+            .bind(holder.epoch)
+            .bind(i64::from(answer.status))
+            .bind(&answer.body),
+            None => sqlx::query(
+                "DELETE FROM idempotency WHERE key_id = $1 AND idem = $2 AND request_id = $3 AND epoch = $4",
+            )
+            .bind(holder.key.as_str())
+            .bind(holder.idem.column())
+            .bind(holder.request.to_string())
+            .bind(holder.epoch),
+        };
+        let done = done.execute(&mut *writer).await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(IdempotencyError::NotHeld) }
+    }
+
+    /// Takes over the key under which an earlier process has begun this upload, for a request that goes on from it
+    /// without saying the key. `None` if there was no key.
+    ///
+    /// # Errors
+    /// [`IdempotencyError::NotHeld`] if a request with that key is under way.
+    pub async fn take_over(
+        self,
+        key: &KeyId,
+        upload: UploadId,
+        request: RequestId,
+    ) -> Result<Option<IdempotencyKey>, IdempotencyError> {
+        let owner = self.store.owner();
+        let mut writer = self.store.writer().await;
+        let mut tx = begin(&mut writer).await?;
+        let row =
+            sqlx::query("SELECT * FROM idempotency WHERE key_id = $1 AND upload_id = $2 AND status IS NULL")
+                .bind(key.as_str())
+                .bind(upload.to_string())
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some(row) = row else { return Ok(None) };
+        if owner.lives(row.try_get("epoch")?) {
+            return Err(IdempotencyError::NotHeld);
+        }
+        let idem = IdempotencyKey(row.try_get("idem")?);
+        sqlx::query("UPDATE idempotency SET request_id = $3, epoch = $4 WHERE key_id = $1 AND idem = $2")
+            .bind(key.as_str())
+            .bind(idem.column())
+            .bind(request.to_string())
+            .bind(owner.epoch())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(Some(idem))
+    }
+
+    /// Gives up without an answer worth keeping: the next request with this key is a fresh one, or goes on from the upload
+    /// of this one if that has not ended. A row that is not the caller's, or is done, stays as it is.
     ///
     /// # Errors
     /// If the store fails.
@@ -316,7 +396,9 @@ impl Idempotency<'_> {
         request: RequestId,
     ) -> Result<(), StoreError> {
         let mut writer = self.store.writer().await;
-        abandon(&mut writer, self.holder(key, idem, request)).await
+        let mut tx = begin(&mut writer).await?;
+        abandon(&mut tx, self.holder(key, idem, request)).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Forgets what has expired. Returns how many.
@@ -491,6 +573,19 @@ pub(super) async fn finish(
 }
 
 pub(super) async fn abandon(tx: &mut SqliteConnection, holder: Holder<'_>) -> Result<(), StoreError> {
+    // What has not ended is gone on with by whoever asks next.
+    sqlx::query(
+        "UPDATE idempotency SET epoch = $5 \
+         WHERE key_id = $1 AND idem = $2 AND request_id = $3 AND epoch = $4 AND status IS NULL \
+         AND upload_id IN (SELECT upload_id FROM uploads WHERE phase NOT IN ('succeeded', 'failed'))",
+    )
+    .bind(holder.key.as_str())
+    .bind(holder.idem.column())
+    .bind(holder.request.to_string())
+    .bind(holder.epoch)
+    .bind(NOBODY)
+    .execute(&mut *tx)
+    .await?;
     sqlx::query(
         "DELETE FROM idempotency \
          WHERE key_id = $1 AND idem = $2 AND request_id = $3 AND epoch = $4 AND status IS NULL",
@@ -499,7 +594,7 @@ pub(super) async fn abandon(tx: &mut SqliteConnection, holder: Holder<'_>) -> Re
     .bind(holder.idem.column())
     .bind(holder.request.to_string())
     .bind(holder.epoch)
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

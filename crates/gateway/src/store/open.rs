@@ -14,11 +14,12 @@ use super::error::StoreError;
 use super::owner::Owner;
 
 /// Every schema there was, oldest first. One that was released is never edited: its digest is in every store.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     ("keys", include_str!("../../migrations/0001_keys.sql")),
     ("ledger", include_str!("../../migrations/0002_ledger.sql")),
     ("idempotency", include_str!("../../migrations/0003_idempotency.sql")),
     ("uploads", include_str!("../../migrations/0004_uploads.sql")),
+    ("checkpoints by upload", include_str!("../../migrations/0005_checkpoints_by_upload.sql")),
 ];
 
 /// How long a write waits for another process that writes.

@@ -23,6 +23,12 @@ impl UnixMillis {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// This much earlier; at the start of time at the latest.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// How long ago `earlier` was; zero if it was not.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -55,6 +61,7 @@ mod tests {
         let earlier = SystemTime::UNIX_EPOCH - Duration::from_millis(7);
         assert_eq!(UnixMillis::from(earlier), UnixMillis::new(-7));
         assert_eq!(UnixMillis::new(i64::MAX - 1).plus(Duration::MAX), UnixMillis::new(i64::MAX));
+        assert_eq!(UnixMillis::new(7).minus(Duration::from_millis(9)), UnixMillis::new(-2));
         assert_eq!(UnixMillis::new(5).since(UnixMillis::new(9)), Duration::ZERO);
         assert_eq!(UnixMillis::new(i64::MAX).since(UnixMillis::new(i64::MIN)).as_millis(), i64::MAX as u128);
         assert_eq!(UnixMillis::new(7_200_001).hour(), UnixMillis::new(7_200_000));

@@ -67,8 +67,6 @@ pub enum UploadChange {
     },
     /// In which file of the spool it is, so that it can be gone on with after a restart.
     Spooled(String),
-    /// Under which name the driver keeps its checkpoint.
-    Driven(String),
     /// How far it is.
     Progress(Progress),
 }
@@ -124,8 +122,6 @@ pub struct UploadRecord {
     pub digest: Option<String>,
     /// In which file of the spool it is; `None` once it has ended.
     pub spool_file: Option<String>,
-    /// The name of the driver's checkpoint.
-    pub driver_upload_id: Option<String>,
     /// What X may not like.
     pub warnings: Vec<String>,
     /// What came of it.

@@ -92,15 +92,6 @@ pub(super) async fn change(
         .bind(epoch)
         .bind(now.get())
         .bind(file),
-        UploadChange::Driven(checkpoint) => sqlx::query(
-            "UPDATE uploads SET updated_at = $4, driver_upload_id = $5 \
-             WHERE upload_id = $1 AND key_id = $2 AND epoch = $3 AND phase NOT IN ('succeeded', 'failed')",
-        )
-        .bind(upload.to_string())
-        .bind(key.as_str())
-        .bind(epoch)
-        .bind(now.get())
-        .bind(checkpoint),
         UploadChange::Progress(progress) => {
             match progress.phase {
                 Phase::Receiving | Phase::Transferring | Phase::Processing => {}
@@ -209,7 +200,6 @@ pub(super) fn record(row: &SqliteRow) -> Result<UploadRecord, StoreError> {
         },
         digest: row.try_get("digest")?,
         spool_file: row.try_get("spool_file")?,
-        driver_upload_id: row.try_get("driver_upload_id")?,
         warnings: serde_json::from_str(row.try_get("warnings")?)
             .map_err(|e| StoreError::damaged("warnings", e))?,
         end,

@@ -1,0 +1,102 @@
+//! `PUT /uploads`: the bytes of the media as they are, for who won't pay a third more for base64.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use chunkwise::media::Inspection;
+use chunkwise_transport::Secret;
+use http::{HeaderMap, StatusCode, header};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::App;
+use super::access::enter_to_begin;
+use super::arriving::{Arrived, Arriving, From};
+use super::body::Incoming;
+use super::claim::Entry;
+use super::conduct::Coming;
+use super::receive::media_type;
+use super::upload::{Asked, Beginning, Started, Wanted, begin, place, respond, way};
+use crate::answer::Refusal;
+use crate::ingest::IngestLimits;
+use crate::store::{Key, RequestId};
+
+/// The header with what is `auth_token` elsewhere.
+const TOKEN: &str = "x-auth-token";
+/// The header with what is `proxy` elsewhere.
+const PROXY: &str = "x-proxy";
+
+pub(super) async fn put(
+    State(app): State<Arc<App>>,
+    Extension(request): Extension<RequestId>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let key = enter_to_begin(&app, &headers).await?;
+    let mut entry = Entry::of(&app, &key.id, request, &headers).await?;
+    let result = async {
+        let place = place(&app, &key)?;
+        brought(&app, &key, request, &headers, body, place, &mut entry).await
+    };
+    let result = result.await;
+    if result.is_err() {
+        entry.give_back().await;
+    }
+    result
+}
+
+async fn brought(
+    app: &Arc<App>,
+    key: &Key,
+    request: RequestId,
+    headers: &HeaderMap,
+    body: Body,
+    place: OwnedSemaphorePermit,
+    entry: &mut Entry,
+) -> Result<Response, Refusal> {
+    let token = secret(headers, TOKEN)?
+        .ok_or_else(|| Refusal::bad_request("Provide the auth_token in the header X-Auth-Token"))?;
+    let (account, way) = way(app, &token, secret(headers, PROXY)?.as_ref())?;
+    let mut inspection = Inspection::new();
+    if let Some(declared) = declared(headers)? {
+        inspection = inspection.declared(media_type(&declared)?);
+    }
+    let incoming = Incoming::new(headers, body, IngestLimits::default().media, app.settings.caps.idle())?;
+    let len = incoming.announced();
+    let arriving = Arriving { from: From::Body(incoming), len, inspection };
+    // Who has a key, or does not wait, is answered by what came: it comes first.
+    let flows = matches!(entry, Entry::Open(None)) && Wanted::of(headers) == Wanted::Result && len.is_some();
+    let coming = if flows {
+        Coming::Arriving(Box::new(arriving))
+    } else {
+        let whole = Arriving { len: None, ..arriving };
+        match whole.take_in(app).await? {
+            Arrived::Whole(received) => Coming::Here(received),
+            Arrived::Growing(..) => return Err(Refusal::internal()),
+        }
+    };
+    let asked = Asked { account, way, alt_text: None, coming, place };
+    match begin(app, key, request, entry, asked).await? {
+        Beginning::Started(Started { upload, watch }) => respond(headers, upload, watch).await,
+        Beginning::Answered(response) => Ok(response),
+    }
+}
+
+/// The value of a header that is nobody else's business.
+fn secret(headers: &HeaderMap, name: &str) -> Result<Option<Secret<String>>, Refusal> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| {
+        Refusal::bad_request("X-Auth-Token and X-Proxy must be of printable ASCII characters")
+    })?;
+    Ok(Some(Secret::new(text.to_owned())))
+}
+
+/// What the client says that it is; that it is bytes says nothing.
+fn declared(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
+    let bad = || Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content-Type must be the media's");
+    let essence = value.to_str().map_err(|_| bad())?.split(';').next().unwrap_or_default().trim();
+    Ok(Some(essence.to_owned()).filter(|essence| !essence.eq_ignore_ascii_case("application/octet-stream")))
+}
