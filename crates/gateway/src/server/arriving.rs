@@ -27,7 +27,7 @@ pub(super) struct Arriving {
 /// Where its bytes come from.
 pub(super) enum From {
     /// A URL.
-    Origin(FetchedBody),
+    Origin(Box<FetchedBody>),
     /// The body of a request.
     Body(Incoming),
 }
@@ -88,7 +88,7 @@ impl Arriving {
         if let Some(extension) = &fetched.extension {
             inspection = inspection.file_name(&format!("media.{extension}"));
         }
-        Ok(Self { from: From::Origin(fetched.body), len: fetched.len, inspection })
+        Ok(Self { from: From::Origin(Box::new(fetched.body)), len: fetched.len, inspection })
     }
 
     /// Takes it in: as far as it takes to know what it is, if its length is known; otherwise all of it.

@@ -1,5 +1,12 @@
 //! The gateway as its clients see it: real sockets, the sandbox in X's place.
 #![cfg(test)]
 
+mod beyond;
 mod contract;
+mod looking;
+#[path = "../../../media/tests/media/mp4.rs"]
+#[expect(dead_code, reason = "it makes more kinds of movies than are needed here")]
+mod mp4;
+mod posts;
+mod restarts;
 mod world;

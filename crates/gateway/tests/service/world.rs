@@ -1,19 +1,20 @@
 //! A gateway before a sandbox, an origin of media, and a client that says exactly what it is told to.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use chunkwise_gateway::credentials::OfficialApi;
 use chunkwise_gateway::settings::Settings;
 use chunkwise_gateway::store::{Billing, Environment, KeyLimits, NewKey, UnixMillis};
 use chunkwise_gateway::{Gateway, StartError};
-use chunkwise_sandbox::Sandbox;
+use chunkwise_sandbox::{Operation, Sandbox};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) struct World {
-    pub(crate) sandbox: Sandbox,
+    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) gateway: Gateway,
     pub(crate) key: String,
     pub(crate) token: String,
@@ -48,7 +49,7 @@ impl World {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let sandbox = Sandbox::builder().start().await.unwrap();
+        let sandbox = Arc::new(Sandbox::builder().start().await.unwrap());
         let token = sandbox.settings().access.bearer[0].token.reveal().to_owned();
         let state = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
@@ -64,8 +65,8 @@ impl World {
         Self { sandbox, gateway, key, token, state, settings }
     }
 
-    /// Another gateway over a copy of this one's files as they are at this moment: what `kill -9` would leave, without the
-    /// locks, which the system lets go of.
+    /// Another gateway over a copy of this one's files as they are at this moment, before the same sandbox: what `kill -9`
+    /// would leave, without the locks, which the system lets go of.
     pub(crate) async fn after_a_kill(&self) -> Self {
         let state = tempfile::tempdir().unwrap();
         let (from, to) = (self.state.path().join("state"), state.path().join("state"));
@@ -74,11 +75,51 @@ impl World {
         for name in ["pepper", "gateway.db", "gateway.db-wal"] {
             std::fs::copy(from.join(name), to.join(name)).unwrap();
         }
+        for folder in ["checkpoints", "spool"] {
+            std::fs::create_dir(to.join(folder)).unwrap();
+            for file in std::fs::read_dir(from.join(folder)).into_iter().flatten() {
+                let file = file.unwrap();
+                if !file.file_name().to_str().unwrap().ends_with(".lock") {
+                    std::fs::copy(file.path(), to.join(folder).join(file.file_name())).unwrap();
+                }
+            }
+        }
         let mut settings = self.settings.clone();
         settings.state_dir = to;
         let gateway = start(settings.clone()).await.unwrap();
-        let sandbox = Sandbox::builder().start().await.unwrap();
-        Self { sandbox, gateway, key: self.key.clone(), token: self.token.clone(), state, settings }
+        let (sandbox, key) = (self.sandbox.clone(), self.key.clone());
+        Self { sandbox, gateway, key, token: self.token.clone(), state, settings }
+    }
+
+    /// Stops the gateway in good order and starts another one on the same folder.
+    pub(crate) async fn restarted(self) -> Self {
+        let Self { sandbox, gateway, key, token, state, settings } = self;
+        gateway.stop().await;
+        let gateway = start(settings.clone()).await.unwrap();
+        Self { sandbox, gateway, key, token, state, settings }
+    }
+
+    /// Asks for this upload until it is as wanted.
+    pub(crate) async fn until(&self, place: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..1_000 {
+            let seen = self.get(place).await.json();
+            if wanted(&seen) {
+                return seen;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("it never was: {}", self.get(place).await.body);
+    }
+
+    /// How often X was asked for this.
+    pub(crate) fn calls(&self, operation: Operation) -> usize {
+        self.sandbox.log().iter().filter(|request| request.operation == Some(operation)).count()
+    }
+
+    /// What is in this folder of the gateway's.
+    pub(crate) fn files(&self, folder: &str) -> Vec<PathBuf> {
+        let folder = std::fs::read_dir(self.state.path().join("state").join(folder)).unwrap();
+        folder.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// Says this to the gateway.
