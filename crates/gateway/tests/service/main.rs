@@ -3,6 +3,7 @@
 
 mod beyond;
 mod contract;
+mod described;
 mod looking;
 #[path = "../../../media/tests/media/mp4.rs"]
 #[expect(dead_code, reason = "it makes more kinds of movies than are needed here")]
