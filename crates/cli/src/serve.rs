@@ -8,7 +8,7 @@ use chunkwise_gateway::credentials::OfficialApi;
 use chunkwise_gateway::settings::Settings;
 use chunkwise_gateway::store::{Billing, Environment, Key, KeyId, KeyLimits, NewKey, Store, UnixMillis};
 use chunkwise_gateway::{Gateway, StartError};
-use chunkwise_sandbox::Sandbox;
+use chunkwise_sandbox::{BearerToken, Sandbox, credentials};
 use serde_json::json;
 
 use crate::args::{KeysAction, KeysArgs, ServeArgs};
@@ -22,6 +22,9 @@ use crate::render::{document, json_line, result, say};
 /// A PNG of one pixel, for the example that is printed.
 const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// What stands for a token in every example: the trial takes it for one, so that they work as they stand.
+const EXAMPLE_TOKEN: &str = "your_auth_token";
 
 pub(crate) async fn run(context: Context, args: ServeArgs) -> Result<Exit, Failed> {
     let mut settings = settings(args.settings.as_deref())?;
@@ -50,7 +53,6 @@ pub(crate) async fn run(context: Context, args: ServeArgs) -> Result<Exit, Faile
 /// Everything on one machine, with no account: a sandbox in X's place, and a folder that goes with it.
 struct Trial {
     sandbox: Sandbox,
-    token: String,
     #[expect(dead_code, reason = "it is there to be removed at the end")]
     folder: tempfile::TempDir,
 }
@@ -58,15 +60,15 @@ struct Trial {
 impl Trial {
     async fn start(settings: &mut Settings) -> Result<Self, Failed> {
         let io = |what: String| Failed::new(Exit::Io, what);
-        let sandbox = Sandbox::builder().start().await;
+        let example = BearerToken::of_user(EXAMPLE_TOKEN, credentials::USER_ID);
+        let sandbox = Sandbox::builder().with(|settings| settings.access.bearer.push(example)).start().await;
         let sandbox = sandbox.map_err(|error| io(format!("the sandbox can't start: {error}")))?;
         let folder = tempfile::tempdir();
         let folder =
             folder.map_err(|error| io(format!("there is no room for a temporary folder: {error}")))?;
-        let token = sandbox.settings().access.bearer.first().map(|bearer| bearer.token.reveal().to_owned());
         settings.x.base_url = Some(sandbox.base_url());
         settings.state_dir = folder.path().join("gateway");
-        Ok(Self { sandbox, token: token.unwrap_or_default(), folder })
+        Ok(Self { sandbox, folder })
     }
 }
 
@@ -90,7 +92,7 @@ async fn tell(context: &Context, gateway: &Gateway, trial: Option<&Trial>) -> Re
             "serve",
             json!({
                 "url": format!("http://{address}"), "admin_url": format!("http://{admin}"), "api_key": key,
-                "auth_token": trial.map(|trial| &trial.token),
+                "auth_token": trial.map(|_| EXAMPLE_TOKEN),
                 "sandbox_url": trial.map(|trial| trial.sandbox.base_url()), "pid": std::process::id(),
             }),
         ));
@@ -106,8 +108,7 @@ async fn tell(context: &Context, gateway: &Gateway, trial: Option<&Trial>) -> Re
             result(&format!("curl -X POST \"http://{address}/twitter/media/upload\" \\"));
             result(&format!("  -H \"Authorization: Bearer {key}\" -H \"Content-Type: application/json\" \\"));
             result(&format!(
-                "  -d '{{\"auth_token\": \"{}\", \"media_data\": \"{PIXEL}\", \"media_type\": \"image/png\"}}'",
-                trial.token
+                "  -d '{{\"auth_token\": \"{EXAMPLE_TOKEN}\", \"media_data\": \"{PIXEL}\", \"media_type\": \"image/png\"}}'"
             ));
         }
         (None, _) | (_, None) => result("keys     chunkwise keys create LABEL"),

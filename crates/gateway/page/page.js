@@ -31,13 +31,45 @@ function cell(row, text, kind) {
   return made;
 }
 
+// By how much was sent in the last seconds: it goes out in gusts, and one second alone would say little.
+const SECONDS = 5;
+
 function rate(upload, now) {
-  const before = earlier.get(upload.id);
+  const seen = (earlier.get(upload.id) || []).filter((then) => now - then.at <= SECONDS * 1000);
   const sent = upload.progress.sent;
-  const seconds = before ? (now - before.at) / 1000 : 0;
-  const perSecond = seconds > 0 ? Math.max(0, sent - before.sent) / seconds : 0;
-  earlier.set(upload.id, { at: now, sent });
-  return upload.ended || perSecond === 0 ? "" : `${bytes(perSecond)}/s`;
+  // A new session begins anew.
+  if (seen.length > 0 && sent < seen[seen.length - 1].sent) seen.length = 0;
+  seen.push({ at: now, sent });
+  earlier.set(upload.id, seen);
+  const seconds = (now - seen[0].at) / 1000;
+  const perSecond = seconds > 0 ? (sent - seen[0].sent) / seconds : 0;
+  return upload.phase !== "transferring" || perSecond === 0 ? "" : `${bytes(perSecond)}/s`;
+}
+
+// What is on its way and what is there, from 0 to 1: of what is sent and stored, and then of what X makes of it.
+function shares(upload) {
+  const { total, sent, stored, processed } = upload.progress;
+  if (upload.ended && !upload.error) return { under_way: 1, there: 1 };
+  if (upload.phase === "processing") return { under_way: processed / 100, there: processed / 100 };
+  const of = (part) => (total ? Math.min(1, part / total) : 0);
+  return { under_way: of(sent), there: of(stored) };
+}
+
+function bar(upload) {
+  const { under_way, there } = shares(upload);
+  const { sent, stored, committed } = upload.progress;
+  const made = document.createElement("div");
+  made.className = "bar";
+  made.title = `${sent} sent, ${stored} stored, ${committed} committed`;
+  made.role = "progressbar";
+  made.ariaValueNow = Math.floor(there * 100);
+  for (const [name, share] of [["sent", under_way], ["stored", there]]) {
+    const part = document.createElement("span");
+    part.className = name;
+    part.style.width = `${share * 100}%`;
+    made.append(part);
+  }
+  return made;
 }
 
 function show(uploads) {
@@ -50,21 +82,20 @@ function show(uploads) {
     name.textContent = upload.id.slice(-12);
     name.title = upload.id;
     cell(row, "").append(name);
+    const began = new Date(upload.created_at_ms);
+    cell(row, began.toLocaleTimeString()).title = began.toLocaleString();
     cell(row, upload.media_type || "");
-    const total = upload.progress.total;
+    const { total } = upload.progress;
     cell(row, total == null ? "" : bytes(total), "number");
     cell(row, upload.phase);
-    const bar = document.createElement("progress");
-    const processing = upload.phase === "processing";
-    bar.max = processing ? 100 : Math.max(1, total || 1);
-    bar.value = processing ? upload.progress.processed : upload.progress.stored;
-    if (upload.ended && !upload.error) bar.value = bar.max;
-    bar.title = `${upload.progress.sent} sent, ${upload.progress.stored} stored, ${upload.progress.committed} committed`;
-    cell(row, "").append(bar);
+    const drawn = bar(upload);
+    const percent = document.createElement("span");
+    percent.className = "share";
+    percent.textContent = `${drawn.ariaValueNow} %`;
+    cell(row, "").append(drawn, percent);
     cell(row, rate(upload, now), "number");
-    if (upload.error) cell(row, upload.error, "failed");
-    else if (upload.media_id) cell(row, upload.media_id, "completed");
-    else cell(row, "");
+    if (upload.error) cell(row, upload.error, "result failed");
+    else cell(row, upload.media_id || "", "result completed");
   }
   find("#none").hidden = uploads.length > 0;
 }
@@ -73,17 +104,24 @@ function tell(usage) {
   const list = find("#usage");
   list.replaceChildren();
   const add = (name, value) => {
+    const pair = document.createElement("div");
     const term = document.createElement("dt");
     term.textContent = name;
     const said = document.createElement("dd");
     said.textContent = value;
-    list.append(term, said);
+    pair.append(term, said);
+    list.append(pair);
   };
   add("Calls charged", usage.calls);
   add("Charged", dollars(usage.charged_micro_dollars));
   add("Reserved", dollars(usage.reserved_micro_dollars));
   add("Media", bytes(usage.bytes));
   if (usage.balance_micro_dollars != null) add("Balance", dollars(usage.balance_micro_dollars));
+}
+
+function say(sentence, kind = "") {
+  find("#state").textContent = sentence;
+  find("#state").className = kind;
 }
 
 async function refresh() {
@@ -94,9 +132,9 @@ async function refresh() {
     show(list.uploads);
     tell(usage);
     const running = list.uploads.filter((upload) => !upload.ended).length;
-    find("#state").textContent = `${running} running, ${list.uploads.length} shown`;
+    say(`${running} running, ${list.uploads.length} shown`);
   } catch (error) {
-    find("#state").textContent = error.message;
+    say(error.message, "failed");
   }
   timer = setTimeout(refresh, document.hidden ? 10_000 : 1_000);
 }

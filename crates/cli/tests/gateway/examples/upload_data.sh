@@ -1,0 +1,2 @@
+curl -X POST "$BASE/twitter/media/upload" -H "Authorization: Bearer API_KEY" -H "Content-Type: application/json" \
+  -d '{"auth_token": "your_auth_token", "media_data": "iVBORw0KGgo...", "media_type": "image/png"}'
