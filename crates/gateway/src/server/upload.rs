@@ -272,7 +272,7 @@ pub(super) async fn begin(
         Order { key, request, upload, authorizer, proxy, alt_text, media, received, replaying, place };
     let watch = running.watch();
     app.metrics.began();
-    app.work.spawn(conduct(app.clone(), order, running));
+    app.work.spawn(tracing::Instrument::in_current_span(conduct(app.clone(), order, running)));
     Ok((upload, watch))
 }
 
