@@ -7,6 +7,7 @@ mod body;
 mod conduct;
 mod cors;
 mod create;
+mod leave;
 mod metrics;
 mod observe;
 mod page;
