@@ -84,13 +84,10 @@ impl Front {
         // What a distribution has around it.
         let around = match kind {
             Kind::Nginx => format!(
-                "daemon off; pid {}; error_log {} info; events {{}} http {{ access_log off; \
-                 client_body_temp_path {}; proxy_temp_path {}; include {}; }}",
-                file("pid"),
-                file("error.log"),
-                file("temp-body"),
-                file("temp-proxy"),
-                file("sample")
+                "daemon off; pid {0}/pid; error_log {0}/error.log info; events {{}} http {{ access_log off; \
+                 client_body_temp_path {0}/temp-body; proxy_temp_path {0}/temp-proxy; \
+                 fastcgi_temp_path {0}/f; uwsgi_temp_path {0}/u; scgi_temp_path {0}/s; include {0}/sample; }}",
+                folder.path().display()
             ),
             Kind::Caddy => format!(
                 "{{\n admin off\n auto_https disable_redirects\n default_bind 127.0.0.1\n}}\nimport {}\n",
