@@ -8,6 +8,7 @@ mod commands;
 mod gateway;
 mod gateway_keys;
 mod gateway_logs;
+mod gateway_page;
 mod gateway_process;
 mod interruptions;
 mod sandbox;
