@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use serde::Deserialize;
 
+use crate::keys::KeysArgs;
+use crate::logs::{Form, Level};
 use crate::values::{LimitSet, Rate, Size, Span, Window, scalar};
 
 /// Uploads large media to X over networks and servers that fail: in segments, in parallel, with checkpoints.
@@ -63,7 +65,7 @@ pub(crate) enum Command {
     Sandbox(SandboxArgs),
     /// Run the gateway: POST /twitter/media/upload, until Ctrl-C
     Serve(ServeArgs),
-    /// Make, list or revoke the gateway's API keys
+    /// Make, show, credit or revoke the gateway's API keys
     Keys(KeysArgs),
     /// Upload a 512 MiB video of its own making to a sandbox of its own, and check every byte
     Demo(DemoArgs),
@@ -127,40 +129,19 @@ pub(crate) struct ServeArgs {
     /// The folder for its database and media [default: chunkwise-gateway in this folder]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) gateway_dir: Option<PathBuf>,
+    /// What its log on stderr looks like [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORM")]
+    log: Option<Form>,
+    /// How much it logs [default: info, or what --quiet and -v say]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log_level: Option<Level>,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct KeysArgs {
-    /// The gateway's settings, as TOML
-    #[arg(long, value_name = "FILE", global = true)]
-    pub(crate) settings: Option<PathBuf>,
-    /// The gateway's folder [default: chunkwise-gateway in this folder]
-    #[arg(long, value_name = "FOLDER", global = true)]
-    pub(crate) gateway_dir: Option<PathBuf>,
-    #[command(subcommand)]
-    pub(crate) action: KeysAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysAction {
-    /// Make a key, and show it this once
-    Create {
-        /// Whose it is
-        label: String,
-        /// Which installation it is for; stands in the key
-        #[arg(long, default_value = "live", value_name = "NAME")]
-        environment: String,
-        /// It has a balance, and uploads nothing that the balance does not cover
-        #[arg(long)]
-        prepaid: bool,
-    },
-    /// Show all keys, not what they are
-    List,
-    /// Make a key worth nothing
-    Revoke {
-        /// Which, by its id
-        id: String,
-    },
+impl ServeArgs {
+    /// What the log looks like.
+    pub(crate) fn log_form(&self) -> Form {
+        self.log.unwrap_or_else(Form::fitting)
+    }
 }
 
 #[derive(Args, Debug)]

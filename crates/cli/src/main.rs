@@ -10,6 +10,8 @@ mod exit;
 mod failed;
 mod flags;
 mod interrupt;
+mod keys;
+mod logs;
 mod moment;
 mod plan;
 mod render;
@@ -17,6 +19,7 @@ mod resume;
 mod sandbox;
 mod serve;
 mod settings;
+mod undumpable;
 mod upload;
 mod uploads;
 mod values;
@@ -25,14 +28,13 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use indicatif::MultiProgress;
-use tracing_subscriber::EnvFilter;
 
 use crate::args::{Cli, Command, CompletionsArgs, OutputOptions};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failed::Failed;
 use crate::flags::Flags;
-use crate::render::AboveBars;
+use crate::logs::{Form, Level};
 use crate::settings::Layers;
 
 fn main() -> ExitCode {
@@ -50,10 +52,17 @@ fn main() -> ExitCode {
     };
     let Cli { output, command } = cli;
     let json = output.json;
+    let logs = match &command {
+        Command::Serve(args) => args.log_form(),
+        _ => Form::Text,
+    };
     let exit = run(output, command).unwrap_or_else(|failed| {
+        if logs == Form::Json {
+            tracing::error!(exit_code = failed.exit.code(), "{}", failed.what);
+        }
         if json {
             render::json_line(&render::failed_fields(None, &Flags::default(), &failed));
-        } else {
+        } else if logs == Form::Text {
             render::say(&render::failure("", &Flags::default(), &failed));
         }
         failed.exit
@@ -69,7 +78,17 @@ fn run(output: OutputOptions, command: Command) -> Result<Exit, Failed> {
         return Ok(Exit::Ok);
     }
     let terminal = MultiProgress::new();
-    log(output.verbose, terminal.clone());
+    match &command {
+        Command::Serve(args) => {
+            logs::of_gateway(args.log_form(), args.log_level.unwrap_or_else(|| Level::of(&output)));
+            undumpable::forbid_core_dumps()?;
+        }
+        Command::Keys(_) => {
+            logs::above_bars(output.verbose, terminal.clone());
+            undumpable::forbid_core_dumps()?;
+        }
+        _ => logs::above_bars(output.verbose, terminal.clone()),
+    }
     let layers = Layers::read(output.config.clone(), |name| std::env::var_os(name))?;
     let context = Context { output, layers, terminal };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -85,7 +104,7 @@ fn run(output: OutputOptions, command: Command) -> Result<Exit, Failed> {
             Command::Plan(args) => plan::run(context, args).await,
             Command::Sandbox(args) => sandbox::run(context, args).await,
             Command::Serve(args) => serve::run(context, args).await,
-            Command::Keys(args) => serve::keys(context, args).await,
+            Command::Keys(args) => keys::run(context, args).await,
             Command::Demo(args) => demo::run(context, args).await,
             Command::Completions(_) => Ok(Exit::Ok),
         }
@@ -118,19 +137,4 @@ fn command() -> clap::Command {
         })
     }
     completed(Cli::command(), &settings::known_names())
-}
-
-/// Logs of chunkwise's own crates on stderr, above the bars.
-fn log(verbose: u8, terminal: MultiProgress) {
-    let level = match verbose {
-        0 => return,
-        1 => "debug",
-        2.. => "trace",
-    };
-    let filter = EnvFilter::new(format!("chunkwise={level}"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(move || AboveBars(terminal.clone()))
-        .init();
 }

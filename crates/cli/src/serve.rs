@@ -1,22 +1,22 @@
-//! `chunkwise serve` and `chunkwise keys`: the self-hosted gateway, and who may use it.
+//! `chunkwise serve`: the self-hosted gateway.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use chunkwise_gateway::credentials::OfficialApi;
 use chunkwise_gateway::settings::Settings;
-use chunkwise_gateway::store::{Billing, Environment, Key, KeyId, KeyLimits, NewKey, Store, UnixMillis};
+use chunkwise_gateway::store::{Billing, KeyLimits, NewKey};
 use chunkwise_gateway::{Gateway, StartError};
 use chunkwise_sandbox::{BearerToken, Sandbox, credentials};
 use serde_json::json;
 
-use crate::args::{KeysAction, KeysArgs, ServeArgs};
+use crate::args::ServeArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failed::Failed;
 use crate::interrupt;
-use crate::moment::moment;
+use crate::keys;
+use crate::logs::Form;
 use crate::render::{document, json_line, result, say};
 
 /// A PNG of one pixel, for the example that is printed.
@@ -27,6 +27,7 @@ const PIXEL: &str =
 const EXAMPLE_TOKEN: &str = "your_auth_token";
 
 pub(crate) async fn run(context: Context, args: ServeArgs) -> Result<Exit, Failed> {
+    let form = args.log_form();
     let mut settings = settings(args.settings.as_deref())?;
     if let Some(listen) = args.listen {
         settings.listen = listen;
@@ -37,10 +38,18 @@ pub(crate) async fn run(context: Context, args: ServeArgs) -> Result<Exit, Faile
     if let Some(dir) = args.gateway_dir {
         settings.state_dir = dir;
     }
-    let stop = interrupt::listen(|| say("stopping: uploads under way may end (once more to stop at once)"))
+    let stopping = move || {
+        let sentence = "stopping: uploads under way may end (once more to stop at once)";
+        match form {
+            Form::Json => tracing::info!("{sentence}"),
+            Form::Text => say(sentence),
+        }
+    };
+    let stop = interrupt::listen(stopping)
         .map_err(|error| Failed::new(Exit::Io, format!("signals can't be listened to: {error}")))?;
     let trial = if args.sandbox { Some(Trial::start(&mut settings).await?) } else { None };
     let gateway = Gateway::start(settings, Arc::new(OfficialApi)).await?;
+    tracing::info!(address = %gateway.address(), admin = %gateway.admin_address(), "the gateway listens");
     tell(&context, &gateway, trial.as_ref()).await?;
     stop.cancelled().await;
     gateway.stop().await;
@@ -83,7 +92,7 @@ async fn tell(context: &Context, gateway: &Gateway, trial: Option<&Trial>) -> Re
                 billing: Billing::Metered,
                 expires_at: None,
             };
-            Some(create(gateway.store(), &new).await?.1)
+            Some(keys::create(gateway.store(), &new).await?.1)
         }
         None => None,
     };
@@ -118,104 +127,13 @@ async fn tell(context: &Context, gateway: &Gateway, trial: Option<&Trial>) -> Re
     Ok(())
 }
 
-fn settings(path: Option<&Path>) -> Result<Settings, Failed> {
+pub(crate) fn settings(path: Option<&Path>) -> Result<Settings, Failed> {
     let Some(path) = path else { return Ok(Settings::default()) };
     let config = |what: String| Failed::new(Exit::Config, what);
     let text = std::fs::read_to_string(path).map_err(|error| {
         config(format!("the gateway's settings {} can't be read: {error}", path.display()))
     })?;
     Settings::from_toml(&text).map_err(|error| config(format!("{}: {error}", path.display())))
-}
-
-pub(crate) async fn keys(context: Context, args: KeysArgs) -> Result<Exit, Failed> {
-    let settings = settings(args.settings.as_deref())?;
-    let folder: PathBuf = args.gateway_dir.unwrap_or(settings.state_dir);
-    let store = Store::open(folder.join("gateway.db")).await.map_err(StartError::from)?;
-    let failed = |error: &dyn std::fmt::Display| Failed::new(Exit::Io, error.to_string());
-    match args.action {
-        KeysAction::Create { label, environment, prepaid } => {
-            let environment: Environment = environment
-                .parse()
-                .map_err(|error| Failed::new(Exit::Usage, format!("--environment: {error}")))?;
-            let billing = if prepaid { Billing::Prepaid } else { Billing::Metered };
-            let new = NewKey { environment, label, limits: KeyLimits::default(), billing, expires_at: None };
-            let (id, key) = create(&store, &new).await?;
-            if context.output.json {
-                json_line(&document("key", json!({ "id": id.as_str(), "api_key": key })));
-            } else {
-                result(&key);
-                say("This is the only time that the key is shown: only its hash is kept.");
-            }
-        }
-        KeysAction::List => {
-            let keys = store.keys().list().await.map_err(|error| failed(&error))?;
-            if context.output.json {
-                for key in &keys {
-                    json_line(&document("key", fields(key)));
-                }
-            } else {
-                table(&keys);
-            }
-        }
-        KeysAction::Revoke { id } => {
-            let unknown = || {
-                Failed::new(Exit::Usage, format!("there is no key {id}; `chunkwise keys list` shows them"))
-            };
-            let id: KeyId = id.parse().map_err(|_| unknown())?;
-            let revoked = store.keys().revoke(&id, now()).await.map_err(|error| failed(&error))?;
-            if !revoked {
-                return Err(unknown());
-            }
-            say(&format!("key {} is worth nothing from now on", id.as_str()));
-        }
-    }
-    store.close().await.map_err(|error| failed(&error))?;
-    Ok(Exit::Ok)
-}
-
-fn now() -> UnixMillis {
-    SystemTime::now().into()
-}
-
-async fn create(store: &Store, new: &NewKey) -> Result<(KeyId, String), Failed> {
-    let made = store.keys().create(new, now()).await;
-    let (id, key) = made.map_err(|error| Failed::new(Exit::Io, format!("no key can be made: {error}")))?;
-    Ok((id, key.expose().clone()))
-}
-
-fn state(key: &Key) -> &'static str {
-    match (key.revoked_at, key.expires_at) {
-        (Some(_), _) => "revoked",
-        (None, Some(at)) if at <= now() => "expired",
-        (None, _) => "good",
-    }
-}
-
-fn fields(key: &Key) -> serde_json::Value {
-    json!({
-        "id": key.id.as_str(), "label": key.label, "environment": key.environment, "state": state(key),
-        "prepaid": key.billing == Billing::Prepaid, "created_at_ms": key.created_at.get(),
-        "last_used_at_ms": key.last_used_at.map(UnixMillis::get),
-    })
-}
-
-fn table(keys: &[Key]) {
-    let when = |at: UnixMillis| {
-        let millis = u64::try_from(at.get()).unwrap_or_default();
-        moment(chunkwise::core::Timestamp::from_secs(millis / 1_000))
-    };
-    let width = keys.iter().map(|key| key.label.chars().count()).max().unwrap_or_default().max(5);
-    result(&format!("{:<8}  {:<width$}  {:<8}  {:<20}  last used", "id", "label", "state", "created"));
-    for key in keys {
-        let used = key.last_used_at.map_or_else(|| "never".to_owned(), when);
-        result(&format!(
-            "{:<8}  {:<width$}  {:<8}  {:<20}  {used}",
-            key.id.as_str(),
-            key.label,
-            state(key),
-            when(key.created_at)
-        ));
-    }
 }
 
 impl From<StartError> for Failed {

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything that an operator may set. The defaults serve one machine: loopback, no TLS, X itself.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Settings {
@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 /// Where a certificate is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsFiles {
     /// The chain, as PEM.
@@ -42,7 +42,7 @@ pub struct TlsFiles {
 }
 
 /// Where the media go.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct X {
@@ -53,7 +53,7 @@ pub struct X {
 }
 
 /// Which pages may call from a browser.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cors {
     /// Those of every origin.
@@ -65,7 +65,7 @@ pub enum Cors {
 }
 
 /// What is fetched of `media_url`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Fetch {
@@ -78,7 +78,7 @@ pub struct Fetch {
 }
 
 /// Caps on what clients may take up.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Caps {
@@ -204,6 +204,53 @@ mod tests {
         let error = Settings::from_toml("[caps]\nmemroy = 1\n").unwrap_err().to_string();
         assert!(error.contains("memroy") && error.contains("line 2"), "{error}");
         assert!(Settings::from_toml("price = -1").is_err());
+    }
+
+    /// The dotted names of all that has a value in it.
+    fn names(value: &serde_json::Value, above: &str) -> Vec<String> {
+        match value {
+            serde_json::Value::Object(members) => {
+                let name = |name: &str| format!("{above}{}{name}", if above.is_empty() { "" } else { "." });
+                members.iter().flat_map(|(key, value)| names(value, &name(key))).collect()
+            }
+            _ => vec![above.to_owned()],
+        }
+    }
+
+    fn names_in(toml: &str) -> Vec<String> {
+        names(&serde_json::to_value(toml::from_str::<toml::Table>(toml).unwrap()).unwrap(), "")
+    }
+
+    #[test]
+    fn the_shipped_file_is_the_defaults_and_names_every_key() {
+        let shipped = include_str!("../../../deploy/gateway.toml");
+        let settings = Settings::from_toml(shipped).unwrap();
+        let (said, default) = (serde_json::to_value(&settings), serde_json::to_value(Settings::default()));
+        let (said, default) = (said.unwrap(), default.unwrap());
+        for name in names(&default, "") {
+            let pointer = format!("/{}", name.replace('.', "/"));
+            assert_eq!(said.pointer(&pointer), default.pointer(&pointer), "{name}");
+        }
+        assert_eq!(settings, Settings::default());
+
+        // What is commented out is there, too: a line that is one key, with no space after the #.
+        let key =
+            |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
+        let whole: Vec<_> =
+            shipped.lines().map(|line| key(line).unwrap_or_else(|| line.to_owned())).collect();
+        let whole = whole.join("\n");
+        let all = serde_json::to_value(Settings::from_toml(&whole).unwrap()).unwrap();
+        let (mut there, mut known) = (names_in(&whole), names(&all, ""));
+        there.sort();
+        known.sort();
+        assert_eq!(there, known);
+        // And each has a comment above it, alone or with its neighbour.
+        let lines: Vec<_> = shipped.lines().collect();
+        for (above, line) in lines.iter().zip(&lines[1..]) {
+            let is_key = key(line).is_some() || (!line.starts_with(['#', '[']) && !line.is_empty());
+            let is_comment = above.starts_with("# ") || above.starts_with("#tls.");
+            assert!(!is_key || is_comment, "{line} has no comment");
+        }
     }
 
     #[test]

@@ -142,7 +142,8 @@ async fn go_on(app: Arc<App>, key: Key, asked: AskedPost, entry: Entry) -> Resul
         },
     };
     // Who goes away does not kill it: the media may have been paid for, and the post is wanted.
-    let posting = app.work.spawn(posted(app.clone(), key, asked, claim));
+    let posting =
+        app.work.spawn(tracing::Instrument::in_current_span(posted(app.clone(), key, asked, claim)));
     match posting.await {
         Ok(result) => result.map(|body| answer::json(StatusCode::OK, body)),
         Err(_) => Err(Refusal::internal()),

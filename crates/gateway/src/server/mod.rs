@@ -12,6 +12,7 @@ mod cors;
 mod create;
 mod events;
 mod kept;
+mod leave;
 mod look;
 mod metrics;
 mod observe;

@@ -8,7 +8,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt as _;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, header};
+use tracing::Instrument as _;
 
 use super::App;
 use crate::answer::Refusal;
@@ -21,14 +22,15 @@ const REQUEST_ID: &str = "x-request-id";
 pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let Ok(id) = store::RequestId::new(App::now()) else { return Refusal::internal().into_response() };
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let method = request.method().clone();
+    let method = method(request.method());
     request.extensions_mut().insert(id);
     let began = tokio::time::Instant::now();
-    let mut response = next.run(request).await;
+    let span = tracing::info_span!("request", request_id = %id);
+    let mut response = next.run(request).instrument(span).await;
     let status = response.status();
     app.metrics.answered(&route, status.as_u16());
-    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(request_id = %id, %method, route, status = status.as_u16(), millis, "answered");
+    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(request_id = %id, method, route, status = status.as_u16(), ms, "answered");
     let text = id.to_string();
     if let Some(refusal) = response.extensions_mut().remove::<Refusal>() {
         let body = refusal.body(Some(&text));
@@ -40,6 +42,12 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// The method's name. One of a client's own making is only said to be another: it may be anything, of any length.
+fn method(method: &Method) -> &'static str {
+    let known = ["GET", "POST", "DELETE", "OPTIONS", "HEAD", "PUT", "PATCH", "CONNECT", "TRACE"];
+    known.into_iter().find(|known| method == known).unwrap_or("other")
 }
 
 /// A panic is one request's end, not the gateway's.

@@ -1,4 +1,4 @@
-//! The page at `/` and the description of the API: files that are part of the program.
+//! The page at `/`, the description of the API and the page that shows it at `/api`: files that are part of the program.
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
@@ -8,7 +8,9 @@ use http::header;
 const INDEX: &str = include_str!("../../page/index.html");
 const STYLE: &str = include_str!("../../page/page.css");
 const SCRIPT: &str = include_str!("../../page/page.js");
-
+const API: &str = include_str!("../../page/api.html");
+const API_STYLE: &str = include_str!("../../page/api.css");
+const API_SCRIPT: &str = include_str!("../../page/api.js");
 const OPENAPI: &str = include_str!("../../page/openapi.json");
 
 /// Nothing of other hosts, nothing inline, no frames: what a stranger's media names is only ever text.
@@ -30,5 +32,8 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/", get(async || file("text/html; charset=utf-8", INDEX)))
         .route("/page.css", get(async || file("text/css; charset=utf-8", STYLE)))
         .route("/openapi.json", get(async || file("application/json", OPENAPI)))
+        .route("/api", get(async || file("text/html; charset=utf-8", API)))
+        .route("/api.css", get(async || file("text/css; charset=utf-8", API_STYLE)))
+        .route("/api.js", get(async || file("text/javascript; charset=utf-8", API_SCRIPT)))
         .route("/page.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
 }

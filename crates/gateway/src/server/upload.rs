@@ -187,7 +187,7 @@ pub(super) fn start(app: &Arc<App>, order: Order, coming: Coming) -> Result<Star
         return Err(Refusal::new(StatusCode::CONFLICT, "The upload is under way"));
     }
     app.metrics.began();
-    app.work.spawn(conduct(app.clone(), order, coming, running));
+    app.work.spawn(tracing::Instrument::in_current_span(conduct(app.clone(), order, coming, running)));
     Ok(Started { upload, watch })
 }
 
