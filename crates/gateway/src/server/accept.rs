@@ -17,13 +17,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::leave::Leaving;
 use crate::settings::Caps;
 
 /// The largest head of a request, in bytes.
 const HEAD: usize = 64 << 10;
-
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// A listener with all that it serves by.
 pub(crate) struct Accept {
@@ -108,7 +106,7 @@ impl Accept {
             match tls {
                 None => serve(stream, router, caps, stop).await,
                 Some(acceptor) => {
-                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+                    if let Ok(Ok(stream)) = tokio::time::timeout(caps.head(), acceptor.accept(stream)).await {
                         serve(stream, router, caps, stop).await;
                     }
                 }
@@ -126,7 +124,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(caps.head())
         .max_buf_size(HEAD.max(8 << 10))
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Leaving::new(stream, caps.idle())), TowerToHyperService::new(router));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

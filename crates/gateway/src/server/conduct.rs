@@ -76,7 +76,7 @@ async fn carried(app: &Arc<App>, order: &mut Order, running: &Running) -> Result
     let (fetched, ingest) = match (order.received.take(), &order.media) {
         (Some(received), _) => (Fetched::Whole(received), Ingest::Data),
         (None, UploadMedia::Url { url, media_type }) => {
-            (receive::fetched(app, url, media_type.as_deref()).await?, Ingest::Url)
+            (receive::fetched(app, &order.key, url, media_type.as_deref()).await?, Ingest::Url)
         }
         (None, UploadMedia::Data { .. }) => return Err(Refusal::internal()),
     };
@@ -111,7 +111,6 @@ async fn carried(app: &Arc<App>, order: &mut Order, running: &Running) -> Result
 /// All of the media is here.
 async fn arrived(app: &App, order: &Order, ingest: Ingest, spooled: &Spooled) {
     app.metrics.ingested(ingest, spooled.len);
-    app.rates.bytes(&order.key, spooled.len);
     note(app, order, UploadChange::Received { size: spooled.len, digest: spooled.digest.to_string() }).await;
 }
 

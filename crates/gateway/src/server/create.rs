@@ -18,7 +18,7 @@ use super::receive::{self, Received};
 use super::upload::{Asked, authorizer, begin, capitalized, ended, place, proxy};
 use super::upstream;
 use crate::answer::{self, Refusal};
-use crate::ingest::{CreateBody, IngestLimits, UploadMedia};
+use crate::ingest::{CreateBody, UploadMedia};
 use crate::store::{AccountRef, RequestId};
 
 pub(super) async fn create(
@@ -27,7 +27,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
-    let incoming = Incoming::new(&headers, body, IngestLimits::default().body, app.settings.caps.idle())?;
+    let incoming = Incoming::new(&app, &key.id, &headers, body)?;
     let (body, spooled) = receive::post(&app, incoming).await?;
     let CreateBody {
         auth_token,

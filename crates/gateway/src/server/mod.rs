@@ -7,6 +7,8 @@ mod body;
 mod conduct;
 mod cors;
 mod create;
+mod guesses;
+mod leave;
 mod metrics;
 mod observe;
 mod page;
@@ -36,6 +38,7 @@ use tokio_util::task::TaskTracker;
 pub use start::{Gateway, StartError};
 
 use self::access::Rates;
+use self::guesses::Guesses;
 use self::metrics::Metrics;
 use self::running::Uploads;
 use crate::answer::Refusal;
@@ -58,6 +61,7 @@ struct App {
     pepper: Secret<[u8; 32]>,
     metrics: Metrics,
     rates: Rates,
+    guesses: Guesses,
     uploads: Uploads,
     /// One permit for each upload at once.
     places: Arc<Semaphore>,
@@ -87,6 +91,7 @@ fn router(app: Arc<App>) -> Router {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "This is not how it is asked")
         })
         .with_state(app.clone())
+        .layer(from_fn_with_state(app.clone(), guesses::guesses))
         .layer(from_fn_with_state(cors, cors::cors))
         .layer(from_fn_with_state(app, observe::observe))
         .layer(from_fn(observe::survive))

@@ -1,6 +1,7 @@
 //! Media comes in: out of a body or from a URL, into the spool, looked at on the way.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chunkwise::driver::GrowingFile;
@@ -10,6 +11,7 @@ use chunkwise_transport::Secret;
 use http::StatusCode;
 
 use super::App;
+use super::access::Meter;
 use super::body::Incoming;
 use crate::answer::Refusal;
 use crate::ingest::{
@@ -17,6 +19,7 @@ use crate::ingest::{
     UploadReader,
 };
 use crate::spool::{SpoolError, SpoolWriter, Spooled};
+use crate::store::KeyId;
 
 /// From which size on media that is too large for its kind is looked for while it comes.
 const FIRST_LOOK: u64 = 4 << 20;
@@ -223,13 +226,15 @@ pub(super) enum Fetched {
 pub(super) struct Rest {
     body: FetchedBody,
     spooling: Spooling,
+    meter: Meter,
 }
 
 impl Rest {
     /// Brings it in. If that fails, the source that grows with it is broken, and so is its upload.
     pub(super) async fn bring(self) -> Result<Spooled, Refusal> {
-        let Self { mut body, mut spooling } = self;
+        let Self { mut body, mut spooling, meter } = self;
         while let Some(piece) = body.next_chunk().await.map_err(|error| fetch_refusal(&error))? {
+            meter.count(piece.len());
             let _ = spooling.take(&piece).await?;
         }
         Ok(spooling.finish().await?.0)
@@ -238,10 +243,12 @@ impl Rest {
 
 /// Fetches the media at a URL: as far as it takes to know what it is, if its length is known; otherwise all of it.
 pub(super) async fn fetched(
-    app: &App,
+    app: &Arc<App>,
+    key: &KeyId,
     url: &Secret<String>,
     declared: Option<&str>,
 ) -> Result<Fetched, Refusal> {
+    let meter = Meter::of(app, key);
     let mut fetched = app.fetcher.get(url).await.map_err(|error| fetch_refusal(&error))?;
     let mut inspection = Inspection::new().on_contradiction(OnContradiction::BelieveContent);
     // What the client says counts more than what the origin says.
@@ -258,6 +265,7 @@ pub(super) async fn fetched(
     let bad = |error: MediaError| Refusal::bad_request(error.to_string());
     let mut spooling = Spooling::begin(app, fetched.len, inspection).await?;
     while let Some(piece) = fetched.body.next_chunk().await.map_err(|error| fetch_refusal(&error))? {
+        meter.count(piece.len());
         let wanted = spooling.take(&piece).await?;
         let Some(len) = fetched.len.filter(|len| wanted == Wanted::Nothing && spooling.writer.len() < *len)
         else {
@@ -265,7 +273,7 @@ pub(super) async fn fetched(
         };
         let media = spooling.inspector.clone().finish(len).map_err(bad)?;
         let source = spooling.writer.growing().await.map_err(|error| spool_refusal(&error))?;
-        return Ok(Fetched::Growing(media, source, Box::new(Rest { body: fetched.body, spooling })));
+        return Ok(Fetched::Growing(media, source, Box::new(Rest { body: fetched.body, spooling, meter })));
     }
     let (spooled, inspector) = spooling.finish().await?;
     let media = inspector.finish(spooled.len).map_err(bad)?;

@@ -148,6 +148,7 @@ impl Gateway {
             pepper,
             metrics: Metrics::new(),
             rates: super::Rates::default(),
+            guesses: super::Guesses::default(),
             uploads: super::Uploads::default(),
             places: Arc::new(Semaphore::new(caps.uploads as usize)),
             stopping: CancellationToken::new(),

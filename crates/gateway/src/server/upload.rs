@@ -21,7 +21,7 @@ use super::receive::{self, Received};
 use super::running::{Running, Stage, State as Seen};
 use super::{App, start};
 use crate::answer::{self, Refusal, Uploaded};
-use crate::ingest::{IngestLimits, UploadMedia};
+use crate::ingest::UploadMedia;
 use crate::store::{
     AccountRef, Begun, Fingerprint, IdempotencyKey, Key, KeyId, NewUpload, RequestError, RequestId, UploadId,
 };
@@ -147,8 +147,7 @@ impl Entered<'_> {
     ) -> Result<Response, Refusal> {
         let Self { app, key, request, headers, begun } = self;
         let place = place(app, key)?;
-        let limits = IngestLimits::default();
-        let incoming = Incoming::new(headers, body, limits.body, app.settings.caps.idle())?;
+        let incoming = Incoming::new(app, &key.id, headers, body)?;
         let (body, data) = receive::body(app, incoming).await?;
 
         let account = AccountRef::of(&app.pepper, &body.auth_token);
