@@ -123,7 +123,8 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(caps.head())
-        .max_buf_size(HEAD.max(8 << 10))
+        .max_header_size(HEAD)
+        .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(Leaving::new(stream, caps.idle())), TowerToHyperService::new(router));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
