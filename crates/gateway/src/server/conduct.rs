@@ -9,13 +9,14 @@ use chunkwise::driver::Source;
 use chunkwise::hyper::{HyperBackend, ProxyUrl};
 use chunkwise::media::Media;
 use chunkwise::x::XUploader;
-use chunkwise_transport::http::Authorizer;
+use chunkwise_transport::http::{Authorizer, Backend};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::metrics::Ingest;
 use super::receive::{self, Fetched, Received};
 use super::running::Running;
+use super::veil::Veiled;
 use super::{App, upstream};
 use crate::answer::{Refusal, Uploaded};
 use crate::ingest::UploadMedia;
@@ -171,17 +172,15 @@ pub(super) fn uploader(
     authorizer: Arc<dyn Authorizer>,
     proxy: Option<&ProxyUrl>,
 ) -> Result<XUploader, Refusal> {
-    let mut backend = HyperBackend::builder().trust(app.trust.clone());
-    if let Some(proxy) = proxy {
-        let addresses = app.addresses.clone();
-        backend = backend
-            .proxy(proxy.clone())
-            .proxy_guard(move |host, found| addresses.permits_all(host, found).map_err(Into::into));
-    }
-    let backend = backend.build().map_err(|error| {
+    let failed = |error| {
         tracing::error!(%error, "no backend can be made");
         Refusal::internal()
-    })?;
+    };
+    let backend = HyperBackend::builder().trust(app.trust.clone());
+    let backend: Arc<dyn Backend> = match proxy {
+        None => Arc::new(backend.build().map_err(failed)?),
+        Some(proxy) => Arc::new(Veiled::new(backend, proxy.clone(), app.addresses.clone()).map_err(failed)?),
+    };
     let mut builder = XUploader::builder(authorizer, backend).driver(app.driver.clone());
     if let Some(base_url) = &app.base_url {
         builder = builder.base_url(base_url.clone());

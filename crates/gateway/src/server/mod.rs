@@ -18,6 +18,7 @@ mod start;
 mod upload;
 mod uploads;
 mod upstream;
+mod veil;
 
 use std::sync::Arc;
 use std::time::SystemTime;
