@@ -161,7 +161,7 @@ pub enum Step {
 /// closed port, a certificate, a 404. Otherwise this would be a scanner for networks that the stranger is not in.
 /// Only when an origin has answered 200 (so that a success would have told as much) there is more.
 ///
-/// How long it took tells something too; evening that out is left to whoever answers the stranger.
+/// How long it took tells something too; that is evened out ([`FetchLimits::floor`](crate::FetchLimits::floor)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublicReason {
     /// The URL as such is none that is fetched, in whatever network: known without a lookup.

@@ -18,7 +18,8 @@ use tokio_rustls::TlsConnector;
 use crate::address::AddressPolicy;
 use crate::body::{Fetched, FetchedBody};
 use crate::connect::{self, Dial, Tcp};
-use crate::error::{FetchError, FetchProblem, Stage, Step};
+use crate::error::{FetchError, FetchProblem, PublicReason, Stage, Step};
+use crate::evened::{Chance, until_told};
 use crate::limits::FetchLimits;
 use crate::resolve::Resolve;
 use crate::slots::{Slot, Slots};
@@ -46,11 +47,12 @@ struct Inner {
     dial: Arc<dyn Dial>,
     slots: Arc<Slots>,
     user_agent: HeaderValue,
+    chance: Chance,
 }
 
 /// What an origin answered, as far as it is of use.
 enum Answer {
-    Redirect(Target),
+    Redirect(Result<Target, FetchProblem>),
     Media(Box<(HeaderMap, Wire, Slot)>),
 }
 
@@ -77,7 +79,13 @@ impl Fetcher {
     ) -> Self {
         let slots = Arc::new(Slots::new(limits.per_address));
         let user_agent = HeaderValue::from_static(DEFAULT_USER_AGENT);
-        Self(Arc::new(Inner { limits, policy, resolver, tls: connect::tls(tls), dial, slots, user_agent }))
+        let (tls, chance) = (connect::tls(tls), Chance::system());
+        Self(Arc::new(Inner { limits, policy, resolver, tls, dial, slots, user_agent, chance }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn by_chance(self, chance: Chance) -> Self {
+        Self(Arc::new(Inner { chance, ..Inner::clone(&self.0) }))
     }
 
     /// Who the requests say they come from; good manners put an address in it at which somebody can be reached. Default:
@@ -95,14 +103,26 @@ impl Fetcher {
     /// Fetches a URL as far as the head of the answer; the body comes from what is returned.
     ///
     /// The URL is a secret, since it may be signed: neither logs nor errors hold more of it than scheme, host and port.
-    /// Nothing is tried a second time.
+    /// Nothing is tried a second time. What comes to nothing takes as long as all that does ([`FetchLimits::floor`]).
     ///
     /// # Errors
     ///
     /// [`FetchError`] for everything but an answer of 200 within the limits.
     pub async fn get(&self, url: &Secret<String>) -> Result<Fetched, FetchError> {
+        let Inner { limits, chance, .. } = &*self.0;
+        let mut hop_began = Instant::now();
+        let got = self.fetch(url, &mut hop_began).await;
+        // What the URL's text tells, or an answer of 200, is no secret of a network.
+        if got.as_ref().is_err_and(|error| error.public() == PublicReason::NotFetched) {
+            until_told(hop_began, limits, chance).await;
+        }
+        got
+    }
+
+    /// The same as soon as it is known. It tells when the last hop began: the origin that redirects knows when it did.
+    async fn fetch(&self, url: &Secret<String>, hop_began: &mut Instant) -> Result<Fetched, FetchError> {
         let inner = &*self.0;
-        let deadline = Instant::now() + inner.limits.total;
+        let deadline = *hop_began + inner.limits.total;
         let mut target = Target::parse(url.expose(), &inner.limits, &inner.policy)
             .map_err(|error| FetchError::new(None, 0, Stage::Reaching, error.into()))?;
         let mut hop = 0;
@@ -126,11 +146,11 @@ impl Fetcher {
                     let body = FetchedBody::new(wire, slot, target, hop, &inner.limits, deadline);
                     return Ok(Fetched { media_type, len: body.announced(), extension, body });
                 }
-                Answer::Redirect(_) if hop >= inner.limits.redirects => {
-                    let limit = inner.limits.redirects;
-                    return Err(failed((Stage::Reaching, FetchProblem::Redirects { limit })));
-                }
                 Answer::Redirect(next) => {
+                    *hop_began = Instant::now();
+                    let limit = inner.limits.redirects;
+                    let next = if hop < limit { next } else { Err(FetchProblem::Redirects { limit }) };
+                    let next = next.map_err(|problem| failed((Stage::Reaching, problem)))?;
                     tracing::debug!(from = %target, to = %next, "redirected");
                     target = next;
                     hop += 1;
@@ -166,7 +186,7 @@ impl Inner {
             | StatusCode::SEE_OTHER
             | StatusCode::TEMPORARY_REDIRECT
             | StatusCode::PERMANENT_REDIRECT => {
-                self.redirect(head.status, &head.headers, target).map(Answer::Redirect).map_err(reaching)
+                Ok(Answer::Redirect(self.redirect(head.status, &head.headers, target)))
             }
             status => Err(reaching(FetchProblem::Status(status))),
         }

@@ -47,6 +47,12 @@ pub struct FetchLimits {
     /// wait. Counted over all fetches of one [`Fetcher`](crate::Fetcher), so that it can't be turned against
     /// somebody. Default: 8; `None` for no such bound.
     pub per_address: Option<usize>,
+    /// How long it takes at least until a fetch that has come to nothing says so, counted from the last lookup: what is
+    /// blocked would be told at once otherwise, and what is closed a round trip later. Default: 1 s; zero for whoever
+    /// fetches for himself.
+    pub floor: Duration,
+    /// Up to how much is added to that, drawn for every fetch anew. Default: 500 ms.
+    pub jitter: Duration,
 }
 
 impl Default for FetchLimits {
@@ -69,6 +75,8 @@ impl Default for FetchLimits {
             total: Duration::from_secs(300),
             after_end: Duration::from_millis(100),
             per_address: Some(8),
+            floor: Duration::from_secs(1),
+            jitter: Duration::from_millis(500),
         }
     }
 }

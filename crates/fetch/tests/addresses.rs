@@ -4,8 +4,9 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chunkwise_fetch::{AddressPolicy, FetchProblem, Fetcher, PublicReason, TargetError};
+use chunkwise_fetch::{AddressPolicy, FetchLimits, FetchProblem, Fetcher, PublicReason, TargetError};
 use rustls::RootCertStore;
 use support::{
     MEDIA, NAME, Names, Origin, failed, fetch, fetcher, is_denied, limits, names, not_fetched, trusting,
@@ -138,7 +139,9 @@ async fn what_is_no_such_url_is_told_without_a_lookup() {
     let names = Arc::new(names());
     let policy = AddressPolicy::public();
     let tls = trusting(RootCertStore::empty());
-    let fetcher = Fetcher::new(Default::default(), policy, Arc::<Names>::clone(&names), tls);
+    let (floor, jitter) = (Duration::ZERO, Duration::ZERO);
+    let limits = FetchLimits { floor, jitter, ..FetchLimits::default() };
+    let fetcher = Fetcher::new(limits, policy, Arc::<Names>::clone(&names), tls);
     let long = format!("http://{NAME}/{}", "a".repeat(8192));
     for url in [
         "",

@@ -75,6 +75,12 @@ pub struct Fetch {
     pub allow_hosts: Vec<String>,
     /// Ports beside 80 and 443. Default: none.
     pub allow_ports: Vec<u16>,
+    /// Networks that must not be reached although they are public, as in `203.0.113.7/32`: the address before this
+    /// machine's network, say. This machine's own addresses are never reached unless allowed. Default: none.
+    pub deny_networks: Vec<String>,
+    /// Where the operators of an origin can reach somebody, as in `https://example.com/abuse` or an e-mail address; it stands
+    /// in the User-Agent (threat T16). Default: none.
+    pub contact: Option<String>,
 }
 
 /// Caps on what clients may take up.

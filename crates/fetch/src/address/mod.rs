@@ -10,6 +10,8 @@ use ipnet::IpNet;
 
 use table::{NAT64, V4, V6};
 
+use crate::own::OwnAddresses;
+
 /// Which addresses may be dialled, for a URL or a proxy that a stranger named.
 ///
 /// Unless allowed, an address must be one of the public internet: nothing private, local, reserved, or special to a
@@ -24,6 +26,7 @@ pub struct AddressPolicy {
     denied: Vec<IpNet>,
     allowed: Vec<IpNet>,
     hosts: BTreeSet<String>,
+    own: Option<OwnAddresses>,
 }
 
 /// An address that must not be reached. For logs only: a stranger who reads it learns what a name stands for here.
@@ -48,6 +51,8 @@ pub enum Reason {
     },
     /// IPv6: it lies outside 2000::/3, the only range that IANA has given out for the public internet.
     NotGlobal,
+    /// It is this machine's own.
+    Own,
     /// It was denied by whoever made the policy.
     Configured {
         /// The range.
@@ -60,6 +65,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Special { range, purpose } => write!(f, "{purpose} ({range})"),
             Self::NotGlobal => f.write_str("not of the public internet (outside 2000::/3)"),
+            Self::Own => f.write_str("an address of this machine"),
             Self::Configured { range } => write!(f, "denied by configuration ({range})"),
         }
     }
@@ -71,7 +77,14 @@ impl AddressPolicy {
         Self::default()
     }
 
-    /// Also denies a range: this machine's own public addresses, say, or those of its neighbours.
+    /// Also denies the addresses that this machine has.
+    #[must_use]
+    pub fn deny_own(mut self, own: OwnAddresses) -> Self {
+        self.own = Some(own);
+        self
+    }
+
+    /// Also denies a range: the public address before this machine's network, say, or those of its neighbours.
     #[must_use]
     pub fn deny(mut self, range: impl Into<IpNet>) -> Self {
         self.denied.push(range.into().trunc());
@@ -114,6 +127,10 @@ impl AddressPolicy {
         if let Some(&range) = self.denied.iter().find(within) {
             return denied(Reason::Configured { range });
         }
+        let is_own = |address| self.own.as_ref().is_some_and(|own| own.contains(address));
+        if is_own(canonical) {
+            return denied(Reason::Own);
+        }
         let inner = match canonical {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(address) => translated(address),
@@ -122,6 +139,9 @@ impl AddressPolicy {
             (Some(inner), _) => {
                 if let Some(&range) = self.denied.iter().find(|range| range.contains(&IpAddr::V4(inner))) {
                     return denied(Reason::Configured { range });
+                }
+                if is_own(IpAddr::V4(inner)) {
+                    return denied(Reason::Own);
                 }
                 special_v4(inner)
             }
@@ -210,6 +230,19 @@ mod tests {
         assert!(permits(&policy, "93.184.216.35"));
         let denied = policy.permits("2600:1f18::7".parse().unwrap()).unwrap_err();
         assert_eq!(denied.reason, Reason::Configured { range: net("2600:1f18::/32") });
+    }
+
+    #[test]
+    fn what_this_machine_has_is_denied_unless_it_is_allowed() {
+        let listed = || Ok(["93.184.216.34", "2600::7"].map(|own| own.parse().unwrap()).to_vec());
+        let policy = AddressPolicy::public().deny_own(OwnAddresses::read_by(listed).unwrap());
+        for own in ["93.184.216.34", "::ffff:93.184.216.34", "64:ff9b::93.184.216.34", "2600::7"] {
+            let denied = policy.permits(own.parse().unwrap()).unwrap_err();
+            assert_eq!(denied.reason, Reason::Own, "{own}");
+            assert!(permits(&AddressPolicy::public(), own), "{own}");
+        }
+        assert!(permits(&policy, "93.184.216.35") && permits(&policy, "2600::8"));
+        assert!(permits(&policy.allow(net("93.184.216.0/24")), "93.184.216.34"));
     }
 
     #[test]

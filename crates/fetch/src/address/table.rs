@@ -287,7 +287,7 @@ mod tests {
         match AddressPolicy::public().permits(address).err()?.reason {
             Reason::Special { range, .. } => Some(range.to_string()),
             Reason::NotGlobal => Some("not global".to_owned()),
-            Reason::Configured { .. } => panic!("nothing was configured"),
+            Reason::Configured { .. } | Reason::Own => panic!("nothing was configured"),
         }
     }
 

@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep};
 use super::{Answers, Internet, MEDIA, fetch, fetcher, problem, public_fetcher, read_head, tls};
 use crate::address::AddressPolicy;
 use crate::connect::{BoxStream, Dial};
-use crate::error::{FetchProblem, Step};
+use crate::error::{FetchProblem, PublicReason, Step};
+use crate::evened::Chance;
 use crate::fetcher::Fetcher;
 use crate::limits::FetchLimits;
 use crate::resolve::Resolve;
@@ -192,4 +193,120 @@ async fn a_connection_that_stays_open_behind_the_body_costs_a_moment() {
     let start = Instant::now();
     assert_eq!(fetch(&public_fetcher(&open), URL).await.unwrap(), b"media");
     assert_eq!(start.elapsed(), FetchLimits::default().after_end);
+}
+
+/// Never, or an address that is blocked, or one that takes no connection: after so long a lookup.
+#[derive(Debug)]
+enum Lookup {
+    Fails(Duration),
+    Finds(Duration, &'static str),
+}
+
+#[async_trait]
+impl Resolve for Lookup {
+    async fn resolve(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        match self {
+            Self::Fails(after) => {
+                sleep(*after).await;
+                Err(io::ErrorKind::NotFound.into())
+            }
+            Self::Finds(after, address) => {
+                sleep(*after).await;
+                Ok(vec![address.parse().unwrap()])
+            }
+        }
+    }
+}
+
+/// Threat T17: how long it took tells what is blocked from what is closed no better than the words do.
+#[tokio::test(start_paused = true)]
+async fn blocked_closed_and_unresolvable_take_the_same_time() {
+    let closed = Arc::new(Internet::new(|_, _| None::<std::future::Ready<_>>));
+    let not_found = serving(|mut stream| async move {
+        read_head(&mut stream).await?;
+        sleep(Duration::from_millis(80)).await;
+        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await
+    });
+    let at_once = Duration::ZERO;
+    let millis = Duration::from_millis;
+    let mut seen = Vec::new();
+    for (lookup, internet, url) in [
+        (Lookup::Finds(at_once, "10.0.0.1"), &closed, URL),
+        (Lookup::Finds(millis(300), "10.0.0.1"), &closed, URL),
+        (Lookup::Finds(millis(20), "93.184.216.34"), &closed, URL),
+        (Lookup::Finds(millis(20), "93.184.216.34"), &not_found, URL),
+        (Lookup::Fails(at_once), &closed, URL),
+        (Lookup::Fails(millis(900)), &closed, URL),
+        (Lookup::Fails(at_once), &closed, "http://127.0.0.1/?secret"),
+        (Lookup::Fails(at_once), &closed, "http://metadata.internal/?secret"),
+    ] {
+        let drawn = std::sync::Mutex::new(0_u64);
+        let chance = Chance::new(move || {
+            let mut drawn = drawn.lock().unwrap();
+            *drawn += 37_000_017;
+            *drawn
+        });
+        let fetcher = fetcher(FetchLimits::default(), Arc::new(lookup), internet).by_chance(chance);
+        let mut times = Vec::new();
+        for _ in 0..100 {
+            let began = Instant::now();
+            let error = fetch(&fetcher, url).await.unwrap_err();
+            assert_eq!(error.public(), PublicReason::NotFetched);
+            times.push(began.elapsed());
+        }
+        assert!(times.iter().all(|time| (millis(1_000)..millis(1_502)).contains(time)), "{times:?}");
+        let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        assert!(*most - *least > millis(400), "there is jitter: {times:?}");
+        seen.push(times);
+    }
+    assert!(seen.iter().all(|times| *times == seen[0]), "{seen:?}");
+}
+
+/// The origin that redirects knows when it did: the time counts from there.
+#[tokio::test(start_paused = true)]
+async fn a_redirect_to_what_is_blocked_takes_as_long_again() {
+    for location in ["http://10.0.0.1/", "http://closed.example/", "ftp://10.0.0.1/"] {
+        let slow = Arc::new(Internet::new(move |address, mut stream| {
+            (address.ip() == IpAddr::from([8, 8, 8, 8])).then_some(async move {
+                read_head(&mut stream).await?;
+                sleep(Duration::from_secs(9)).await;
+                let head = format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+                stream.write_all(head.as_bytes()).await
+            })
+        }));
+        let (limits, answers) = (FetchLimits::default(), Answers::new(&[&["8.8.8.8"], &["8.8.4.4"]]));
+        let fetcher = fetcher(limits, answers, &slow);
+        let began = Instant::now();
+        fetch(&fetcher, URL).await.unwrap_err();
+        let took = began.elapsed();
+        assert!(
+            took >= Duration::from_secs(10) && took < Duration::from_millis(10_550),
+            "{location}: {took:?}"
+        );
+    }
+}
+
+/// What is wrong with the URL's text, and what is whole, is told at once.
+#[tokio::test(start_paused = true)]
+async fn what_tells_nothing_of_a_network_is_told_at_once() {
+    let fetcher = public_fetcher(&Arc::new(Internet::answering(MEDIA)));
+    let began = Instant::now();
+    assert_eq!(fetch(&fetcher, URL).await.unwrap(), b"media");
+    fetch(&fetcher, "ftp://media.example/?secret").await.unwrap_err();
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+/// Threat T16: whoever is down is not hammered.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_tried_a_second_time() {
+    let closed = Arc::new(Internet::new(|_, _| None::<std::future::Ready<_>>));
+    let broken = serving(|mut stream| async move { read_head(&mut stream).await.map(drop) });
+    let busy = Arc::new(Internet::answering(
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n",
+    ));
+    for internet in [closed, broken, busy] {
+        problem(&public_fetcher(&internet), URL).await;
+        sleep(Duration::from_secs(600)).await;
+        assert_eq!(internet.dialled().len(), 1);
+    }
 }

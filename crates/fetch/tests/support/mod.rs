@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chunkwise_fetch::{
@@ -165,7 +166,9 @@ pub fn names() -> Names {
 
 /// The defaults, for origins on whatever port.
 pub fn limits(origin: &Origin) -> FetchLimits {
-    FetchLimits { ports: vec![80, 443, origin.address.port()], ..FetchLimits::default() }
+    // What is told, and not when: `src/tests/time.rs` has that.
+    let (floor, jitter) = (Duration::ZERO, Duration::ZERO);
+    FetchLimits { ports: vec![80, 443, origin.address.port()], floor, jitter, ..FetchLimits::default() }
 }
 
 pub fn trusting(roots: RootCertStore) -> ClientConfig {

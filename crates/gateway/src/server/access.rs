@@ -1,7 +1,7 @@
 //! Who asks, and whether they may: the API key, and how often and how much it may ask.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chunkwise_transport::Secret;
@@ -25,6 +25,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// 401 for every key that is not good, 429 for one that asks too often, 503 if nobody can tell.
 pub(super) async fn enter(app: &App, headers: &HeaderMap) -> Result<Key, Refusal> {
     let key = authenticate(&app.store, headers, App::now()).await?;
+    app.guesses.passed(headers);
     app.rates.request(&key)?;
     Ok(key)
 }
@@ -97,20 +98,97 @@ impl Rates {
             return Err(Refusal::too_many(Duration::from_millis(wait)));
         }
         rate.tokens -= 1_000;
-        if now.duration_since(rate.minute) >= MINUTE {
-            (rate.minute, rate.bytes) = (now, 0);
-        }
+        let minutes = u32::try_from(now.duration_since(rate.minute).as_secs() / 60).unwrap_or(u32::MAX);
+        // What was too much in one minute is paid for in the next.
+        rate.bytes = rate.bytes.saturating_sub(limits.bytes_per_minute.saturating_mul(minutes.into()));
+        rate.minute += MINUTE * minutes;
         if rate.bytes >= limits.bytes_per_minute {
             return Err(Refusal::too_many(MINUTE.saturating_sub(now.duration_since(rate.minute))));
         }
         Ok(())
     }
 
-    /// Counts bytes of bodies and of fetched media; the next request pays for what was too much.
+    /// Counts bytes of bodies and of fetched media as they come, whatever becomes of them; the next request pays for
+    /// what was too much. It is the quota of what a key can have fetched (threat T16).
     pub(super) fn bytes(&self, key: &KeyId, bytes: u64) {
         let mut rates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rate) = rates.get_mut(key) {
             rate.bytes = rate.bytes.saturating_add(bytes);
         }
+    }
+}
+
+/// Counts what comes in for a key.
+pub(super) struct Meter {
+    app: Arc<App>,
+    key: KeyId,
+}
+
+impl Meter {
+    pub(super) fn of(app: &Arc<App>, key: &KeyId) -> Self {
+        Self { app: app.clone(), key: key.clone() }
+    }
+
+    pub(super) fn count(&self, bytes: usize) {
+        self.app.rates.bytes(&self.key, bytes as u64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+    use crate::store::{Billing, KeyLimits};
+
+    fn key(bytes_per_minute: u64) -> Key {
+        Key {
+            id: "abcdefgh".parse().unwrap(),
+            environment: "test".parse().unwrap(),
+            label: String::new(),
+            limits: KeyLimits { bytes_per_minute, ..KeyLimits::default() },
+            billing: Billing::Metered,
+            created_at: UnixMillis::new(0),
+            expires_at: None,
+            revoked_at: None,
+            last_used_at: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_too_much_in_one_minute_is_paid_for_in_the_next_ones() {
+        let (rates, key) = (Rates::default(), key(1_000));
+        rates.request(&key).unwrap();
+        rates.bytes(&key.id, 999);
+        rates.request(&key).unwrap();
+        rates.bytes(&key.id, 2_500);
+        for minute in 0..3 {
+            let refused = rates.request(&key).unwrap_err();
+            assert_eq!(
+                (refused.status, refused.retry_after),
+                (StatusCode::TOO_MANY_REQUESTS, Some(MINUTE)),
+                "{minute}"
+            );
+            tokio::time::advance(MINUTE).await;
+        }
+        rates.request(&key).unwrap();
+        // A long silence saves nothing up.
+        tokio::time::advance(MINUTE * 1_000).await;
+        rates.request(&key).unwrap();
+        rates.bytes(&key.id, 1_000);
+        assert!(rates.request(&key).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_asks_so_often_and_after_a_wait_again() {
+        let (rates, key) = (Rates::default(), key(1 << 30));
+        for _ in 0..key.limits.burst {
+            rates.request(&key).unwrap();
+        }
+        let refused = rates.request(&key).unwrap_err();
+        assert_eq!(refused.retry_after, Some(Duration::from_millis(100)));
+        tokio::time::advance(Duration::from_millis(100)).await;
+        rates.request(&key).unwrap();
+        assert!(rates.request(&key).is_err());
     }
 }

@@ -2,6 +2,7 @@
 //! it goes on to X while the rest still comes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chunkwise::driver::GrowingFile;
@@ -10,10 +11,12 @@ use chunkwise_fetch::{FetchError, FetchedBody};
 use chunkwise_transport::Secret;
 
 use super::App;
+use super::access::Meter;
 use super::body::Incoming;
 use super::look::{LookedAt, look, unfit};
 use super::receive::{Received, Spooling, media_type, spool_refusal};
 use crate::answer::Refusal;
+use crate::store::KeyId;
 
 /// Media on its way in.
 pub(super) struct Arriving {
@@ -26,8 +29,8 @@ pub(super) struct Arriving {
 
 /// Where its bytes come from.
 pub(super) enum From {
-    /// A URL.
-    Origin(Box<FetchedBody>),
+    /// A URL; what comes is counted.
+    Origin(Box<FetchedBody>, Meter),
     /// The body of a request.
     Body(Incoming),
 }
@@ -35,7 +38,11 @@ pub(super) enum From {
 impl From {
     async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         match self {
-            Self::Origin(body) => body.next_chunk().await.map_err(|error| fetch_refusal(&error)),
+            Self::Origin(body, meter) => {
+                let piece = body.next_chunk().await.map_err(|error| fetch_refusal(&error))?;
+                meter.count(piece.as_ref().map_or(0, Bytes::len));
+                Ok(piece)
+            }
             Self::Body(incoming) => incoming.next().await,
         }
     }
@@ -71,7 +78,8 @@ impl Rest {
 impl Arriving {
     /// The media at a URL.
     pub(super) async fn fetched(
-        app: &App,
+        app: &Arc<App>,
+        key: &KeyId,
         url: &Secret<String>,
         declared: Option<&str>,
     ) -> Result<Self, Refusal> {
@@ -88,7 +96,11 @@ impl Arriving {
         if let Some(extension) = &fetched.extension {
             inspection = inspection.file_name(&format!("media.{extension}"));
         }
-        Ok(Self { from: From::Origin(Box::new(fetched.body)), len: fetched.len, inspection })
+        Ok(Self {
+            from: From::Origin(Box::new(fetched.body), Meter::of(app, key)),
+            len: fetched.len,
+            inspection,
+        })
     }
 
     /// Takes it in: as far as it takes to know what it is, if its length is known; otherwise all of it.

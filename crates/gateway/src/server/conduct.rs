@@ -9,8 +9,7 @@ use chunkwise::hyper::{HyperBackend, ProxyUrl};
 use chunkwise::media::{Media, MediaType};
 use chunkwise::x::XUploader;
 use chunkwise_transport::Secret;
-use chunkwise_transport::http::Authorizer;
-use tokio::sync::OwnedSemaphorePermit;
+use chunkwise_transport::http::{Authorizer, Backend};
 use tokio::time::Instant;
 
 use super::arriving::{Arrived, Arriving};
@@ -20,6 +19,8 @@ use super::look::LookedAt;
 use super::metrics::Ingest;
 use super::receive::Received;
 use super::running::Running;
+use super::upload::Place;
+use super::veil::Veiled;
 use super::{App, upstream};
 use crate::answer::{Refusal, Uploaded};
 use crate::spool::SpoolSource;
@@ -35,7 +36,7 @@ pub(super) struct Order {
     pub(super) alt_text: Option<String>,
     pub(super) replaying: Option<Replaying>,
     /// The place among the uploads at once.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// The way to X: as whom, and through what.
@@ -78,7 +79,7 @@ pub(super) async fn conduct(app: Arc<App>, order: Order, coming: Coming, running
         carried = carrier.carry(coming) => Some(carried),
     };
     let spooled = carrier.spooled.take();
-    match carried {
+    let result = match carried {
         Some(carried) => {
             let done = carried.unwrap_or_else(Done::refused);
             let state = running.state();
@@ -93,18 +94,20 @@ pub(super) async fn conduct(app: Arc<App>, order: Order, coming: Coming, running
                 }
             }
             app.metrics.ended(done.end, done.bytes, began.elapsed());
-            running.end(done.result);
+            done.result
         }
         // Its checkpoint, its media and its money wait for whoever goes on with it.
         None => {
             app.metrics.ended("cut off", 0, began.elapsed());
             let sentence = "The gateway is stopping and keeps the upload; ask again with the same \
                 Idempotency-Key, or POST to its /uploads/{id}/resume, once it is back";
-            running.end(Err(Refusal::unavailable(sentence)));
+            Err(Refusal::unavailable(sentence))
         }
-    }
+    };
     app.uploads.remove(&order.upload);
+    // Who is answered may come with the next one.
     drop(order.place);
+    running.end(result);
 }
 
 /// Removes the checkpoint of an upload whose end is written down.
@@ -149,7 +152,8 @@ impl Carrier<'_> {
             Coming::Here(received) => (Arrived::Whole(received), Ingest::Data),
             Coming::Arriving(arriving) => (arriving.take_in(self.app).await?, Ingest::Body),
             Coming::At { url, media_type } => {
-                let arriving = Arriving::fetched(self.app, &url, media_type.as_deref()).await?;
+                let arriving =
+                    Arriving::fetched(self.app, &self.order.key, &url, media_type.as_deref()).await?;
                 (arriving.take_in(self.app).await?, Ingest::Url)
             }
         };
@@ -205,7 +209,7 @@ impl Carrier<'_> {
         self.note_spooled(&spooled.source, len, digest).await;
         let received = looked_at.release();
         received.spooled.source.keep();
-        self.count(ingest, len);
+        self.app.metrics.ingested(ingest, len);
         self.spooled = Some(Arc::new(received.spooled.source));
     }
 
@@ -214,12 +218,7 @@ impl Carrier<'_> {
         source.keep();
         self.note_spooled(&source, len, digest).await;
         self.spooled = Some(source);
-        self.count(ingest, len);
-    }
-
-    fn count(&self, ingest: Ingest, len: u64) {
         self.app.metrics.ingested(ingest, len);
-        self.app.rates.bytes(&self.order.key, len);
     }
 
     async fn note_spooled(&self, source: &SpoolSource, size: u64, digest: String) {
@@ -284,17 +283,15 @@ impl Carrier<'_> {
 
 /// An uploader of its own for every upload: no connection and no TLS session is shared between accounts (threat T15).
 pub(super) fn uploader(app: &App, way: &Way) -> Result<XUploader, Refusal> {
-    let mut backend = HyperBackend::builder().trust(app.trust.clone());
-    if let Some(proxy) = &way.proxy {
-        let addresses = app.addresses.clone();
-        backend = backend
-            .proxy(proxy.clone())
-            .proxy_guard(move |host, found| addresses.permits_all(host, found).map_err(Into::into));
-    }
-    let backend = backend.build().map_err(|error| {
+    let failed = |error| {
         tracing::error!(%error, "no backend can be made");
         Refusal::internal()
-    })?;
+    };
+    let backend = HyperBackend::builder().trust(app.trust.clone());
+    let backend: Arc<dyn Backend> = match &way.proxy {
+        None => Arc::new(backend.build().map_err(failed)?),
+        Some(proxy) => Arc::new(Veiled::new(backend, proxy.clone(), app.addresses.clone()).map_err(failed)?),
+    };
     let policy = Policy { deadline: app.settings.caps.upload(), ..Policy::default() };
     let mut builder =
         XUploader::builder(way.authorizer.clone(), backend).driver(app.driver.clone()).policy(policy);

@@ -31,7 +31,7 @@ pub(super) async fn create(
     let key = enter_to_begin(&app, &headers).await?;
     check_json(&headers)?;
     let entry = Entry::of(&app, &key.id, request, &headers).await?;
-    match asked(&app, &headers, body).await {
+    match asked(&app, &key, &headers, body).await {
         Ok(asked) => go_on(app, key, asked, entry).await,
         Err(refusal) => {
             entry.give_back().await;
@@ -56,8 +56,8 @@ struct Draft {
     quote: Option<String>,
 }
 
-async fn asked(app: &Arc<App>, headers: &HeaderMap, body: Body) -> Result<AskedPost, Refusal> {
-    let incoming = Incoming::new(headers, body, IngestLimits::default().body, app.settings.caps.idle())?;
+async fn asked(app: &Arc<App>, key: &Key, headers: &HeaderMap, body: Body) -> Result<AskedPost, Refusal> {
+    let incoming = Incoming::new(app, &key.id, headers, body, IngestLimits::default().body)?;
     let (body, spooled) = receive::post(app, incoming).await?;
     let CreateBody {
         auth_token,

@@ -163,7 +163,7 @@ pub(super) async fn resume(
     let key = enter_to_begin(&app, &headers).await?;
     check_json(&headers)?;
     let id: UploadId = id.parse().map_err(|_| not_found())?;
-    let mut incoming = Incoming::new(&headers, body, BODY_MAX, app.settings.caps.idle())?;
+    let mut incoming = Incoming::new(&app, &key.id, &headers, body, BODY_MAX)?;
     let mut text = Vec::new();
     while let Some(piece) = incoming.next().await? {
         text.extend_from_slice(&piece);

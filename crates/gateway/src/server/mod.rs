@@ -11,6 +11,7 @@ mod conduct;
 mod cors;
 mod create;
 mod events;
+mod guesses;
 mod kept;
 mod leave;
 mod look;
@@ -25,6 +26,7 @@ mod sweep;
 mod upload;
 mod uploads;
 mod upstream;
+mod veil;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -45,6 +47,7 @@ use tokio_util::task::TaskTracker;
 pub use start::{Gateway, StartError};
 
 use self::access::Rates;
+use self::guesses::Guesses;
 use self::metrics::Metrics;
 use self::running::Uploads;
 use crate::answer::Refusal;
@@ -67,6 +70,7 @@ struct App {
     pepper: Secret<[u8; 32]>,
     metrics: Metrics,
     rates: Rates,
+    guesses: Guesses,
     uploads: Uploads,
     /// One permit for each upload at once.
     places: Arc<Semaphore>,
@@ -100,6 +104,7 @@ fn router(app: Arc<App>) -> Router {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "This is not how it is asked")
         })
         .with_state(app.clone())
+        .layer(from_fn_with_state(app.clone(), guesses::guesses))
         .layer(from_fn_with_state(cors, cors::cors))
         .layer(from_fn_with_state(app, observe::observe))
         .layer(from_fn(observe::survive))

@@ -9,7 +9,6 @@ use axum::response::Response;
 use chunkwise::media::Inspection;
 use chunkwise_transport::Secret;
 use http::{HeaderMap, StatusCode, header};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::App;
 use super::access::enter_to_begin;
@@ -18,7 +17,7 @@ use super::body::Incoming;
 use super::claim::Entry;
 use super::conduct::Coming;
 use super::receive::media_type;
-use super::upload::{Asked, Beginning, Started, Wanted, begin, place, respond, way};
+use super::upload::{Asked, Beginning, Place, Started, Wanted, begin, place, respond, way};
 use crate::answer::Refusal;
 use crate::ingest::IngestLimits;
 use crate::store::{Key, RequestId};
@@ -53,7 +52,7 @@ async fn brought(
     request: RequestId,
     headers: &HeaderMap,
     body: Body,
-    place: OwnedSemaphorePermit,
+    place: Place,
     entry: &mut Entry,
 ) -> Result<Response, Refusal> {
     let token = secret(headers, TOKEN)?
@@ -63,7 +62,7 @@ async fn brought(
     if let Some(declared) = declared(headers)? {
         inspection = inspection.declared(media_type(&declared)?);
     }
-    let incoming = Incoming::new(headers, body, IngestLimits::default().media, app.settings.caps.idle())?;
+    let incoming = Incoming::new(app, &key.id, headers, body, IngestLimits::default().media)?;
     let len = incoming.announced();
     let arriving = Arriving { from: From::Body(incoming), len, inspection };
     // Who has a key, or does not wait, is answered by what came: it comes first.

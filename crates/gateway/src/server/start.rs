@@ -9,8 +9,9 @@ use std::sync::Arc;
 use chunkwise::driver::{DirectoryStore, Driver};
 use chunkwise::hyper::Trust;
 use chunkwise::x::BaseUrl;
-use chunkwise_fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
+use chunkwise_fetch::{AddressPolicy, FetchLimits, Fetcher, OwnAddresses, SystemResolver};
 use chunkwise_transport::Secret;
+use http::HeaderValue;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
@@ -126,7 +127,8 @@ impl Gateway {
         let mut fetch_limits = FetchLimits::default();
         fetch_limits.ports.extend(&settings.fetch.allow_ports);
         let tls = trust.client_config().await.map_err(|error| StartError::setting("x.ca_file", error))?;
-        let fetcher = Fetcher::new(fetch_limits, addresses.clone(), Arc::new(SystemResolver::default()), tls);
+        let fetcher = Fetcher::new(fetch_limits, addresses.clone(), Arc::new(SystemResolver::default()), tls)
+            .user_agent(user_agent(&settings)?);
         let acceptor = settings.tls.as_ref().map(acceptor).transpose()?;
         let (listener, address) = bind(settings.listen).await?;
         let (admin_listener, admin) = bind(settings.admin).await?;
@@ -142,6 +144,7 @@ impl Gateway {
             pepper,
             metrics: Metrics::new(),
             rates: super::Rates::default(),
+            guesses: super::Guesses::default(),
             uploads: super::Uploads::default(),
             places: Arc::new(Semaphore::new(caps.uploads as usize)),
             stopping: CancellationToken::new(),
@@ -250,16 +253,35 @@ fn pepper(path: &Path) -> Result<Secret<[u8; 32]>, StartError> {
 }
 
 fn addresses(settings: &Settings) -> Result<AddressPolicy, StartError> {
-    let mut policy = AddressPolicy::public();
-    for network in &settings.fetch.allow_networks {
-        let network: ipnet::IpNet =
-            network.parse().map_err(|error| StartError::setting("fetch.allow_networks", error))?;
-        policy = policy.allow(network);
+    let own = OwnAddresses::of_interfaces();
+    let own =
+        own.map_err(|error| StartError::setting("fetch", format!("no interface can be seen: {error}")))?;
+    let mut policy = AddressPolicy::public().deny_own(own);
+    let network = |key, text: &String| {
+        text.parse::<ipnet::IpNet>().map_err(|error| StartError::setting(key, format!("{text:?}: {error}")))
+    };
+    for denied in &settings.fetch.deny_networks {
+        policy = policy.deny(network("fetch.deny_networks", denied)?);
+    }
+    for allowed in &settings.fetch.allow_networks {
+        policy = policy.allow(network("fetch.allow_networks", allowed)?);
     }
     for host in &settings.fetch.allow_hosts {
         policy = policy.allow_host(host);
     }
     Ok(policy)
+}
+
+/// Who fetches, and where somebody can be reached about it.
+fn user_agent(settings: &Settings) -> Result<HeaderValue, StartError> {
+    let Some(contact) = &settings.fetch.contact else {
+        return Ok(HeaderValue::from_static(chunkwise_fetch::DEFAULT_USER_AGENT));
+    };
+    let plain = contact.bytes().all(|b| b.is_ascii_graphic() && !b"()\\".contains(&b));
+    let value = format!("{} (+{contact})", chunkwise_fetch::DEFAULT_USER_AGENT);
+    let value = HeaderValue::try_from(value).ok().filter(|_| plain && !contact.is_empty());
+    value
+        .ok_or_else(|| StartError::setting("fetch.contact", "it must be one URL or e-mail address, in ASCII"))
 }
 
 fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {

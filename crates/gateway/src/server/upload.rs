@@ -16,7 +16,7 @@ use super::access::{enter_to_begin, failing};
 use super::body::{Incoming, check_json};
 use super::claim::{Claim, Entry, SOON, replayed};
 use super::conduct::{Coming, Order, Way, conduct};
-use super::running::{Running, Stage, State as Seen};
+use super::running::{KeyPlace, Running, Stage, State as Seen};
 use super::{App, kept, receive};
 use crate::answer::{self, Refusal, Uploaded};
 use crate::ingest::{IngestLimits, UploadMedia};
@@ -71,7 +71,7 @@ impl Entered<'_> {
         let Self { app, key, request, headers } = self;
         let place = place(app, key)?;
         let limits = IngestLimits::default();
-        let incoming = Incoming::new(headers, body, limits.body, app.settings.caps.idle())?;
+        let incoming = Incoming::new(app, &key.id, headers, body, limits.body)?;
         let (body, data) = receive::body(app, incoming).await?;
 
         let (account, way) = way(app, &body.auth_token, body.proxy.as_ref())?;
@@ -101,7 +101,7 @@ pub(super) struct Asked {
     pub(super) way: Way,
     pub(super) alt_text: Option<String>,
     pub(super) coming: Coming,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// What has come of asking.
@@ -118,13 +118,18 @@ pub(super) struct Started {
     pub(super) watch: watch::Receiver<Seen>,
 }
 
-/// A place among the uploads at once, of all and of this key's.
-pub(super) fn place(app: &App, key: &Key) -> Result<OwnedSemaphorePermit, Refusal> {
-    if app.uploads.count(&key.id) >= key.limits.uploads_at_once as usize {
-        return Err(Refusal::too_many(SOON));
-    }
+/// A place among the uploads at once, of all and of a key's.
+pub(super) struct Place {
+    _all: OwnedSemaphorePermit,
+    _key: KeyPlace,
+}
+
+pub(super) fn place(app: &App, key: &Key) -> Result<Place, Refusal> {
+    let of_key = app.uploads.place(&key.id, key.limits.uploads_at_once);
+    let of_key = of_key.ok_or_else(|| Refusal::too_many(SOON))?;
     let busy = || Refusal::unavailable("Too many uploads are under way; ask again");
-    app.places.clone().try_acquire_owned().map_err(|_| busy())
+    let of_all = app.places.clone().try_acquire_owned().map_err(|_| busy())?;
+    Ok(Place { _all: of_all, _key: of_key })
 }
 
 /// What proves to X who uploads, and the way that the client wants to have gone.
