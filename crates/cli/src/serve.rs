@@ -142,6 +142,7 @@ impl From<StartError> for Failed {
             StartError::Setting { .. } => Exit::Config,
             StartError::Listen { .. }
             | StartError::File { .. }
+            | StartError::Taken { .. }
             | StartError::Store(_)
             | StartError::Spool(_)
             | StartError::Driver(_) => Exit::Io,

@@ -49,6 +49,12 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another gateway runs on the same folder.
+    #[error("another gateway runs on the folder {}; stop that one, or give this one a folder of its own", path.display())]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A setting makes no sense.
     #[error("the setting {key} can't be used: {reason}")]
     Setting {
@@ -82,6 +88,8 @@ pub struct Gateway {
     listening: CancellationToken,
     listeners: TaskTracker,
     connections: TaskTracker,
+    /// The folder is this process's as long as this is open.
+    folder: fs::File,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -105,6 +113,7 @@ impl Gateway {
     pub async fn start(settings: Settings, credentials: Arc<dyn Credentials>) -> Result<Self, StartError> {
         let state_dir = settings.state_dir.clone();
         private_dir(&state_dir)?;
+        let folder = take_folder(&state_dir)?;
         let pepper = pepper(&state_dir.join("pepper"))?;
         let store = Store::open(state_dir.join("gateway.db")).await?;
         let caps = settings.caps;
@@ -169,7 +178,7 @@ impl Gateway {
             };
             listeners.spawn(accept.run());
         }
-        Ok(Self { app, address, admin, listening, listeners, connections })
+        Ok(Self { app, address, admin, listening, listeners, connections, folder })
     }
 
     /// Where requests are answered.
@@ -190,7 +199,7 @@ impl Gateway {
     /// Stops in good order: not ready any more at once, no new uploads; what is under way may end for as long as the
     /// settings say; then the listeners close.
     pub async fn stop(self) {
-        let Self { app, listening, listeners, connections, .. } = self;
+        let Self { app, listening, listeners, connections, folder, .. } = self;
         app.stopping.cancel();
         app.work.close();
         let drain = app.settings.caps.drain();
@@ -207,6 +216,7 @@ impl Gateway {
         connections.close();
         // A client that does not read its answer holds nobody up.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), connections.wait()).await;
+        drop(folder);
     }
 }
 
@@ -225,6 +235,19 @@ fn private_dir(path: &Path) -> Result<(), StartError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path).map_err(failed)
+}
+
+/// Takes the folder for this process: two would take each other's media for leftovers. The system gives it back, however
+/// the process ends.
+fn take_folder(path: &Path) -> Result<fs::File, StartError> {
+    let lock = path.join("gateway.lock");
+    let failed = |source| StartError::File { path: lock.clone(), source };
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&lock).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(StartError::Taken { path: path.to_owned() }),
+        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
 }
 
 /// By what tokens are turned into names of accounts: made once, kept beside the store and never in it.

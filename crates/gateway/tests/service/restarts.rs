@@ -175,3 +175,13 @@ async fn what_waits_can_be_given_up() {
     let answer = after.post(&format!("{place}/resume"), "", &json!({ "auth_token": after.token })).await;
     assert_eq!(answer.status, 409, "{answer:?}");
 }
+
+#[tokio::test]
+async fn a_folder_is_one_gateways_at_a_time() {
+    let world = World::new().await;
+    let error = crate::world::start(world.settings.clone()).await.unwrap_err();
+    assert!(matches!(error, chunkwise_gateway::StartError::Taken { .. }), "{error}");
+    assert!(error.to_string().contains("stop that one"), "{error}");
+    let after = world.restarted().await;
+    assert_eq!(after.get("/usage").await.status, 200);
+}

@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub(crate) key: String,
     pub(crate) token: String,
     pub(crate) state: tempfile::TempDir,
-    settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 /// What was answered.
