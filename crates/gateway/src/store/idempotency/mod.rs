@@ -4,81 +4,31 @@
 //! known. Whoever got [`Begun::Fresh`] or [`Begun::TakenOver`] owns the row until it is finished or abandoned; if its
 //! process dies, the next one that asks takes over.
 
-use std::str::FromStr;
+mod key;
+mod rows;
+
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row as _;
 
-use super::digest::{Fingerprint, hex, sha256};
+use super::digest::Fingerprint;
 use super::error::StoreError;
 use super::ids::{RequestId, UploadId};
 use super::keys::KeyId;
-use super::ledger;
 use super::open::{Store, begin};
 use super::owner::NOBODY;
 use super::time::UnixMillis;
-use super::uploads;
+
+pub use key::{IDEMPOTENCY_KEY_MAX, IdempotencyKey, InvalidIdempotencyKey};
+pub(super) use rows::{Holder, abandon, attach, finish};
+
+use rows::{State, column_request, column_upload, delete, held, insert, select, take};
 
 /// How long an answer is kept at most. X's media ids live that long (its own example of FINALIZE says 86 400 s).
 pub const ANSWER_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long an idempotency key may be, in characters. The draft leaves it to the service; a UUID has 36.
-pub const IDEMPOTENCY_KEY_MAX: usize = 255;
-
 /// How long an answer's body may be, in bytes: the gateway's own are a few hundred.
 pub const ANSWER_MAX: usize = 64 * 1024;
-
-/// What a client calls a request that it may send again. Kept as its SHA-256: clients put all sorts of things there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct IdempotencyKey(String);
-
-impl IdempotencyKey {
-    pub(super) fn column(&self) -> &str {
-        &self.0
-    }
-
-    /// The key of a part of what this key names: of a post's first medium, its second. No client can name it.
-    #[must_use]
-    pub fn part(&self, number: usize) -> Self {
-        Self(hex(&sha256(format!("{}\n{number}", self.0).as_bytes())))
-    }
-}
-
-/// This is no idempotency key (400).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an Idempotency-Key has 1 to {IDEMPOTENCY_KEY_MAX} printable ASCII characters")]
-pub struct InvalidIdempotencyKey;
-
-impl FromStr for IdempotencyKey {
-    type Err = InvalidIdempotencyKey;
-
-    /// Reads the header's value: a string in quotes, as the draft has it (RFC 8941 §3.3.3), or bare, as most clients
-    /// send it. `"a"` and `a` are the same.
-    fn from_str(value: &str) -> Result<Self, InvalidIdempotencyKey> {
-        let value = value.trim_matches([' ', '\t']);
-        let text = match value.strip_prefix('"') {
-            None => value.to_owned(),
-            Some(rest) => unquote(rest).ok_or(InvalidIdempotencyKey)?,
-        };
-        let fits = (1..=IDEMPOTENCY_KEY_MAX).contains(&text.len())
-            && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        if fits { Ok(Self(hex(&sha256(text.as_bytes())))) } else { Err(InvalidIdempotencyKey) }
-    }
-}
-
-/// What is between the quotes, of which the first is gone already.
-fn unquote(rest: &str) -> Option<String> {
-    let mut text = String::new();
-    let mut characters = rest.chars();
-    loop {
-        match characters.next()? {
-            '"' => return characters.next().is_none().then_some(text),
-            '\\' => text.push(characters.next().filter(|c| matches!(c, '"' | '\\'))?),
-            other => text.push(other),
-        }
-    }
-}
 
 /// What was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -411,215 +361,5 @@ impl Idempotency<'_> {
             .execute(&mut *self.store.writer().await)
             .await?;
         Ok(done.rows_affected())
-    }
-}
-
-/// Who says that a row is theirs.
-#[derive(Clone, Copy)]
-pub(super) struct Holder<'a> {
-    pub(super) epoch: i64,
-    pub(super) key: &'a KeyId,
-    pub(super) idem: &'a IdempotencyKey,
-    pub(super) request: RequestId,
-}
-
-/// What a row is at this time.
-enum State {
-    Done(StoredAnswer),
-    Running(Running),
-    Orphaned,
-    Expired,
-}
-
-impl State {
-    fn of(row: &SqliteRow, now: UnixMillis, lives: impl FnOnce(i64) -> bool) -> Result<Self, StoreError> {
-        let expired = row.try_get::<i64, _>("expires_at")? <= now.get();
-        let done = match (row.try_get::<Option<i64>, _>("status")?, row.try_get("body")?) {
-            (Some(status), Some(body)) => {
-                let status = status.try_into().map_err(|e| StoreError::damaged("status", e))?;
-                Some(Answer { status, body })
-            }
-            (None, _) | (_, None) => None,
-        };
-        Ok(match done {
-            // However it stands: no request takes a day, so one that does was forgotten by its caller.
-            _ if expired => Self::Expired,
-            Some(answer) => Self::Done(StoredAnswer {
-                answer,
-                request_id: column_request(row)?,
-                fingerprint: row.try_get("fingerprint")?,
-            }),
-            None if lives(row.try_get("epoch")?) => Self::Running(Running {
-                since: UnixMillis::new(row.try_get("since")?),
-                upload: column_upload(row)?,
-                fingerprint: row.try_get("fingerprint")?,
-            }),
-            None => Self::Orphaned,
-        })
-    }
-}
-
-async fn select(
-    tx: &mut SqliteConnection,
-    key: &KeyId,
-    idem: &IdempotencyKey,
-) -> Result<Option<SqliteRow>, StoreError> {
-    Ok(sqlx::query("SELECT * FROM idempotency WHERE key_id = $1 AND idem = $2")
-        .bind(key.as_str())
-        .bind(idem.column())
-        .fetch_optional(tx)
-        .await?)
-}
-
-async fn insert(
-    tx: &mut SqliteConnection,
-    epoch: i64,
-    key: &KeyId,
-    idem: &IdempotencyKey,
-    request: RequestId,
-    now: UnixMillis,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO idempotency (key_id, idem, request_id, epoch, since, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(key.as_str())
-    .bind(idem.column())
-    .bind(request.to_string())
-    .bind(epoch)
-    .bind(now.get())
-    .bind(now.plus(ANSWER_TTL).get())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Takes over what an earlier request has begun: the upload and the money that is reserved for it.
-async fn take(
-    tx: &mut SqliteConnection,
-    epoch: i64,
-    key: &KeyId,
-    upload: Option<UploadId>,
-) -> Result<Option<UploadId>, StoreError> {
-    let Some(upload) = upload else { return Ok(None) };
-    let Some(request) = uploads::take(tx, epoch, key, upload).await? else { return Ok(None) };
-    ledger::take(tx, epoch, request).await?;
-    Ok(Some(upload))
-}
-
-async fn delete(tx: &mut SqliteConnection, key: &KeyId, idem: &IdempotencyKey) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM idempotency WHERE key_id = $1 AND idem = $2")
-        .bind(key.as_str())
-        .bind(idem.column())
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-/// The row, if this request has it and it is not done.
-async fn held(tx: &mut SqliteConnection, holder: Holder<'_>) -> Result<SqliteRow, IdempotencyError> {
-    let Holder { epoch, key, idem, request } = holder;
-    let row = select(tx, key, idem).await?.ok_or(IdempotencyError::NotHeld)?;
-    let ours = row.try_get::<i64, _>("epoch")? == epoch
-        && column_request(&row)? == request
-        && row.try_get::<Option<i64>, _>("status")?.is_none();
-    if ours { Ok(row) } else { Err(IdempotencyError::NotHeld) }
-}
-
-/// Says which upload the request has begun.
-pub(super) async fn attach(
-    tx: &mut SqliteConnection,
-    holder: Holder<'_>,
-    upload: UploadId,
-) -> Result<(), IdempotencyError> {
-    held(tx, holder).await?;
-    sqlx::query("UPDATE idempotency SET upload_id = $3 WHERE key_id = $1 AND idem = $2")
-        .bind(holder.key.as_str())
-        .bind(holder.idem.column())
-        .bind(upload.to_string())
-        .execute(tx)
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn finish(
-    tx: &mut SqliteConnection,
-    holder: Holder<'_>,
-    answer: &Answer,
-    ttl: Duration,
-    now: UnixMillis,
-) -> Result<(), IdempotencyError> {
-    if answer.body.len() > ANSWER_MAX {
-        return Err(IdempotencyError::AnswerTooLong);
-    }
-    let row = select(tx, holder.key, holder.idem).await?.ok_or(IdempotencyError::NotHeld)?;
-    let same = row.try_get::<Option<i64>, _>("status")? == Some(i64::from(answer.status))
-        && row.try_get::<Option<String>, _>("body")?.as_ref() == Some(&answer.body);
-    if same && column_request(&row)? == holder.request {
-        return Ok(());
-    }
-    held(tx, holder).await?;
-    sqlx::query(
-        "UPDATE idempotency SET status = $3, body = $4, expires_at = $5 WHERE key_id = $1 AND idem = $2",
-    )
-    .bind(holder.key.as_str())
-    .bind(holder.idem.column())
-    .bind(i64::from(answer.status))
-    .bind(&answer.body)
-    .bind(now.plus(ttl.min(ANSWER_TTL)).get())
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn abandon(tx: &mut SqliteConnection, holder: Holder<'_>) -> Result<(), StoreError> {
-    // What has not ended is gone on with by whoever asks next.
-    sqlx::query(
-        "UPDATE idempotency SET epoch = $5 \
-         WHERE key_id = $1 AND idem = $2 AND request_id = $3 AND epoch = $4 AND status IS NULL \
-         AND upload_id IN (SELECT upload_id FROM uploads WHERE phase NOT IN ('succeeded', 'failed'))",
-    )
-    .bind(holder.key.as_str())
-    .bind(holder.idem.column())
-    .bind(holder.request.to_string())
-    .bind(holder.epoch)
-    .bind(NOBODY)
-    .execute(&mut *tx)
-    .await?;
-    sqlx::query(
-        "DELETE FROM idempotency \
-         WHERE key_id = $1 AND idem = $2 AND request_id = $3 AND epoch = $4 AND status IS NULL",
-    )
-    .bind(holder.key.as_str())
-    .bind(holder.idem.column())
-    .bind(holder.request.to_string())
-    .bind(holder.epoch)
-    .execute(&mut *tx)
-    .await?;
-    Ok(())
-}
-
-fn column_request(row: &SqliteRow) -> Result<RequestId, StoreError> {
-    RequestId::column(row.try_get("request_id")?)
-}
-
-fn column_upload(row: &SqliteRow) -> Result<Option<UploadId>, StoreError> {
-    row.try_get::<Option<&str>, _>("upload_id")?.map(UploadId::column).transpose()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_the_same_with_and_without_quotes() {
-        let key = |text: &str| text.parse::<IdempotencyKey>();
-        assert_eq!(key("8e03978e-40d5-43dd"), key(" \"8e03978e-40d5-43dd\" "));
-        assert_eq!(key(r#""a\"b\\""#), key(r#"a"b\"#));
-        assert_ne!(key("a"), key("b"));
-        for text in ["", "  ", "\"\"", "\"a", "\"a\"b", r#""\x""#, "ä", "a\u{7}", &"x".repeat(256)] {
-            assert_eq!(key(text), Err(InvalidIdempotencyKey), "{text:?}");
-        }
-        assert!(key(&"x".repeat(255)).is_ok());
     }
 }
