@@ -121,8 +121,8 @@ impl Gateway {
         let checkpoints = DirectoryStore::new(state_dir.join("checkpoints"));
         let driver = Driver::builder().byte_budget(memory).checkpoints(checkpoints).build()?;
         let limits = SpoolLimits { total_disk: caps.disk, ..SpoolLimits::default() };
-        // One budget: what comes in leaves at least half of it to what goes out.
-        let budget = Budget::lent_by(driver.clone(), caps.memory / 2);
+        // One budget: what comes in leaves at least a quarter of it to what goes out.
+        let budget = Budget::lent_by(driver.clone(), caps.memory / 4 * 3);
         let spool = Spool::with_memory(state_dir.join("spool"), limits, budget)?;
         let mut trust = Trust::platform();
         if let Some(file) = &settings.x.ca_file {

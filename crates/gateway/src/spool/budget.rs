@@ -108,8 +108,18 @@ impl Share {
 
     /// Takes so many more; false, and nothing taken, if they are not there.
     pub fn grow(&mut self, more: u64) -> bool {
+        self.grow_up_to(more, self.budget.0.limit)
+    }
+
+    /// Takes so many more for what could be elsewhere as well: only as long as half of the budget is left for those who
+    /// can't do without.
+    pub fn grow_at_leisure(&mut self, more: u64) -> bool {
+        self.grow_up_to(more, self.budget.0.limit / 2)
+    }
+
+    fn grow_up_to(&mut self, more: u64, limit: u64) -> bool {
         let mut used = self.budget.used();
-        let grown = used.taken.checked_add(more).is_some_and(|all| used.grow_to(all, self.budget.0.limit));
+        let grown = more == 0 || used.taken.checked_add(more).is_some_and(|all| used.grow_to(all, limit));
         drop(used);
         if grown {
             self.bytes += more;

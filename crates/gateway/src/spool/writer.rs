@@ -227,7 +227,7 @@ fn remember(blocks: &mut Vec<Vec<u8>>, mut bytes: &[u8], memory: &mut Share) -> 
     let room = blocks.last().map_or(0, |last| PIECE - last.len());
     let further = bytes.len().saturating_sub(room).div_ceil(PIECE);
     let needed = ((blocks.len() + further) * PIECE) as u64;
-    if !memory.grow(needed.saturating_sub(memory.bytes())) {
+    if !memory.grow_at_leisure(needed.saturating_sub(memory.bytes())) {
         return false;
     }
     while !bytes.is_empty() {
