@@ -46,11 +46,13 @@ async fn the_gateway_leaves_no_core_dump_and_its_memory_is_its_own() {
 
     // What it looks like where nothing is done about it.
     let (mut command, user) = as_a_user(&binary);
-    command.args(["sandbox", "--json", "--no-https", "--until-stdin-ends"]).env("TMPDIR", home.path());
+    command.env_clear().env("HOME", home.path()).env("TMPDIR", home.path());
+    command.args(["sandbox", "--json", "--no-https", "--until-stdin-ends"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut sandbox = command.spawn().unwrap();
     let mut said = BufReader::new(sandbox.stdout.take().unwrap()).lines();
-    assert!(said.next_line().await.unwrap().is_some());
+    let first = said.next_line().await.unwrap().unwrap();
+    assert!(first.contains("\"type\":\"sandbox\""), "{first}");
     assert_eq!(owner(sandbox.id().unwrap()), user);
 
     let (command, _) = as_a_user(&binary);
