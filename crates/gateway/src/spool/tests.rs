@@ -207,6 +207,21 @@ async fn no_more_begin_than_there_is_memory_for() {
     assert!(matches!(other.begin(None).await, Err(SpoolError::MemoryTaken)));
 }
 
+/// Uploads that are in memory for convenience keep nobody out.
+#[tokio::test]
+async fn uploads_in_memory_leave_others_room_to_begin() {
+    let (_dir, spool) = spool(LIMITS);
+    let mut early = Vec::new();
+    for _ in 0..4 {
+        let mut writer = spool.begin(None).await.unwrap();
+        writer.write(&media(1 << 20)).await.unwrap();
+        early.push(writer);
+    }
+    // Two are in memory, two went to their files and hold their working pieces: six more fit.
+    let late: Vec<_> = futures::future::join_all((0..6).map(|_| spool.begin(None))).await;
+    assert!(late.iter().all(Result::is_ok), "{late:?}");
+}
+
 #[tokio::test]
 async fn a_length_is_held_to() {
     let (_dir, spool) = spool(LIMITS);
