@@ -127,13 +127,17 @@ function say(sentence, kind = "") {
 async function refresh() {
   clearTimeout(timer);
   if (!key) return;
+  const asked = key;
   try {
     const [list, usage] = await Promise.all([ask("/uploads"), ask("/usage")]);
+    // Meanwhile there may be another key.
+    if (asked !== key) return;
     show(list.uploads);
     tell(usage);
     const running = list.uploads.filter((upload) => !upload.ended).length;
     say(`${running} running, ${list.uploads.length} shown`);
   } catch (error) {
+    if (asked !== key) return;
     say(error.message, "failed");
   }
   timer = setTimeout(refresh, document.hidden ? 10_000 : 1_000);
@@ -144,6 +148,10 @@ find("#access").addEventListener("submit", (event) => {
   key = find("#key").value.trim();
   sessionStorage.setItem("key", key);
   earlier = new Map();
+  // What another key has done is not this one's to see.
+  rows.replaceChildren();
+  find("#usage").replaceChildren();
+  find("#none").hidden = true;
   refresh();
 });
 document.addEventListener("visibilitychange", refresh);

@@ -132,6 +132,29 @@ async fn curl() {
     assert_eq!(usage["calls"], 2, "two uploads, and a post of what is there already: {usage}");
 }
 
+/// What `serve --sandbox` prints for people to try, as a shell reads it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_curl_that_the_trial_prints() {
+    if !wanted(&["curl"]) {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let mut serve = program(env!("CARGO_BIN_EXE_chunkwise"));
+    serve.env("TMPDIR", home.path()).args(["serve", "--sandbox"]);
+    serve.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    let mut serving = Started::new(serve).await;
+    let mut printed = Vec::new();
+    while let Some(line) = serving.line().await.filter(|line| !line.starts_with("Ctrl-C")) {
+        printed.push(line);
+    }
+    let curl =
+        printed.iter().position(|line| line.starts_with("curl ")).unwrap_or_else(|| panic!("{printed:?}"));
+    let mut sh = program("sh");
+    sh.arg("-c").arg(printed[curl..].join("\n"));
+    let answer: Value = serde_json::from_str(&run(sh).await).unwrap();
+    assert_eq!((&answer["status"], &answer["data"]["size"]), (&"success".into(), &70.into()), "{answer}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn javascript_from_node() {
     if !wanted(&["node", "python3"]) {

@@ -1,7 +1,8 @@
 // The page at / as a person uses it: look.mjs URL KEY UPLOADS PICTURE
 //
-// Prints a line of JSON for each thing that it has seen, in order: the page without a key; all uploads under way; how each bar
-// has stood, once every one has moved; and the last, when everything has ended.
+// Prints a line of JSON for each thing that it has seen, in order: the page without a key, when it has one; all uploads under
+// way; how each bar has stood, once every one has moved; the last, when everything has ended; what the browser complained of; and
+// the page with a wrong key.
 import { open } from "./browser.mjs";
 
 const [url, key, uploads, picture] = process.argv.slice(2);
@@ -17,9 +18,11 @@ const table = `(() => {
 })()`;
 try {
   await page.until("document.readyState === 'complete'");
-  tell("empty", await page.evaluate(table));
+  const empty = await page.evaluate(table);
   await page.type("#key", key);
   await page.evaluate("document.querySelector('#access button').click()");
+  await page.until("document.querySelector('#state').textContent === '0 running, 0 shown'");
+  tell("empty", empty);
   tell("first", await page.until(`((seen) => seen.state.startsWith("${uploads} running") && seen)(${table})`));
   // Every stand of a bar, as it comes: its row is made anew each time that the page asks.
   await page.evaluate(`window.stood = {}; setInterval(() => ${table}.rows.forEach(({ id, bar }) => {
@@ -37,6 +40,11 @@ try {
   await page.dark(true);
   await page.screenshot(picture.replace(/\.png$/, "-dark.png"));
   tell("said", { said: page.said });
+  await page.evaluate("document.querySelector('#key').value = ''");
+  await page.type("#key", "no-key");
+  await page.evaluate("document.querySelector('#access button').click()");
+  await page.until("document.querySelector('#state').className === 'failed'");
+  tell("wrong", await page.evaluate(table));
 } finally {
   await page.close();
 }

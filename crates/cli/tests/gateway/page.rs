@@ -19,8 +19,15 @@ async fn it_shows_three_uploads_that_move_and_what_they_cost() {
     }
     let serving = Serving::trial("").await;
     serving.faults(SLOW).await;
+    let picture = picture();
+    let mut node = program("node");
+    node.env("CHUNKWISE_CHROMIUM", &chromium).env("HOME", serving.home.path());
+    node.arg(beside("look.mjs")).arg(format!("{}/", serving.url)).args([&serving.key, "3"]).arg(&picture);
+    let mut node = Started::new(node).await;
+    // The page is there, and has the key.
+    let mut seen = vec![node.json()];
     let (mut ids, mut digests) = (Vec::new(), Vec::new());
-    for (n, size) in [24_000_000, 36_000_000, 52_000_000].into_iter().enumerate() {
+    for (n, size) in [52_000_000, 36_000_000, 24_000_000].into_iter().enumerate() {
         let content = video(size, n);
         digests.push(sha256(&content));
         let body = json!({
@@ -33,12 +40,6 @@ async fn it_shows_three_uploads_that_move_and_what_they_cost() {
     ids.reverse();
     digests.reverse();
 
-    let picture = picture();
-    let mut node = program("node");
-    node.env("CHUNKWISE_CHROMIUM", &chromium).env("HOME", serving.home.path());
-    node.arg(beside("look.mjs")).arg(format!("{}/", serving.url)).args([&serving.key, "3"]).arg(&picture);
-    let mut node = Started::new(node).await;
-    let mut seen = vec![node.json()];
     while let Some(line) = node.line().await {
         let told: Value = serde_json::from_str(&line).unwrap();
         if told["what"] == "moved" {
@@ -46,7 +47,7 @@ async fn it_shows_three_uploads_that_move_and_what_they_cost() {
         }
         seen.push(told);
     }
-    let [empty, first, moved, ended, said] = &seen[..] else { panic!("{seen:?}") };
+    let [empty, first, moved, ended, said, wrong] = &seen[..] else { panic!("{seen:?}") };
 
     assert_eq!(
         (&empty["rows"], &empty["state"]),
@@ -76,6 +77,8 @@ async fn it_shows_three_uploads_that_move_and_what_they_cost() {
         (&"$0.003".into(), &"$0.00".into())
     );
     assert_eq!(said["said"], json!([]), "the browser has nothing to complain of");
+    assert_eq!((&wrong["rows"], &wrong["usage"]), (&json!([]), &json!({})), "nothing of another key's");
+    assert_eq!(wrong["state"], "Missing or invalid API key");
     assert!(std::fs::metadata(&picture).unwrap().len() > 10_000);
     eprintln!("a picture of it is {}", picture.display());
 }
