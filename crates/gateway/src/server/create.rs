@@ -16,7 +16,9 @@ use super::body::{Incoming, check_json};
 use super::claim::{Claim, Entry, Replaying, replayed};
 use super::conclude::KEPT;
 use super::conduct::{Coming, Way, uploader};
-use super::upload::{Asked, Beginning, Started, begin, capitalized, ended, fingerprint, place, way};
+use super::upload::{
+    Asked, Beginning, Started, begin, capitalized, detached, ended, fingerprint, place, way,
+};
 use super::{App, receive, upstream};
 use crate::answer::{self, Refusal};
 use crate::ingest::{CreateBody, IngestLimits};
@@ -142,12 +144,8 @@ async fn go_on(app: Arc<App>, key: Key, asked: AskedPost, entry: Entry) -> Resul
         },
     };
     // Who goes away does not kill it: the media may have been paid for, and the post is wanted.
-    let posting =
-        app.work.spawn(tracing::Instrument::in_current_span(posted(app.clone(), key, asked, claim)));
-    match posting.await {
-        Ok(result) => result.map(|body| answer::json(StatusCode::OK, body)),
-        Err(_) => Err(Refusal::internal()),
-    }
+    let posted = detached(&app, posted(app.clone(), key, asked, claim)).await?;
+    Ok(answer::json(StatusCode::OK, posted))
 }
 
 /// Uploads what has to be, and makes the post.

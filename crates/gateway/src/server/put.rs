@@ -17,7 +17,7 @@ use super::body::Incoming;
 use super::claim::Entry;
 use super::conduct::Coming;
 use super::receive::media_type;
-use super::upload::{Asked, Beginning, Place, Started, Wanted, begin, place, respond, way};
+use super::upload::{Asked, Beginning, Started, Wanted, begin, detached, place, respond, way};
 use crate::answer::Refusal;
 use crate::ingest::IngestLimits;
 use crate::store::{Key, RequestId};
@@ -34,30 +34,50 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
-    let mut entry = Entry::of(&app, &key.id, request, &headers).await?;
-    let result = async {
+    let entry = Entry::of(&app, &key.id, request, &headers).await?;
+    let brought = async {
         let place = place(&app, &key)?;
-        brought(&app, &key, request, &headers, body, place, &mut entry).await
+        let token = secret(&headers, TOKEN)?
+            .ok_or_else(|| Refusal::bad_request("Provide the auth_token in the header X-Auth-Token"))?;
+        let (account, way) = way(&app, &token, secret(&headers, PROXY)?.as_ref())?;
+        let coming = coming(&app, &key, &headers, body, &entry).await?;
+        Ok(Asked { account, way, alt_text: None, coming, place })
     };
-    let result = result.await;
+    let asked = match brought.await {
+        Ok(asked) => asked,
+        Err(refusal) => {
+            entry.give_back().await;
+            return Err(refusal);
+        }
+    };
+    match detached(&app, begun(app.clone(), key, request, entry, asked)).await? {
+        Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
+        Beginning::Answered(response) => Ok(response),
+    }
+}
+
+async fn begun(
+    app: Arc<App>,
+    key: Key,
+    request: RequestId,
+    mut entry: Entry,
+    asked: Asked,
+) -> Result<Beginning, Refusal> {
+    let result = begin(&app, &key, request, &mut entry, asked).await;
     if result.is_err() {
         entry.give_back().await;
     }
     result
 }
 
-async fn brought(
+/// The media: whole, or still on its way.
+async fn coming(
     app: &Arc<App>,
     key: &Key,
-    request: RequestId,
     headers: &HeaderMap,
     body: Body,
-    place: Place,
-    entry: &mut Entry,
-) -> Result<Response, Refusal> {
-    let token = secret(headers, TOKEN)?
-        .ok_or_else(|| Refusal::bad_request("Provide the auth_token in the header X-Auth-Token"))?;
-    let (account, way) = way(app, &token, secret(headers, PROXY)?.as_ref())?;
+    entry: &Entry,
+) -> Result<Coming, Refusal> {
     let mut inspection = Inspection::new();
     if let Some(declared) = declared(headers)? {
         inspection = inspection.declared(media_type(&declared)?);
@@ -67,19 +87,12 @@ async fn brought(
     let arriving = Arriving { from: From::Body(incoming), len, inspection };
     // Who has a key, or does not wait, is answered by what came: it comes first.
     let flows = matches!(entry, Entry::Open(None)) && Wanted::of(headers) == Wanted::Result && len.is_some();
-    let coming = if flows {
-        Coming::Arriving(Box::new(arriving))
-    } else {
-        let whole = Arriving { len: None, ..arriving };
-        match whole.take_in(app).await? {
-            Arrived::Whole(received) => Coming::Here(received),
-            Arrived::Growing(..) => return Err(Refusal::internal()),
-        }
-    };
-    let asked = Asked { account, way, alt_text: None, coming, place };
-    match begin(app, key, request, entry, asked).await? {
-        Beginning::Started(Started { upload, watch }) => respond(headers, upload, watch).await,
-        Beginning::Answered(response) => Ok(response),
+    if flows {
+        return Ok(Coming::Arriving(Box::new(arriving)));
+    }
+    match (Arriving { len: None, ..arriving }).take_in(app).await? {
+        Arrived::Whole(received) => Ok(Coming::Here(received)),
+        Arrived::Growing(..) => Err(Refusal::internal()),
     }
 }
 

@@ -19,7 +19,8 @@ use super::conduct::{Coming, Order, Way, conduct};
 use super::running::{KeyPlace, Running, Stage, State as Seen};
 use super::{App, kept, receive};
 use crate::answer::{self, Refusal, Uploaded};
-use crate::ingest::{IngestLimits, UploadMedia};
+use crate::ingest::{IngestLimits, UploadBody, UploadMedia};
+use crate::spool::Complete;
 use crate::store::{AccountRef, Fingerprint, Key, LedgerError, NewUpload, RequestError, RequestId, UploadId};
 
 /// How the client wants to be answered.
@@ -49,32 +50,47 @@ pub(super) async fn upload(
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
     check_json(&headers)?;
-    let mut entry = Entry::of(&app, &key.id, request, &headers).await?;
-    let entered = Entered { app: &app, key: &key, request, headers: &headers };
-    let result = entered.go_on(body, &mut entry).await;
-    if result.is_err() {
-        entry.give_back().await;
+    let entry = Entry::of(&app, &key.id, request, &headers).await?;
+    let received = async {
+        let place = place(&app, &key)?;
+        let incoming = Incoming::new(&app, &key.id, &headers, body, IngestLimits::default().body)?;
+        Ok((receive::body(&app, incoming).await?, place))
+    };
+    let ((body, data), place) = match received.await {
+        Ok(received) => received,
+        Err(refusal) => {
+            entry.give_back().await;
+            return Err(refusal);
+        }
+    };
+    let asking = begun(app.clone(), key, request, body, data, place, entry);
+    match detached(&app, asking).await? {
+        Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
+        Beginning::Answered(response) => Ok(response),
     }
-    result
 }
 
-/// A request that may be answered, and what is known of it before its body is read.
-struct Entered<'a> {
-    app: &'a Arc<App>,
-    key: &'a Key,
+/// Does what has to be done whoever goes away in the meantime: the request is whole.
+pub(super) async fn detached<T: Send + 'static>(
+    app: &App,
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let work = app.work.spawn(tracing::Instrument::in_current_span(work));
+    work.await.unwrap_or_else(|_| Err(Refusal::internal()))
+}
+
+/// Begins what the body asks for.
+async fn begun(
+    app: Arc<App>,
+    key: Key,
     request: RequestId,
-    headers: &'a HeaderMap,
-}
-
-impl Entered<'_> {
-    async fn go_on(self, body: Body, entry: &mut Entry) -> Result<Response, Refusal> {
-        let Self { app, key, request, headers } = self;
-        let place = place(app, key)?;
-        let limits = IngestLimits::default();
-        let incoming = Incoming::new(app, &key.id, headers, body, limits.body)?;
-        let (body, data) = receive::body(app, incoming).await?;
-
-        let (account, way) = way(app, &body.auth_token, body.proxy.as_ref())?;
+    body: UploadBody,
+    data: Option<Complete>,
+    place: Place,
+    mut entry: Entry,
+) -> Result<Beginning, Refusal> {
+    let asked = async {
+        let (account, way) = way(&app, &body.auth_token, body.proxy.as_ref())?;
         let coming = match (body.media, data) {
             (UploadMedia::Data { media_type, .. }, Some(complete)) => {
                 Coming::Here(receive::judged(complete, &media_type).await?)
@@ -87,12 +103,16 @@ impl Entered<'_> {
             }
             (UploadMedia::Data { .. }, None) => return Err(Refusal::internal()),
         };
-        let asked = Asked { account, way, alt_text: body.alt_text, coming, place };
-        match begin(app, key, request, entry, asked).await? {
-            Beginning::Started(Started { upload, watch }) => respond(headers, upload, watch).await,
-            Beginning::Answered(response) => Ok(response),
-        }
+        Ok(Asked { account, way, alt_text: body.alt_text, coming, place })
+    };
+    let result = match asked.await {
+        Ok(asked) => begin(&app, &key, request, &mut entry, asked).await,
+        Err(refusal) => Err(refusal),
+    };
+    if result.is_err() {
+        entry.give_back().await;
     }
+    result
 }
 
 /// An upload that was asked for, with all that it takes.

@@ -1,5 +1,7 @@
 //! What goes beyond the contract: plain bytes in, news as they come, giving up.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chunkwise_sandbox::ProcessingScript;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -135,4 +137,30 @@ async fn a_download_can_be_given_up() {
     assert_eq!(seen["error"], "The upload was cancelled");
     assert_eq!(world.get("/usage").await.json()["reserved_micro_dollars"], 0);
     assert_eq!(world.say(&head, b"").await.status, 409);
+}
+
+/// Once its request is whole, who goes away does not end it; with the same key it finds the result.
+#[tokio::test]
+async fn who_goes_away_after_the_last_byte_finds_the_result() {
+    let world = World::new().await;
+    let body = json!({
+        "auth_token": world.token, "media_data": STANDARD.encode(png(4_000_000)), "media_type": "image/png",
+    });
+    let text = body.to_string();
+    let request = format!(
+        "POST /twitter/media/upload HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {}\r\nIdempotency-Key: once\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",
+        world.key,
+        text.len()
+    );
+    let mut gone = TcpStream::connect(world.gateway.address()).await.unwrap();
+    gone.write_all(request.as_bytes()).await.unwrap();
+    drop(gone);
+    world.until("/uploads", |listed| listed["uploads"][0]["phase"] == "completed").await;
+    let answer = world.upload("Idempotency-Key: once\r\n", &body).await;
+    assert_eq!((answer.status, answer.header("idempotent-replayed")), (200, Some("true")), "{answer:?}");
+    assert_eq!(
+        (world.get("/usage").await.json()["calls"].as_u64(), world.sandbox.media_ids().len()),
+        (Some(1), 1)
+    );
 }
