@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
+use std::panic::PanicHookInfo;
 
 use clap::ValueEnum;
 use indicatif::MultiProgress;
@@ -87,10 +88,16 @@ pub(crate) fn above_bars(verbose: u8, terminal: MultiProgress) {
 pub(crate) fn of_gateway(form: Form, level: Level) {
     let logs = tracing_subscriber::fmt().with_env_filter(level.filter());
     match form {
-        Form::Json => logs.json().flatten_event(true).with_span_list(false).with_writer(io::stderr).init(),
+        Form::Json => logs.json().flatten_event(true).with_current_span(false).with_writer(io::stderr).init(),
         // No colours: they are made of what is kept out.
         Form::Text => logs.with_ansi(false).with_writer(|| OneLine).init(),
     }
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// A panic is a line like any other.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    tracing::error!("{panic}");
 }
 
 /// Writes a line of log to stderr such that nothing in it is acted upon by a terminal, or looks like a line of its own: of
@@ -135,6 +142,38 @@ mod tests {
             one_line("a\nERROR forged \u{1b}[2K\r\u{9b}31m \u{85} ö\n".as_bytes()),
             "a\\nERROR forged \\u{1b}[2K\\r\\u{9b}31m \\u{85} ö\n"
         );
+    }
+
+    #[test]
+    fn a_panic_is_one_line_of_json() {
+        /// Keeps what is written.
+        #[derive(Clone, Default)]
+        struct Kept(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+        impl io::Write for Kept {
+            fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+                self.0.lock().unwrap().write(line)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let logs = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(log_panic));
+        tracing::subscriber::with_default(logs.finish(), || {
+            assert!(std::panic::catch_unwind(|| panic!("two\nlines \u{1b}[2J")).is_err());
+        });
+        std::panic::set_hook(before);
+        let written = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<serde_json::Value> =
+            written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let ours: Vec<_> = lines.iter().filter_map(|line| line["message"].as_str()).collect();
+        assert!(matches!(ours[..], [message] if message.contains("two\nlines \u{1b}[2J")), "{written}");
     }
 
     #[test]
