@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::access::Meter;
@@ -27,6 +28,8 @@ pub(super) struct Incoming {
     until: Instant,
     window: (Instant, u64),
     meter: Option<Meter>,
+    /// Nothing is waited for any more.
+    cut: CancellationToken,
 }
 
 /// How long a client may take.
@@ -51,7 +54,7 @@ impl Incoming {
         let caps = &app.settings.caps;
         let pace = Pace { idle: caps.idle(), whole: caps.upload() };
         let incoming = Self::of(headers, body, most, pace)?;
-        Ok(Self { meter: Some(Meter::of(app, key)), ..incoming })
+        Ok(Self { meter: Some(Meter::of(app, key)), cut: app.cut.clone(), ..incoming })
     }
 
     fn of(headers: &HeaderMap, body: Body, most: u64, pace: Pace) -> Result<Self, Refusal> {
@@ -67,7 +70,16 @@ impl Incoming {
         let now = Instant::now();
         // A time that no clock has is never.
         let until = now.checked_add(pace.whole).unwrap_or(now + Duration::from_secs(86_400 * 365));
-        Ok(Self { body, pace, left: most, until, announced, window: (now, 0), meter: None })
+        Ok(Self {
+            body,
+            pace,
+            left: most,
+            until,
+            announced,
+            window: (now, 0),
+            meter: None,
+            cut: CancellationToken::new(),
+        })
     }
 
     /// How long it says to be, if it does.
@@ -79,7 +91,12 @@ impl Incoming {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
         loop {
             let wait = self.pace.idle.min(self.until.saturating_duration_since(Instant::now()));
-            let frame = timeout(wait, self.body.frame()).await.map_err(|_| too_slow())?;
+            let frame = tokio::select! {
+                () = self.cut.cancelled() => {
+                    return Err(Refusal::unavailable("The gateway is stopping; ask again"));
+                }
+                frame = timeout(wait, self.body.frame()) => frame.map_err(|_| too_slow())?,
+            };
             let frame = match frame {
                 None => return Ok(None),
                 Some(Ok(frame)) => frame,

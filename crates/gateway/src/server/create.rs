@@ -33,6 +33,16 @@ pub(super) async fn create(
     let key = enter_to_begin(&app, &headers).await?;
     check_json(&headers)?;
     let entry = Entry::of(&app, &key.id, request, &headers).await?;
+    detached(&app, answered(app.clone(), key, headers, body, entry)).await
+}
+
+async fn answered(
+    app: Arc<App>,
+    key: Key,
+    headers: HeaderMap,
+    body: Body,
+    entry: Entry,
+) -> Result<Response, Refusal> {
     match asked(&app, &key, &headers, body).await {
         Ok(asked) => go_on(app, key, asked, entry).await,
         Err(refusal) => {
@@ -143,8 +153,7 @@ async fn go_on(app: Arc<App>, key: Key, asked: AskedPost, entry: Entry) -> Resul
             }
         },
     };
-    // Who goes away does not kill it: the media may have been paid for, and the post is wanted.
-    let posted = detached(&app, posted(app.clone(), key, asked, claim)).await?;
+    let posted = posted(app, key, asked, claim).await?;
     Ok(answer::json(StatusCode::OK, posted))
 }
 

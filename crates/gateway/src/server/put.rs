@@ -35,7 +35,22 @@ pub(super) async fn put(
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
     let entry = Entry::of(&app, &key.id, request, &headers).await?;
-    let brought = async {
+    match detached(&app, begun(app.clone(), key, request, headers.clone(), body, entry)).await? {
+        Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
+        Beginning::Answered(response) => Ok(response),
+    }
+}
+
+/// Takes the body, and begins what is asked for.
+async fn begun(
+    app: Arc<App>,
+    key: Key,
+    request: RequestId,
+    headers: HeaderMap,
+    body: Body,
+    mut entry: Entry,
+) -> Result<Beginning, Refusal> {
+    let asked = async {
         let place = place(&app, &key)?;
         let token = secret(&headers, TOKEN)?
             .ok_or_else(|| Refusal::bad_request("Provide the auth_token in the header X-Auth-Token"))?;
@@ -43,27 +58,10 @@ pub(super) async fn put(
         let coming = coming(&app, &key, &headers, body, &entry).await?;
         Ok(Asked { account, way, alt_text: None, coming, place })
     };
-    let asked = match brought.await {
-        Ok(asked) => asked,
-        Err(refusal) => {
-            entry.give_back().await;
-            return Err(refusal);
-        }
+    let result = match asked.await {
+        Ok(asked) => begin(&app, &key, request, &mut entry, asked).await,
+        Err(refusal) => Err(refusal),
     };
-    match detached(&app, begun(app.clone(), key, request, entry, asked)).await? {
-        Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
-        Beginning::Answered(response) => Ok(response),
-    }
-}
-
-async fn begun(
-    app: Arc<App>,
-    key: Key,
-    request: RequestId,
-    mut entry: Entry,
-    asked: Asked,
-) -> Result<Beginning, Refusal> {
-    let result = begin(&app, &key, request, &mut entry, asked).await;
     if result.is_err() {
         entry.give_back().await;
     }

@@ -19,8 +19,7 @@ use super::conduct::{Coming, Order, Way, conduct};
 use super::running::{KeyPlace, Running, Stage, State as Seen};
 use super::{App, kept, receive};
 use crate::answer::{self, Refusal, Uploaded};
-use crate::ingest::{IngestLimits, UploadBody, UploadMedia};
-use crate::spool::Complete;
+use crate::ingest::{IngestLimits, UploadMedia};
 use crate::store::{AccountRef, Fingerprint, Key, LedgerError, NewUpload, RequestError, RequestId, UploadId};
 
 /// How the client wants to be answered.
@@ -51,26 +50,15 @@ pub(super) async fn upload(
     let key = enter_to_begin(&app, &headers).await?;
     check_json(&headers)?;
     let entry = Entry::of(&app, &key.id, request, &headers).await?;
-    let received = async {
-        let place = place(&app, &key)?;
-        let incoming = Incoming::new(&app, &key.id, &headers, body, IngestLimits::default().body)?;
-        Ok((receive::body(&app, incoming).await?, place))
-    };
-    let ((body, data), place) = match received.await {
-        Ok(received) => received,
-        Err(refusal) => {
-            entry.give_back().await;
-            return Err(refusal);
-        }
-    };
-    let asking = begun(app.clone(), key, request, body, data, place, entry);
+    let asking = begun(app.clone(), key, request, headers.clone(), body, entry);
     match detached(&app, asking).await? {
         Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
         Beginning::Answered(response) => Ok(response),
     }
 }
 
-/// Does what has to be done whoever goes away in the meantime: the request is whole.
+/// Does what has to be done whoever goes away in the meantime. A connection that is closed in the midst of a body ends the
+/// body, and with it what reads it; one that is closed behind its last byte ends nothing.
 pub(super) async fn detached<T: Send + 'static>(
     app: &App,
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
@@ -79,33 +67,16 @@ pub(super) async fn detached<T: Send + 'static>(
     work.await.unwrap_or_else(|_| Err(Refusal::internal()))
 }
 
-/// Begins what the body asks for.
+/// Reads the body and begins what it asks for.
 async fn begun(
     app: Arc<App>,
     key: Key,
     request: RequestId,
-    body: UploadBody,
-    data: Option<Complete>,
-    place: Place,
+    headers: HeaderMap,
+    body: Body,
     mut entry: Entry,
 ) -> Result<Beginning, Refusal> {
-    let asked = async {
-        let (account, way) = way(&app, &body.auth_token, body.proxy.as_ref())?;
-        let coming = match (body.media, data) {
-            (UploadMedia::Data { media_type, .. }, Some(complete)) => {
-                Coming::Here(receive::judged(complete, &media_type).await?)
-            }
-            (UploadMedia::Url { url, media_type }, _) => {
-                if let Some(media_type) = &media_type {
-                    receive::media_type(media_type)?;
-                }
-                Coming::At { url, media_type }
-            }
-            (UploadMedia::Data { .. }, None) => return Err(Refusal::internal()),
-        };
-        Ok(Asked { account, way, alt_text: body.alt_text, coming, place })
-    };
-    let result = match asked.await {
+    let result = match asked(&app, &key, &headers, body).await {
         Ok(asked) => begin(&app, &key, request, &mut entry, asked).await,
         Err(refusal) => Err(refusal),
     };
@@ -113,6 +84,26 @@ async fn begun(
         entry.give_back().await;
     }
     result
+}
+
+async fn asked(app: &Arc<App>, key: &Key, headers: &HeaderMap, body: Body) -> Result<Asked, Refusal> {
+    let place = place(app, key)?;
+    let incoming = Incoming::new(app, &key.id, headers, body, IngestLimits::default().body)?;
+    let (body, data) = receive::body(app, incoming).await?;
+    let (account, way) = way(app, &body.auth_token, body.proxy.as_ref())?;
+    let coming = match (body.media, data) {
+        (UploadMedia::Data { media_type, .. }, Some(complete)) => {
+            Coming::Here(receive::judged(complete, &media_type).await?)
+        }
+        (UploadMedia::Url { url, media_type }, _) => {
+            if let Some(media_type) = &media_type {
+                receive::media_type(media_type)?;
+            }
+            Coming::At { url, media_type }
+        }
+        (UploadMedia::Data { .. }, None) => return Err(Refusal::internal()),
+    };
+    Ok(Asked { account, way, alt_text: body.alt_text, coming, place })
 }
 
 /// An upload that was asked for, with all that it takes.

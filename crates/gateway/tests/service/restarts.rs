@@ -185,3 +185,24 @@ async fn a_folder_is_one_gateways_at_a_time() {
     let after = world.restarted().await;
     assert_eq!(after.get("/usage").await.status, 200);
 }
+
+/// A body that still comes holds nobody up.
+#[tokio::test]
+async fn a_stop_waits_for_no_body() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let world = World::with(|settings| settings.caps.drain_seconds = 0).await;
+    let head = format!(
+        "POST /twitter/media/upload HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{\"auth",
+        world.key
+    );
+    let mut slow = tokio::net::TcpStream::connect(world.gateway.address()).await.unwrap();
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // It is being read by the time that another request is answered.
+    assert_eq!(world.get("/usage").await.status, 200);
+    let stopped = tokio::time::timeout(std::time::Duration::from_secs(15), world.restarted()).await;
+    assert!(stopped.is_ok(), "the body has twenty seconds to come");
+    let mut said = String::new();
+    slow.read_to_string(&mut said).await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 503") && said.contains("is stopping"), "{said}");
+}
