@@ -10,3 +10,4 @@ mod sandbox;
 mod secrets;
 mod support;
 mod uploads;
+mod urls;
