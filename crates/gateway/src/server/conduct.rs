@@ -10,10 +10,10 @@ use chunkwise::hyper::{HyperBackend, ProxyUrl};
 use chunkwise::media::Media;
 use chunkwise::x::XUploader;
 use chunkwise_transport::http::{Authorizer, Backend};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::metrics::Ingest;
+use super::place::Place;
 use super::receive::{self, Fetched, Received};
 use super::running::Running;
 use super::veil::Veiled;
@@ -42,7 +42,7 @@ pub(super) struct Order {
     pub(super) received: Option<Received>,
     pub(super) replaying: Option<Replaying>,
     /// The place among the uploads at once.
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 /// The idempotency key under which the answer is kept.

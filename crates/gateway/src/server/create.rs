@@ -15,7 +15,7 @@ use super::access::{enter_to_begin, failing};
 use super::body::Incoming;
 use super::conduct::uploader;
 use super::receive::{self, Received};
-use super::upload::{Asked, authorizer, begin, capitalized, ended, place, proxy};
+use super::upload::{Asked, authorizer, begin, capitalized, ended, proxy};
 use super::upstream;
 use crate::answer::{self, Refusal};
 use crate::ingest::{CreateBody, UploadMedia};
@@ -72,7 +72,7 @@ pub(super) async fn create(
             media,
             received,
             replaying: None,
-            place: place(&app, &key)?,
+            place: app.places.take(&key)?,
         };
         let (_, mut watch) = begin(&app, &key, request, asked).await?;
         let uploaded = ended(&mut watch).await?;

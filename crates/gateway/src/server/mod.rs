@@ -12,6 +12,7 @@ mod leave;
 mod metrics;
 mod observe;
 mod page;
+mod place;
 mod receive;
 mod running;
 mod start;
@@ -32,7 +33,6 @@ use chunkwise::x::BaseUrl;
 use chunkwise_fetch::{AddressPolicy, Fetcher};
 use chunkwise_transport::Secret;
 use http::StatusCode;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,6 +41,7 @@ pub use start::{Gateway, StartError};
 use self::access::Rates;
 use self::guesses::Guesses;
 use self::metrics::Metrics;
+use self::place::Places;
 use self::running::Uploads;
 use crate::answer::Refusal;
 use crate::credentials::Credentials;
@@ -64,8 +65,7 @@ struct App {
     rates: Rates,
     guesses: Guesses,
     uploads: Uploads,
-    /// One permit for each upload at once.
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     /// No further requests.
     stopping: CancellationToken,
     /// The tasks of uploads.

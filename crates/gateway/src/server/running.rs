@@ -159,9 +159,4 @@ impl Uploads {
     pub(super) fn of(&self, id: &UploadId, key: &KeyId) -> Option<Arc<Running>> {
         self.table().get(id).filter(|running| running.key == *key).cloned()
     }
-
-    /// How many of this key's are under way.
-    pub(super) fn count(&self, key: &KeyId) -> usize {
-        self.table().values().filter(|running| running.key == *key).count()
-    }
 }

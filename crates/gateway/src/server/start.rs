@@ -17,7 +17,6 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -150,7 +149,7 @@ impl Gateway {
             rates: super::Rates::default(),
             guesses: super::Guesses::default(),
             uploads: super::Uploads::default(),
-            places: Arc::new(Semaphore::new(caps.uploads as usize)),
+            places: super::Places::new(caps.uploads),
             stopping: CancellationToken::new(),
             work: TaskTracker::new(),
             settings,

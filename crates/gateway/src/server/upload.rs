@@ -12,11 +12,12 @@ use chunkwise_transport::http::Authorizer;
 use chunkwise_transport::{Account, Secret};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::access::{enter_to_begin, failing};
 use super::body::Incoming;
 use super::conduct::{Order, Replaying, conduct};
+use super::place::Place;
 use super::receive::{self, Received};
 use super::running::{Running, Stage, State as Seen};
 use super::{App, start};
@@ -146,7 +147,7 @@ impl Entered<'_> {
         claim: Option<&mut Claim>,
     ) -> Result<Response, Refusal> {
         let Self { app, key, request, headers, begun } = self;
-        let place = place(app, key)?;
+        let place = app.places.take(key)?;
         let incoming = Incoming::new(app, &key.id, headers, body)?;
         let (body, data) = receive::body(app, incoming).await?;
 
@@ -228,16 +229,7 @@ pub(super) struct Asked {
     pub(super) media: UploadMedia,
     pub(super) received: Option<Received>,
     pub(super) replaying: Option<Replaying>,
-    pub(super) place: OwnedSemaphorePermit,
-}
-
-/// A place among the uploads at once, of all and of this key's.
-pub(super) fn place(app: &App, key: &Key) -> Result<OwnedSemaphorePermit, Refusal> {
-    if app.uploads.count(&key.id) >= key.limits.uploads_at_once as usize {
-        return Err(Refusal::too_many(SOON));
-    }
-    let busy = || Refusal::unavailable("Too many uploads are under way; ask again");
-    app.places.clone().try_acquire_owned().map_err(|_| busy())
+    pub(super) place: Place,
 }
 
 /// What proves to X who uploads.
