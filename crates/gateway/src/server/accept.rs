@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::framing::Framing;
 use super::guesses::network;
 use super::leave::Leaving;
 use crate::settings::Caps;
@@ -127,7 +128,10 @@ where
         .header_read_timeout(caps.head())
         .max_header_size(HEAD)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(Leaving::new(stream, caps.idle())), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Framing::new(Leaving::new(stream, caps.idle()))),
+            TowerToHyperService::new(router),
+        );
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

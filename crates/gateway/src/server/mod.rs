@@ -7,6 +7,7 @@ mod body;
 mod conduct;
 mod cors;
 mod create;
+mod framing;
 mod guesses;
 mod leave;
 mod metrics;
