@@ -12,6 +12,7 @@ use chunkwise_transport::http::Authorizer;
 use chunkwise_transport::{Account, Secret};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::access::{enter_to_begin, failing};
@@ -105,20 +106,25 @@ struct Claim {
 impl Claim {
     async fn give_back(&mut self) {
         if std::mem::take(&mut self.held) {
-            let abandoned = self.app.store.idempotency().abandon(&self.key, &self.idem, self.request).await;
-            if let Err(error) = abandoned {
-                tracing::error!(%error, "an idempotency key can't be given back");
-            }
+            abandon(&self.app, &self.key, &self.idem, self.request).await;
         }
+    }
+}
+
+async fn abandon(app: &App, key: &KeyId, idem: &IdempotencyKey, request: RequestId) {
+    if let Err(error) = app.store.idempotency().abandon(key, idem, request).await {
+        tracing::error!(%error, "an idempotency key can't be given back");
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if std::mem::take(&mut self.held) {
-            let (app, request) = (self.app.clone(), self.request);
-            let mut claim = Self { app, key: self.key.clone(), idem: self.idem.clone(), request, held: true };
-            tokio::spawn(async move { claim.give_back().await });
+        // A runtime that ends drops what is spawned at once, so that must not be another claim. The next start of the gateway
+        // finds the key then.
+        if let (true, Ok(runtime)) = (std::mem::take(&mut self.held), Handle::try_current()) {
+            let (app, key, idem, request) =
+                (self.app.clone(), self.key.clone(), self.idem.clone(), self.request);
+            runtime.spawn(async move { abandon(&app, &key, &idem, request).await });
         }
     }
 }

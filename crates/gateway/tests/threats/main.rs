@@ -10,6 +10,7 @@ mod keys;
 mod leaving;
 mod media;
 mod slow;
+mod stopping;
 mod table;
 mod tenants;
 mod wire;
