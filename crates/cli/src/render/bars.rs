@@ -77,7 +77,14 @@ impl Render for Bars {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        bar.set_message(fetch_so_far(got, total));
+        // Beside a bar there is little room.
+        bar.set_message(match (bar.length(), total) {
+            (Some(_), Some(total)) if got < total => {
+                format!("(fetched {} %)", u128::from(got) * 100 / u128::from(total))
+            }
+            (Some(_), _) => String::new(),
+            (None, total) => fetch_so_far(got, total),
+        });
     }
 
     fn started(&self, slot: Slot, started: &Started) {
