@@ -4,10 +4,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use serde::Deserialize;
 
+use crate::fetch::FetchOptions;
+use crate::given::Given;
 use crate::keys::KeysArgs;
 use crate::logs::{Form, Level};
 use crate::values::{LimitSet, Rate, Size, Span, Window, scalar};
@@ -48,7 +51,7 @@ pub(crate) struct OutputOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Upload files and print a media_id for each
+    /// Upload files, or what URLs lead to, and print a media_id for each
     Upload(UploadArgs),
     /// Go on with unfinished uploads
     ///
@@ -75,9 +78,9 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct UploadArgs {
-    /// The files; several go up at once, and the options count for each of them
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
+    /// Files, or http and https URLs; several go up at once, and the options count for each of them
+    #[arg(required = true, value_name = "FILE|URL", value_parser = OsStringValueParser::new().map(Given::from))]
+    pub(crate) given: Vec<Given>,
     #[command(flatten)]
     pub(crate) media: MediaOptions,
     #[command(flatten)]
@@ -86,6 +89,8 @@ pub(crate) struct UploadArgs {
     pub(crate) credentials: CredentialOptions,
     #[command(flatten)]
     pub(crate) connection: ConnectionOptions,
+    #[command(flatten)]
+    pub(crate) fetch: FetchOptions,
     #[command(flatten)]
     pub(crate) transfer: TransferOptions,
     #[command(flatten)]

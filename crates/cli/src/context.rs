@@ -21,13 +21,20 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Somebody who tells of this many uploads, and a token that the first Ctrl-C cancels.
+    /// Somebody who tells of this many uploads, and a token that the first Ctrl-C cancels. What is stored is kept then.
     pub(crate) fn watch(&self, uploads: usize) -> Result<(Arc<dyn Render>, CancellationToken), Failed> {
+        self.watch_telling(uploads, "stopping: what is stored is kept (once more to stop at once)")
+    }
+
+    /// The same with what is said at the first Ctrl-C.
+    pub(crate) fn watch_telling(
+        &self,
+        uploads: usize,
+        stopping: &'static str,
+    ) -> Result<(Arc<dyn Render>, CancellationToken), Failed> {
         let render: Arc<dyn Render> = renderer(&self.output, uploads, &self.terminal).into();
         let told = Arc::clone(&render);
-        let stop = interrupt::listen(move || {
-            told.note("stopping: what is stored is kept (once more to stop at once)");
-        });
+        let stop = interrupt::listen(move || told.note(stopping));
         let stop =
             stop.map_err(|error| Failed::new(Exit::Io, format!("signals can't be listened to: {error}")))?;
         Ok((render, stop))

@@ -15,7 +15,7 @@ pub(crate) enum Exit {
     Usage,
     /// The media is of the wrong type, too large, damaged, changed meanwhile, or X could not process it.
     BadMedia,
-    /// There is no such file or no such upload, or it may not be read.
+    /// There is no such file or no such upload, or it may not be read; or a URL leads to nothing that may be fetched.
     NoInput,
     /// The server can't be reached, or has no capacity for this account.
     Unavailable,
@@ -96,7 +96,7 @@ Exit codes:
     0  All done.
     2  The command line is wrong.
    65  Bad media: wrong type, too large, damaged, changed meanwhile, or X could not process it.
-   66  There is no such file or upload, or it may not be read.
+   66  There is no such file or upload, or it may not be read; a URL that could not be fetched.
    69  The server can't be reached, or has no capacity for this account. What was sent is kept.
    70  A bug in chunkwise.
    74  I/O on this machine: checkpoints can't be written, the file can't be read to its end.

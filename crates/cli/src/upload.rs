@@ -1,4 +1,4 @@
-//! `chunkwise upload`: files go up, media ids come out.
+//! `chunkwise upload`: files, and what URLs lead to, go up; media ids come out.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -16,31 +16,50 @@ use crate::credentials::Credentials;
 use crate::engine::{EngineOptions, limit_values, rule_values};
 use crate::exit::Exit;
 use crate::failed::Failed;
+use crate::fetch::{Fetching, Job};
 use crate::flags::Flags;
+use crate::given::Given;
 use crate::render::{Done, Ending, Render, Slot, Start, Started};
 
 /// How many files go up at once; the others wait for their turn.
 pub(crate) const FILES_AT_ONCE: usize = 4;
 
 pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Failed> {
-    let UploadArgs { files, media, destination, credentials, connection, transfer, store } = args;
+    let UploadArgs { given, media, destination, credentials, connection, fetch, transfer, store } = args;
     let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
     let layers = &context.layers;
     let media = Wanted::of(layers.complete(media)?)?;
+    let (connection, folder) = (layers.complete(connection)?, layers.complete(store)?.directory()?);
+    let fetching = match given.iter().any(|given| matches!(given, Given::Url(_))) {
+        true => Some(Fetching::of(fetch, &connection, media.limits, folder.clone()).await?),
+        false => None,
+    };
     let engine = EngineOptions {
         destination: layers.complete(destination)?,
-        connection: layers.complete(connection)?,
+        connection,
         transfer: layers.complete(transfer)?,
         limits: media.limits,
-        directory: Some(layers.complete(store)?.directory()?),
+        directory: Some(folder),
     };
     let credentials = Credentials::find(credentials, layers, |name| std::env::var_os(name))?;
     let uploader = engine.of(credentials)?;
-    let (render, stop) = context.watch(files.len())?;
-    let exits = futures::stream::iter(files.into_iter().enumerate())
-        .map(|(slot, file)| {
-            let upload = media.apply(uploader.upload(&file));
-            one(&*render, &stop, slot, file, media.inspection(), upload, &flags)
+    let (render, stop) = match &fetching {
+        None => context.watch(given.len())?,
+        Some(_) => context
+            .watch_telling(given.len(), "stopping: of URLs nothing is kept (once more to stop at once)")?,
+    };
+    let (render, stop, media, uploader, flags) = (&*render, &stop, &media, &uploader, &flags);
+    let fetching = fetching.as_ref();
+    let exits = futures::stream::iter(given.into_iter().enumerate())
+        .map(async |(slot, given)| match (given, fetching) {
+            (Given::Url(url), Some(fetching)) => {
+                Job { render, stop, media, uploader, flags, fetching }.one(slot, &url).await
+            }
+            (Given::Url(_), None) => Exit::Bug,
+            (Given::File(file), _) => {
+                let upload = media.apply(uploader.upload(&file));
+                one(render, stop, slot, file, media.inspection(), upload, flags).await
+            }
         })
         .buffer_unordered(FILES_AT_ONCE)
         .collect::<Vec<_>>()
@@ -223,9 +242,14 @@ impl Wanted {
         if let Some(category) = self.category {
             upload = upload.category(category);
         }
-        if let Some(alt_text) = &self.alt_text {
-            upload = upload.alt_text(alt_text.as_str());
+        self.described(upload)
+    }
+
+    /// The same of an upload of which it is known already what it is.
+    pub(crate) fn described(&self, upload: XUpload) -> XUpload {
+        match &self.alt_text {
+            Some(alt_text) => upload.alt_text(alt_text.as_str()),
+            None => upload,
         }
-        upload
     }
 }

@@ -9,7 +9,8 @@
 //! 4. A redirect is a new URL with the whole way before it; none leads from https to http.
 //! 5. The answer is bounded in every direction ([`FetchLimits`]), never decoded, and whole or an error.
 //!
-//! Who asked for it learns little when it fails ([`FetchError::public`]); the logs of whoever runs it, everything but path
+//! Who asked for it learns little when it fails, neither from the words ([`FetchError::public`]) nor from how long it took
+//! ([`FetchLimits::floor`]); the logs of whoever runs it, everything but path
 //! and query.
 //!
 //! ```no_run

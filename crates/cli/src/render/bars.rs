@@ -6,10 +6,13 @@ use std::time::Duration;
 use chunkwise::{Event, Phase, Progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Ending, Render, Slot, Started, failure, label, news, result, result_of, say, summary};
+use super::{
+    Ending, Render, Slot, Started, failure, fetch_so_far, label, news, result, result_of, say, shown, summary,
+};
 
 const RUNNING: &str =
     "{prefix:<20!} {wide_bar} {bytes:>10} of {total_bytes:<10} {bytes_per_sec:>12} ETA {eta:<5} {msg}";
+const FETCHING: &str = "{prefix:<20!} {spinner} {msg}";
 const PROCESSING: &str = "{prefix:<20!} {spinner} X has it all and is processing it {msg}";
 
 pub(super) struct Bars {
@@ -48,22 +51,51 @@ impl Bars {
     }
 }
 
-impl Render for Bars {
-    fn started(&self, slot: Slot, started: &Started) {
-        let bar = ProgressBar::new(started.total).with_style(style(RUNNING));
-        bar.set_prefix(label(started));
+impl Bars {
+    /// Gives a slot its bar, in place of the one that it had.
+    fn place(&self, slot: Slot, bar: ProgressBar) -> ProgressBar {
         let bar = match &self.all {
             Some(all) => self.terminal.insert_before(all, bar),
             None => self.terminal.add(bar),
         };
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = slots.get_mut(slot)
+            && let Some(old) = place.replace(bar.clone())
+        {
+            old.finish_and_clear();
+            self.terminal.remove(&old);
+        }
+        bar
+    }
+}
+
+impl Render for Bars {
+    fn fetched(&self, slot: Slot, label: &str, got: u64, total: Option<u64>) {
+        let bar = self.bar(slot).unwrap_or_else(|| {
+            let bar = self.place(slot, ProgressBar::new_spinner().with_style(style(FETCHING)));
+            bar.set_prefix(shown(label.rsplit('/').next().unwrap_or(label)));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        // Beside a bar there is little room.
+        bar.set_message(match (bar.length(), total) {
+            (Some(_), Some(total)) if got < total => {
+                format!("(fetched {} %)", u128::from(got) * 100 / u128::from(total))
+            }
+            (Some(_), _) => String::new(),
+            (None, total) => fetch_so_far(got, total),
+        });
+    }
+
+    fn started(&self, slot: Slot, started: &Started) {
+        let bar = ProgressBar::new(started.total).with_style(style(RUNNING));
+        bar.set_prefix(label(started));
+        let bar = self.place(slot, bar);
         bar.set_position(started.start.stored());
         bar.reset_eta();
         bar.enable_steady_tick(Duration::from_millis(200));
         if let Some(all) = &self.all {
             all.inc_length(started.total);
-        }
-        if let Some(place) = self.slots.lock().unwrap_or_else(PoisonError::into_inner).get_mut(slot) {
-            *place = Some(bar);
         }
     }
 

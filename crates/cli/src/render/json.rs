@@ -74,6 +74,10 @@ impl Told {
 }
 
 impl Render for Json {
+    fn fetched(&self, _: Slot, label: &str, got: u64, total: Option<u64>) {
+        json_line(&document("fetch", json!({ "file": label, "received": got, "total": total })));
+    }
+
     fn started(&self, slot: Slot, started: &Started) {
         let Started { id, file, media_type, category, total, start } = started;
         let resumed = match start {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use chunkwise::{Event, Phase, Progress};
 
 use super::{
-    Ending, Render, Slot, Start, Started, bytes, failure, label, news, per_second, result, result_of, say,
-    summary,
+    Ending, Render, Slot, Start, Started, bytes, failure, fetch_so_far, label, news, per_second, result,
+    result_of, say, shown, summary,
 };
 
 /// A line for every so many per cent, if the last one is a second old; and one every few seconds.
@@ -19,6 +19,8 @@ pub(super) struct Lines {
     uploads: usize,
     talk: Talk,
     slots: Mutex<Vec<Option<Line>>>,
+    /// When it was last said how far the fetch of each is.
+    fetches: Mutex<Vec<Option<Instant>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,8 @@ struct Line {
 impl Lines {
     pub(super) fn new(uploads: usize) -> Self {
         let slots = Mutex::new((0..uploads).map(|_| None).collect());
-        Self { uploads, talk: Talk::Everything, slots }
+        let fetches = Mutex::new(vec![None; uploads]);
+        Self { uploads, talk: Talk::Everything, slots, fetches }
     }
 
     pub(super) fn quiet(uploads: usize) -> Self {
@@ -82,6 +85,15 @@ impl Line {
 }
 
 impl Render for Lines {
+    fn fetched(&self, slot: Slot, label: &str, got: u64, total: Option<u64>) {
+        let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(said) = fetches.get_mut(slot) else { return };
+        if total == Some(got) || said.is_none_or(|said| said.elapsed() >= AT_LEAST_EVERY) {
+            *said = Some(Instant::now());
+            self.talk(&format!("{}: {}", shown(label), fetch_so_far(got, total)));
+        }
+    }
+
     fn started(&self, slot: Slot, started: &Started) {
         let Started { id, media_type, category, total, start, .. } = started;
         let (label, now) = (label(started), Instant::now());

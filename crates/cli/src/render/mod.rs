@@ -92,6 +92,8 @@ pub(crate) enum Ending {
 
 /// Tells of uploads. Nothing in it may fail: who can't be told is not told.
 pub(crate) trait Render: Send + Sync {
+    /// So much of what a URL leads to has been fetched, of so much.
+    fn fetched(&self, slot: Slot, label: &str, got: u64, total: Option<u64>);
     fn started(&self, slot: Slot, started: &Started);
     fn progress(&self, slot: Slot, progress: Progress);
     fn event(&self, slot: Slot, event: &Event);
@@ -183,6 +185,15 @@ pub(crate) fn failure(what: &str, flags: &Flags, failed: &Failed) -> String {
         let _ = write!(text, "\n  give up:  {}", flags.discard(id));
     }
     text
+}
+
+/// How far a fetch is, in words.
+fn fetch_so_far(got: u64, total: Option<u64>) -> String {
+    match total {
+        Some(total) if total == got => format!("fetched, {}", bytes(got)),
+        Some(total) => format!("fetched {} of {}", bytes(got), bytes(total)),
+        None => format!("fetched {}", bytes(got)),
+    }
 }
 
 /// An upload that ended well, in words.

@@ -15,3 +15,4 @@ mod sandbox;
 mod secrets;
 mod support;
 mod uploads;
+mod urls;

@@ -17,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::framing::Framing;
+use super::guesses::network;
 use super::leave::Leaving;
 use crate::settings::Caps;
 
@@ -34,7 +36,7 @@ pub(crate) struct Accept {
     pub(crate) connections: TaskTracker,
 }
 
-/// The open connections, by address.
+/// The open connections, by address; of IPv6 by network, since one machine often has a whole one.
 #[derive(Debug, Default)]
 struct Open(Mutex<HashMap<IpAddr, u32>>);
 
@@ -46,6 +48,7 @@ struct Place {
 
 impl Open {
     fn take(self: &Arc<Self>, peer: IpAddr, caps: &Caps) -> Option<Place> {
+        let peer = network(peer);
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all: u32 = open.values().sum();
         let of_peer = open.get(&peer).copied().unwrap_or_default();
@@ -125,7 +128,10 @@ where
         .header_read_timeout(caps.head())
         .max_header_size(HEAD)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(Leaving::new(stream, caps.idle())), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Framing::new(Leaving::new(stream, caps.idle()))),
+            TowerToHyperService::new(router),
+        );
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -136,5 +142,26 @@ where
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_share_their_places() {
+        let open = Arc::<Open>::default();
+        let caps = Caps { connections: 4, connections_per_address: 2, ..Caps::default() };
+        let take = |address: &str| open.take(address.parse().unwrap(), &caps);
+        let taken = [take("2600::1"), take("2600::ffff:0:0:2")];
+        assert!(taken.iter().all(Option::is_some) && take("2600::3").is_none());
+        let others = [take("2600:0:0:1::1"), take("192.0.2.1")];
+        assert!(others.iter().all(Option::is_some));
+        assert!(take("192.0.2.2").is_none(), "that is all there are");
+        drop(taken);
+        assert!(take("2600::3").is_some());
+        drop(others);
+        assert!(open.0.lock().unwrap().is_empty(), "who has none is forgotten");
     }
 }

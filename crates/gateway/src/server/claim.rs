@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::runtime::Handle;
 
 use super::App;
 use super::access::failing;
@@ -15,7 +16,7 @@ use crate::store::{
 };
 
 /// When to ask again for what is under way.
-pub(super) const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(5);
 
 /// How a request with an idempotency key stands, or one without.
 pub(super) enum Entry {
@@ -143,11 +144,12 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if std::mem::take(&mut self.held) {
+        // A runtime that ends drops what is spawned at once; the next start of the gateway finds the key then.
+        if let (true, Ok(runtime)) = (std::mem::take(&mut self.held), Handle::try_current()) {
             let (app, request, left) = (self.app.clone(), self.request, self.left);
             let claim =
                 Self { app, key: self.key.clone(), idem: self.idem.clone(), request, left, held: false };
-            tokio::spawn(async move { claim.abandon().await });
+            runtime.spawn(async move { claim.abandon().await });
         }
     }
 }

@@ -16,9 +16,7 @@ use super::body::{Incoming, check_json};
 use super::claim::{Claim, Entry, Replaying, replayed};
 use super::conclude::KEPT;
 use super::conduct::{Coming, Way, uploader};
-use super::upload::{
-    Asked, Beginning, Started, begin, capitalized, detached, ended, fingerprint, place, way,
-};
+use super::upload::{Asked, Beginning, Started, begin, capitalized, detached, ended, fingerprint, way};
 use super::{App, receive, upstream};
 use crate::answer::{self, Refusal};
 use crate::ingest::{CreateBody, IngestLimits};
@@ -240,7 +238,7 @@ async fn uploaded(
             ids.push(id.ok_or_else(Refusal::no_media_id)?);
             continue;
         }
-        let (account, way, place) = (account.clone(), way.clone(), place(app, key)?);
+        let (account, way, place) = (account.clone(), way.clone(), app.places.take(key)?);
         let asked = Asked { account, way, alt_text: None, coming, place };
         let started = begin(app, key, request, &mut entry, asked).await;
         if started.is_err() {

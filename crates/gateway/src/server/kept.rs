@@ -19,7 +19,7 @@ use super::body::{Incoming, check_json};
 use super::claim::{Replaying, under_way};
 use super::conclude::give_up;
 use super::conduct::{Coming, Kept, Order};
-use super::upload::{Started, place, respond, start, way};
+use super::upload::{Started, respond, start, way};
 use super::uploads::not_found;
 use crate::answer::Refusal;
 use crate::spool::{SpoolId, SpoolSource};
@@ -182,7 +182,7 @@ pub(super) async fn resume(
     if app.store.uploads().get(&key.id, id).await.map_err(|error| failing(&error))?.is_none() {
         return Err(not_found());
     }
-    let place = place(&app, &key)?;
+    let place = app.places.take(&key)?;
     let (left, kept) = left_of(&app, &key, id).await?.ok_or_else(ended)?;
     // Whoever asks with the key of the first request finds the answer too.
     let idem =

@@ -11,6 +11,7 @@ mod conduct;
 mod cors;
 mod create;
 mod events;
+mod framing;
 mod guesses;
 mod kept;
 mod leave;
@@ -18,6 +19,7 @@ mod look;
 mod metrics;
 mod observe;
 mod page;
+mod place;
 mod put;
 mod receive;
 mod running;
@@ -40,7 +42,6 @@ use chunkwise::x::BaseUrl;
 use chunkwise_fetch::{AddressPolicy, Fetcher};
 use chunkwise_transport::Secret;
 use http::StatusCode;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -49,6 +50,7 @@ pub use start::{Gateway, StartError};
 use self::access::Rates;
 use self::guesses::Guesses;
 use self::metrics::Metrics;
+use self::place::Places;
 use self::running::Uploads;
 use crate::answer::Refusal;
 use crate::credentials::Credentials;
@@ -72,8 +74,7 @@ struct App {
     rates: Rates,
     guesses: Guesses,
     uploads: Uploads,
-    /// One permit for each upload at once.
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     /// No further requests.
     stopping: CancellationToken,
     /// Uploads end now, and keep what they have.

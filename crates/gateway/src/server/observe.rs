@@ -23,6 +23,7 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     let Ok(id) = store::RequestId::new(App::now()) else { return Refusal::internal().into_response() };
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = method(request.method());
+    let has_coding = request.headers().contains_key(header::TRANSFER_ENCODING);
     request.extensions_mut().insert(id);
     let began = tokio::time::Instant::now();
     let span = tracing::info_span!("request", request_id = %id);
@@ -40,6 +41,10 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     }
     if let Ok(value) = HeaderValue::try_from(text) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if has_coding {
+        // Nobody looks at the heads behind it (`framing`).
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

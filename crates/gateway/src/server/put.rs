@@ -17,7 +17,7 @@ use super::body::Incoming;
 use super::claim::Entry;
 use super::conduct::Coming;
 use super::receive::media_type;
-use super::upload::{Asked, Beginning, Started, Wanted, begin, detached, place, respond, way};
+use super::upload::{Asked, Beginning, Started, Wanted, begin, detached, respond, way};
 use crate::answer::Refusal;
 use crate::ingest::IngestLimits;
 use crate::store::{Key, RequestId};
@@ -51,7 +51,7 @@ async fn begun(
     mut entry: Entry,
 ) -> Result<Beginning, Refusal> {
     let asked = async {
-        let place = place(&app, &key)?;
+        let place = app.places.take(&key)?;
         let token = secret(&headers, TOKEN)?
             .ok_or_else(|| Refusal::bad_request("Provide the auth_token in the header X-Auth-Token"))?;
         let (account, way) = way(&app, &token, secret(&headers, PROXY)?.as_ref())?;

@@ -150,44 +150,11 @@ impl Running {
 
 /// The uploads that this process runs.
 #[derive(Debug, Default)]
-pub(super) struct Uploads {
-    running: Mutex<HashMap<UploadId, Arc<Running>>>,
-    /// How many places each key has taken.
-    taken: Arc<Mutex<HashMap<KeyId, u32>>>,
-}
-
-/// A place among the uploads of a key; it is given back when it is dropped.
-#[derive(Debug)]
-pub(super) struct KeyPlace {
-    taken: Arc<Mutex<HashMap<KeyId, u32>>>,
-    key: KeyId,
-}
-
-impl Drop for KeyPlace {
-    fn drop(&mut self) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.get_mut(&self.key) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) | None => drop(taken.remove(&self.key)),
-        }
-    }
-}
+pub(super) struct Uploads(Mutex<HashMap<UploadId, Arc<Running>>>);
 
 impl Uploads {
     fn table(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, Arc<Running>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A place for an upload of this key, which may have so many at once; taken before anything is read, so that a crowd
-    /// that comes at once gets no more.
-    pub(super) fn place(&self, key: &KeyId, at_once: u32) -> Option<KeyPlace> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = taken.get(key).copied().unwrap_or_default();
-        if count >= at_once {
-            return None;
-        }
-        taken.insert(key.clone(), count + 1);
-        Some(KeyPlace { taken: self.taken.clone(), key: key.clone() })
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts it down; false, and nothing done, if it is there already.

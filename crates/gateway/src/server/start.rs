@@ -15,7 +15,6 @@ use http::HeaderValue;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -155,7 +154,7 @@ impl Gateway {
             rates: super::Rates::default(),
             guesses: super::Guesses::default(),
             uploads: super::Uploads::default(),
-            places: Arc::new(Semaphore::new(caps.uploads as usize)),
+            places: super::Places::new(caps.uploads),
             stopping: CancellationToken::new(),
             cut: CancellationToken::new(),
             work: TaskTracker::new(),

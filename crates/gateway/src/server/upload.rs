@@ -10,13 +10,14 @@ use chunkwise::hyper::ProxyUrl;
 use chunkwise_transport::{Account, Secret};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::access::{enter_to_begin, failing};
 use super::body::{Incoming, check_json};
-use super::claim::{Claim, Entry, SOON, replayed};
+use super::claim::{Claim, Entry, replayed};
 use super::conduct::{Coming, Order, Way, conduct};
-use super::running::{KeyPlace, Running, Stage, State as Seen};
+use super::place::Place;
+use super::running::{Running, Stage, State as Seen};
 use super::{App, kept, receive};
 use crate::answer::{self, Refusal, Uploaded};
 use crate::ingest::{IngestLimits, UploadMedia};
@@ -87,7 +88,7 @@ async fn begun(
 }
 
 async fn asked(app: &Arc<App>, key: &Key, headers: &HeaderMap, body: Body) -> Result<Asked, Refusal> {
-    let place = place(app, key)?;
+    let place = app.places.take(key)?;
     let incoming = Incoming::new(app, &key.id, headers, body, IngestLimits::default().body)?;
     let (body, data) = receive::body(app, incoming).await?;
     let (account, way) = way(app, &body.auth_token, body.proxy.as_ref())?;
@@ -127,20 +128,6 @@ pub(super) enum Beginning {
 pub(super) struct Started {
     pub(super) upload: UploadId,
     pub(super) watch: watch::Receiver<Seen>,
-}
-
-/// A place among the uploads at once, of all and of a key's.
-pub(super) struct Place {
-    _all: OwnedSemaphorePermit,
-    _key: KeyPlace,
-}
-
-pub(super) fn place(app: &App, key: &Key) -> Result<Place, Refusal> {
-    let of_key = app.uploads.place(&key.id, key.limits.uploads_at_once);
-    let of_key = of_key.ok_or_else(|| Refusal::too_many(SOON))?;
-    let busy = || Refusal::unavailable("Too many uploads are under way; ask again");
-    let of_all = app.places.clone().try_acquire_owned().map_err(|_| busy())?;
-    Ok(Place { _all: of_all, _key: of_key })
 }
 
 /// What proves to X who uploads, and the way that the client wants to have gone.

@@ -13,9 +13,6 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How many uploads a key has at once.
-pub(crate) const AT_ONCE: u32 = 20;
-
 pub(crate) struct World {
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) gateway: Gateway,
@@ -163,12 +160,7 @@ pub(crate) async fn start(settings: Settings) -> Result<Gateway, StartError> {
 }
 
 pub(crate) async fn new_key(gateway: &Gateway, billing: Billing) -> String {
-    let limits = KeyLimits {
-        requests_per_second: 1_000,
-        burst: 1_000,
-        uploads_at_once: AT_ONCE,
-        ..KeyLimits::default()
-    };
+    let limits = KeyLimits { requests_per_second: 1_000, burst: 1_000, ..KeyLimits::default() };
     let environment: Environment = "test".parse().unwrap();
     let new = NewKey { environment, label: "test".into(), limits, billing, expires_at: None };
     let (_, key) = gateway.store().keys().create(&new, UnixMillis::new(1)).await.unwrap();

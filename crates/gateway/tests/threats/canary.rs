@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::world::{World, origin, png, say};
-use crate::{any_port, raw, upload_of};
+use crate::{any_port, raw, upload_of, with_room};
 
 /// All that is logged, by every crate that logs, at the lowest level.
 #[derive(Clone, Default)]
@@ -84,6 +84,7 @@ async fn no_secret_is_logged_answered_measured_or_written_down() {
         settings.caps.upload_seconds = 2;
     })
     .await;
+    let world = with_room(world).await;
     let good = origin("image/png", png(300_000)).await;
     let page = origin("text/html", b"<html>canary-of-the-origin</html>".to_vec()).await;
     let not_x = origin("text/html", b"<html>Log in</html>".to_vec()).await;

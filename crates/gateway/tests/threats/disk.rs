@@ -5,6 +5,8 @@ use std::process::Command;
 
 use chunkwise_gateway::store::Billing;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::world::{World, new_key};
 use crate::{spooled, until, upload_of};
@@ -78,13 +80,53 @@ async fn a_key_has_no_more_uploads_at_once_than_it_may() {
     body["media_data"] = Value::Null;
     body["media_type"] = Value::Null;
     body["media_url"] = stuck.into();
-    for _ in 0..crate::world::AT_ONCE {
+    for _ in 0..4 {
         assert_eq!(world.upload("Prefer: respond-async\r\n", &body).await.status, 202);
     }
-    let further = world.upload("Prefer: respond-async\r\n", &body).await;
-    assert_eq!(further.status, 429, "{further:?}");
+    let fifth = world.upload("Prefer: respond-async\r\n", &body).await;
+    assert_eq!(fifth.status, 429, "{fifth:?}");
+    drop(listener);
     let mut other = world;
     other.key = new_key(&other.gateway, Billing::Metered).await;
     let good = other.upload("", &upload_of(&other, 1_000)).await;
     assert_eq!(good.status, 200, "another key has its own: {good:?}");
+}
+
+/// Bodies that are on their way count too: one key's slow ones leave room for the others.
+#[tokio::test]
+async fn slow_bodies_of_one_key_do_not_take_the_places_of_others() {
+    let mut world = World::with(|settings| settings.caps.uploads = 5).await;
+    let text = upload_of(&world, 5_000).to_string();
+    let head = format!(
+        "POST /twitter/media/upload HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+        world.key,
+        text.len()
+    );
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(world.gateway.address()).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It is said when the body is waited for.
+        let mut go_on = [0; 25];
+        stream.read_exact(&mut go_on).await.unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        stream.write_all(&text.as_bytes()[..1_000]).await.unwrap();
+        slow.push(stream);
+    }
+    assert_eq!(world.upload("", &upload_of(&world, 100)).await.status, 429, "all four are under way");
+    let first = world.key.clone();
+    world.key = new_key(&world.gateway, Billing::Metered).await;
+    assert_eq!(world.upload("", &upload_of(&world, 100)).await.status, 200, "another key has its own");
+    for stream in &mut slow {
+        stream.write_all(&text.as_bytes()[1_000..]).await.unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+        assert_eq!(&status, b"HTTP/1.1 200");
+    }
+    world.key = first;
+    until("the places are given back", async || {
+        world.upload("", &upload_of(&world, 100)).await.status == 200
+    })
+    .await;
 }

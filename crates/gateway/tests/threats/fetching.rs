@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use chunkwise_gateway::store::KeyLimits;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::world::{self, Answer, World, origin, png};
-use crate::{any_port, spooled, until, upload_of};
+use crate::{any_port, key_with, spooled, until, upload_of, with_room};
 
 /// An origin that does as it is told, and how many have come to it.
 struct Evil {
@@ -103,7 +104,7 @@ async fn untouched(world: &World) {
 /// Threats T1, T3, T17.
 #[tokio::test]
 async fn blocked_closed_unresolvable_and_not_found_are_one_answer_to_the_byte() {
-    let world = World::with(any_port).await;
+    let world = with_room(World::with(any_port).await).await;
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let not_found = Evil::answering("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
     let garbled = Evil::answering("SSH-2.0-OpenSSH_9.2\r\n").await;
@@ -141,7 +142,7 @@ async fn blocked_closed_unresolvable_and_not_found_are_one_answer_to_the_byte() 
 /// Threat T9.
 #[tokio::test]
 async fn origins_that_lie_or_never_end_are_refused_and_leave_nothing() {
-    let world = World::with(any_port).await;
+    let world = with_room(World::with(any_port).await).await;
     let ok = |headers: &str, body: &[u8]| {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n{headers}\r\n\r\n");
         [head.as_bytes(), body].concat()
@@ -208,11 +209,15 @@ async fn a_login_page_is_no_media() {
     untouched(&world).await;
 }
 
+fn quota(bytes_per_minute: u64) -> KeyLimits {
+    KeyLimits { bytes_per_minute, ..KeyLimits::default() }
+}
+
 /// Threat T16: the limit on a key's bytes counts what was fetched for it, whatever became of that.
 #[tokio::test]
 async fn a_key_has_so_much_fetched_in_a_minute_and_failures_count() {
     let mut world = World::with(any_port).await;
-    world.key = key_with(&world, 3_000_000).await;
+    world.key = key_with(&world, quota(3_000_000)).await;
     // No media, which is known when all of it is there, since nobody says how much that is.
     let chunk = [&b"1e8480\r\n"[..], &vec![b'x'; 2_000_000], b"\r\n0\r\n\r\n"].concat();
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -225,19 +230,11 @@ async fn a_key_has_so_much_fetched_in_a_minute_and_failures_count() {
     assert_eq!(refused.status, 429, "{refused:?}");
     assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() <= 60);
     // So do bodies that are refused.
-    world.key = key_with(&world, 100_000).await;
+    world.key = key_with(&world, quota(100_000)).await;
     let bad =
         json!({ "auth_token": world.token, "media_data": "A".repeat(200_000), "media_type": "image/png" });
     assert_eq!(world.upload("", &bad).await.status, 400);
     assert_eq!(world.upload("", &upload_of(&world, 10)).await.status, 429);
-}
-
-async fn key_with(world: &World, bytes_per_minute: u64) -> String {
-    use chunkwise_gateway::store::{Billing, KeyLimits, NewKey, UnixMillis};
-    let limits = KeyLimits { bytes_per_minute, ..KeyLimits::default() };
-    let (environment, billing) = ("test".parse().unwrap(), Billing::Metered);
-    let new = NewKey { environment, label: "quota".into(), limits, billing, expires_at: None };
-    world.gateway.store().keys().create(&new, UnixMillis::new(1)).await.unwrap().1.expose().clone()
 }
 
 /// Threat T16: whoever is fetched from can see who it was, and where to complain.
@@ -288,6 +285,7 @@ async fn a_proxy_in_a_private_network_is_not_dialled_and_looks_like_one_that_is_
         settings.caps.upload_seconds = 2;
     })
     .await;
+    let world = with_room(world).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let private = listener.local_addr().unwrap();
     let dialled = Arc::<AtomicUsize>::default();

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
-use crate::upload_of;
 use crate::world::World;
+use crate::{upload_of, with_room};
 
 /// A box: size, kind, content.
 fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
@@ -47,7 +47,7 @@ fn most_memory() -> u64 {
 
 #[tokio::test]
 async fn bombs_cost_no_memory_and_stop_nothing() {
-    let world = World::new().await;
+    let world = with_room(World::new().await).await;
     let all = u32::MAX;
     let table = |kind: &[u8; 4], content: &[u32]| boxed(kind, &words(content));
     let endless_boxes: Vec<u8> = (0..50_000).flat_map(|_| boxed(b"free", &[])).collect();

@@ -1,7 +1,7 @@
 //! T18: requests that two servers could read differently, and heads without end.
 
 use crate::world::World;
-use crate::{raw, status};
+use crate::{raw, status, upload_of};
 
 /// What is smuggled: a request that would be answered with 200 if it were taken for one.
 fn smuggled(world: &World) -> String {
@@ -12,21 +12,48 @@ fn answers(said: &str) -> usize {
     said.matches("HTTP/1.1 ").count()
 }
 
-/// With a length and a transfer coding, the coding counts, and the connection ends behind it (RFC 9112 §6.1): what the
-/// other reading would take for a second request is nobody's.
+/// One reader takes it by its length, another by its coding (RFC 9112 §11.2).
 #[tokio::test]
-async fn a_request_with_a_length_and_a_coding_ends_its_connection() {
+async fn a_request_with_a_length_and_a_coding_is_refused() {
     let world = World::new().await;
     let inner = smuggled(&world);
+    let good = "GET /nowhere HTTP/1.1\r\nHost: g\r\n\r\n";
     for (first, second) in [
         ("Content-Length: 5\r\n".to_owned(), "Transfer-Encoding: chunked\r\n".to_owned()),
         ("Transfer-Encoding: chunked\r\n".to_owned(), format!("Content-Length: {}\r\n", 5 + inner.len())),
+        ("transfer-encoding:chunked\r\nX: y\r\n".to_owned(), "content-length:0\r\n".to_owned()),
     ] {
-        let said =
-            raw(&world, format!("POST /nowhere HTTP/1.1\r\nHost: g\r\n{first}{second}\r\n0\r\n\r\n{inner}"))
-                .await;
-        assert!(answers(&said) <= 1 && !said.contains(" 200 "), "{said}");
+        let both = format!("POST /nowhere HTTP/1.1\r\nHost: g\r\n{first}{second}\r\n0\r\n\r\n{inner}");
+        let said = raw(&world, &both).await;
+        assert_eq!((status(&said), answers(&said)), (400, 1), "{said}");
+        // Also behind one that is as it should be.
+        let said = raw(&world, format!("{good}{both}")).await;
+        assert_eq!((status(&said), answers(&said)), (404, 2), "{said}");
+        assert!(said.contains("HTTP/1.1 400") && !said.contains(" 200 "), "{said}");
     }
+}
+
+/// What is taken by its coding is taken whole, and its connection ends behind it.
+#[tokio::test]
+async fn a_body_in_chunks_is_taken_and_ends_its_connection() {
+    let world = World::new().await;
+    let body = upload_of(&world, 5_000).to_string();
+    let (first, second) = body.split_at(1_000);
+    let said = raw(
+        &world,
+        format!(
+            "POST /twitter/media/upload HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+             {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n{}",
+            world.key,
+            first.len(),
+            second.len(),
+            smuggled(&world)
+        ),
+    )
+    .await;
+    assert_eq!((status(&said), answers(&said)), (200, 1), "{said}");
+    assert!(said.contains("\r\nconnection: close\r\n"), "{said}");
 }
 
 #[tokio::test]
