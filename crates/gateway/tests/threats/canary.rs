@@ -161,6 +161,21 @@ async fn no_secret_is_logged_answered_measured_or_written_down() {
     assert_eq!(posted.status, 200, "{posted:?}");
     // What a client may read of its own: its post's text is the only one that comes back.
     assert!(posted.body.contains("canary-in-the-text"));
+    for (wanted, token, proxy) in [
+        (502, "canary-in-the-token", Value::Null),
+        (
+            502,
+            world.token.as_str(),
+            format!("http://canary-in-the-user:canary-in-the-password@{nobody}").into(),
+        ),
+        (502, world.token.as_str(), "socks4://canary-in-the-user@10.0.0.1:1".into()),
+        (400, "oauth1:canary-in-a-part", Value::Null),
+    ] {
+        let post = json!({ "auth_token": token, "text": "canary-in-the-text", "proxy": proxy });
+        let refused = world.post("/twitter/tweet/create", "", &post).await;
+        assert_eq!(refused.status, wanted, "{refused:?}");
+        said += &format!("{}\n{}\n", refused.head, refused.body);
+    }
     // Keys that are not good, and secrets where none belong.
     for head in [
         "GET /usage HTTP/1.1\r\nHost: g\r\nAuthorization: Bearer canary-in-the-key\r\n".to_owned(),
