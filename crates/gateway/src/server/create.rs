@@ -67,8 +67,11 @@ struct Draft {
 }
 
 async fn asked(app: &Arc<App>, key: &Key, headers: &HeaderMap, body: Body) -> Result<AskedPost, Refusal> {
+    // As long as it comes it has a place; each medium takes one of its own then.
+    let coming_in = app.places.take(key)?;
     let incoming = Incoming::new(app, &key.id, headers, body, IngestLimits::default().body)?;
     let (body, spooled) = receive::post(app, incoming).await?;
+    drop(coming_in);
     let CreateBody {
         auth_token,
         text,
