@@ -39,9 +39,13 @@ pub(super) async fn recover(app: &App) -> Result<(), StoreError> {
     let reserved = app.store.ledger().adopt_reservations().await?;
     let (mut known, mut waiting, mut going_on) = (HashSet::new(), HashSet::new(), HashSet::new());
     for left in app.store.uploads().adopt_unfinished().await? {
-        if can_go_on(app, &left, checkpoints.get(&left.upload_id.to_string())) {
+        let checkpoint = checkpoints.get(&left.upload_id.to_string());
+        if can_go_on(app, &left, checkpoint) {
             tracing::info!(upload = %left.upload_id, "an upload of an earlier process waits for its token");
-            known.extend(spool_id(&left));
+            // Of what X has as a whole nothing is read again, and nobody would remove it at the end.
+            if checkpoint.and_then(Option::as_ref).is_some_and(Record::needs_source) {
+                known.extend(spool_id(&left));
+            }
             waiting.insert(left.request_id);
             going_on.insert(left.upload_id.to_string());
         } else {

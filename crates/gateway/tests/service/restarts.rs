@@ -80,12 +80,15 @@ async fn killed_while_x_processes_it_goes_on_without_its_media_for_who_brings_th
         script.steps[0].lasts = Lasts::Millis(3_600_000);
         settings.processing.video = script;
     });
-    let content = video(100_000, false);
+    // More than stays in memory, so that there is a file of it.
+    let content = video(SIZE, false);
     let accepted = world.upload("Prefer: respond-async\r\n", &body(&world, &content)).await;
     let place = accepted.header("location").unwrap().to_owned();
     // By the time X is asked how it goes, it is on the disk that nothing more is to be sent.
     world.until(&place, |seen| seen["phase"] == "processing" && world.calls(Operation::Status) > 0).await;
+    assert_eq!(world.files("spool").len(), 1);
     let after = world.after_a_kill().await;
+    assert!(after.files("spool").is_empty(), "X has all of it: nobody reads it again");
     let resume = format!("{place}/resume");
     for (wrong, status) in [(json!({}), 400), (json!({ "auth_token": "a", "secret": "b" }), 400)] {
         let answer = after.post(&resume, "", &wrong).await;
