@@ -54,7 +54,10 @@ pub struct X {
 
 /// Which pages may call from a browser.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(
+    rename_all = "lowercase",
+    expecting = "it is \"any\", or a list of origins as in [\"https://app.example.com\"]"
+)]
 pub enum Cors {
     /// Those of every origin.
     #[default]
@@ -191,12 +194,77 @@ impl Settings {
     ///
     /// [`SettingsError`] with the line, if a key is unknown or a value makes no sense.
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
-        let settings: Self = toml::from_str(text).map_err(SettingsError::new)?;
-        if settings.price < 0 {
-            return Err(SettingsError::new("price is below zero"));
+        let settings: Self =
+            toml::from_str(text).map_err(|error| SettingsError::new(located(text, &error)))?;
+        match settings.fault() {
+            Some((key, reason)) => Err(SettingsError::new(format!("{key}: {reason}"))),
+            None => Ok(settings),
         }
-        Ok(settings)
     }
+
+    /// What no gateway can serve with, or what would never have an effect: which key, and why.
+    pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
+        let caps = &self.caps;
+        let counts = [
+            ("caps.connections", caps.connections.into()),
+            ("caps.connections_per_address", caps.connections_per_address.into()),
+            ("caps.uploads", caps.uploads.into()),
+            ("caps.disk", caps.disk),
+            ("caps.head_seconds", caps.head_seconds),
+            ("caps.idle_seconds", caps.idle_seconds),
+            ("caps.upload_seconds", caps.upload_seconds),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Some((key, "it must be at least 1".to_owned()));
+        }
+        if caps.memory < MEMORY_MIN {
+            return Some(("caps.memory", format!("it must be at least {MEMORY_MIN} bytes")));
+        }
+        if self.state_dir.as_os_str().is_empty() {
+            return Some(("state_dir", "it must name a folder".to_owned()));
+        }
+        if self.price < 0 {
+            return Some(("price", "it must not be below zero".to_owned()));
+        }
+        if let Cors::These(origins) = &self.cors
+            && let Some(bad) = origins.iter().find(|origin| !is_origin(origin))
+        {
+            return Some((
+                "cors",
+                format!("{bad:?} is no origin, as in https://app.example.com, without a path"),
+            ));
+        }
+        let named = |host: &&String| host.is_empty() || host.contains(['/', ':', '@', '*', ' ']);
+        if let Some(bad) = self.fetch.allow_hosts.iter().find(named) {
+            return Some(("fetch.allow_hosts", format!("{bad:?} is no host name, without scheme and port")));
+        }
+        if self.fetch.allow_ports.contains(&0) {
+            return Some(("fetch.allow_ports", "there is no port 0".to_owned()));
+        }
+        None
+    }
+}
+
+/// Less than this, and not even one upload gets on.
+const MEMORY_MIN: u64 = 1 << 20;
+
+/// Whether a browser would ever send this in `Origin`.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let plain = |c: char| c.is_ascii_graphic() && !c.is_ascii_uppercase() && !"/?#@*".contains(c);
+    matches!(scheme, "http" | "https") && !host.is_empty() && host.chars().all(plain)
+}
+
+/// An error in one line: where it is, what is written there, and what is wrong with it.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let mut message = error.message().trim().replace('\n', ", ");
+    if message.contains("socket address") {
+        message.push_str(": an IP address and a port, as in 127.0.0.1:8787");
+    }
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let number = before.matches('\n').count();
+    let line = text.lines().nth(number).unwrap_or_default().trim();
+    format!("line {}, {line:?}: {message}", number + 1)
 }
 
 #[cfg(test)]
@@ -209,7 +277,34 @@ mod tests {
         assert_eq!((settings.price, settings.caps.memory), (1_000, 32 << 20));
         let error = Settings::from_toml("[caps]\nmemroy = 1\n").unwrap_err().to_string();
         assert!(error.contains("memroy") && error.contains("line 2"), "{error}");
-        assert!(Settings::from_toml("price = -1").is_err());
+    }
+
+    /// What would be taken and then never work is told when it starts, by the name of the key.
+    #[test]
+    fn what_makes_no_sense_is_told_in_one_line_with_its_key() {
+        for (text, told) in [
+            ("price = -1", "price: "),
+            ("price = 0.001", "line 1, \"price = 0.001\": "),
+            ("\nlisten = \"localhost:8787\"", "line 2, \"listen = "),
+            ("listen = \"127.0.0.1\"", "as in 127.0.0.1:8787"),
+            ("state_dir = \"\"", "state_dir: "),
+            ("cors = \"all\"", "it is \"any\", or a list of origins"),
+            ("cors = [\"app.example.com\"]", "cors: \"app.example.com\" is no origin"),
+            ("cors = [\"https://app.example.com/\"]", "cors: "),
+            ("fetch.allow_hosts = [\"http://a.example\"]", "fetch.allow_hosts: "),
+            ("fetch.allow_hosts = [\"a.example:80\"]", "fetch.allow_hosts: "),
+            ("fetch.allow_ports = [0]", "fetch.allow_ports: "),
+            ("caps.connections = 0", "caps.connections: it must be at least 1"),
+            ("caps.uploads = 0", "caps.uploads: "),
+            ("caps.memory = 1", "caps.memory: it must be at least 1048576 bytes"),
+            ("caps.idle_seconds = 0", "caps.idle_seconds: "),
+            ("[caps", "line 1, \"[caps\": "),
+        ] {
+            let error = Settings::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(told) && !error.contains('\n'), "{text}: {error}");
+        }
+        assert!(Settings::from_toml("cors = [\"http://localhost:3000\"]").is_ok());
+        assert!(Settings::from_toml("caps.drain_seconds = 0").is_ok(), "stopping at once is a wish");
     }
 
     /// The dotted names of all that has a value in it.

@@ -12,7 +12,7 @@ use chunkwise::x::BaseUrl;
 use chunkwise_fetch::{AddressPolicy, FetchLimits, Fetcher, OwnAddresses, SystemResolver};
 use chunkwise_transport::Secret;
 use http::HeaderValue;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -110,6 +110,9 @@ impl Gateway {
     ///
     /// [`StartError`]; then nothing listens.
     pub async fn start(settings: Settings, credentials: Arc<dyn Credentials>) -> Result<Self, StartError> {
+        if let Some((key, reason)) = settings.fault() {
+            return Err(StartError::setting(key, reason));
+        }
         let state_dir = settings.state_dir.clone();
         private_dir(&state_dir)?;
         let folder = take_folder(&state_dir)?;
@@ -280,7 +283,8 @@ fn addresses(settings: &Settings) -> Result<AddressPolicy, StartError> {
         own.map_err(|error| StartError::setting("fetch", format!("no interface can be seen: {error}")))?;
     let mut policy = AddressPolicy::public().deny_own(own);
     let network = |key, text: &String| {
-        text.parse::<ipnet::IpNet>().map_err(|error| StartError::setting(key, format!("{text:?}: {error}")))
+        text.parse::<ipnet::IpNet>()
+            .map_err(|_| StartError::setting(key, format!("{text:?} is no network, as in 192.168.7.0/24")))
     };
     for denied in &settings.fetch.deny_networks {
         policy = policy.deny(network("fetch.deny_networks", denied)?);
@@ -308,16 +312,28 @@ fn user_agent(settings: &Settings) -> Result<HeaderValue, StartError> {
 
 fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
     let setting = |key: &'static str, error: &dyn std::fmt::Display| StartError::setting(key, error);
+    let unread = |key: &'static str, path: &Path, error: &dyn std::fmt::Display| {
+        StartError::setting(key, format!("{}: {error}", path.display()))
+    };
     let certificates = CertificateDer::pem_file_iter(&files.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| setting("tls.certificate", &error))?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| setting("tls.key", &error))?;
+        .map_err(|error| unread("tls.certificate", &files.certificate, &error))?;
+    if certificates.is_empty() {
+        return Err(unread("tls.certificate", &files.certificate, &"there is no certificate in it, as PEM"));
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| match error {
+        pem::Error::NoItemsFound => unread("tls.key", &files.key, &"there is no private key in it, as PEM"),
+        error => unread("tls.key", &files.key, &error),
+    })?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| setting("tls", &error))?
         .with_no_client_auth()
         .with_single_cert(certificates, key)
-        .map_err(|error| setting("tls.certificate", &error))?;
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => setting("tls.key", &"it is not that of tls.certificate"),
+            error => setting("tls.certificate", &error),
+        })?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -60,6 +60,8 @@ impl From<sqlx::Error> for StoreError {
         let busy = error.as_database_error().and_then(|e| e.code()?.parse::<i64>().ok());
         match busy {
             Some(code) if code & 0xff == 5 => Self::Busy,
+            // SQLITE_NOTADB.
+            Some(26) => Self::ForeignSchema("the file is no SQLite database".to_owned()),
             Some(_) | None => Self::Database(error),
         }
     }
