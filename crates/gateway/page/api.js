@@ -86,7 +86,12 @@ function filled(path, values) {
 function curl(operation, body, values) {
   const words = [`curl -X ${operation.method.toUpperCase()} ${quoted(location.origin + filled(operation.path, values))}`];
   if (operation.secured) words.push(`-H ${quoted(`Authorization: Bearer ${key || "API_KEY"}`)}`);
-  if (body !== undefined) {
+  for (const { name, example: shown } of operation.parameters.filter((one) => one.in === "header" && one.required)) {
+    words.push(`-H ${quoted(`${name}: ${shown ?? name.toUpperCase()}`)}`);
+  }
+  if (operation.bytes) {
+    words.push("-T photo.jpg");
+  } else if (body !== undefined) {
     words.push(`-H 'Content-Type: application/json'`);
     words.push(`-d ${quoted(JSON.stringify(body))}`);
   }
@@ -201,7 +206,9 @@ function operations(document_) {
       const parameters = [...(item.parameters || []), ...(operation.parameters || [])];
       const secured = (operation.security || document_.security || []).length > 0;
       const id = `${method}${path.replace(/[^a-z]+/gi, "-")}`.replace(/-$/, "");
-      return { ...operation, path, method, secured, id, parameters: parameters.map((one) => resolved(document_, one)) };
+      // What takes bytes as they are takes a file.
+      const bytes = "application/octet-stream" in (operation.requestBody?.content || {});
+      return { ...operation, path, method, secured, id, bytes, parameters: parameters.map((one) => resolved(document_, one)) };
     }));
 }
 

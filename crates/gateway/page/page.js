@@ -95,6 +95,7 @@ function show(uploads) {
     cell(row, "").append(drawn, percent);
     cell(row, rate(upload, now), "number");
     if (upload.error) cell(row, upload.error, "result failed");
+    else if (upload.hint) cell(row, upload.hint, "result");
     else cell(row, upload.media_id || "", "result completed");
   }
   find("#none").hidden = uploads.length > 0;
@@ -134,8 +135,9 @@ async function refresh() {
     if (asked !== key) return;
     show(list.uploads);
     tell(usage);
-    const running = list.uploads.filter((upload) => !upload.ended).length;
-    say(`${running} running, ${list.uploads.length} shown`);
+    const waiting = list.uploads.filter((upload) => upload.phase === "interrupted").length;
+    const running = list.uploads.filter((upload) => !upload.ended).length - waiting;
+    say(`${running} running, ${waiting > 0 ? `${waiting} interrupted, ` : ""}${list.uploads.length} shown`);
   } catch (error) {
     if (asked !== key) return;
     say(error.message, "failed");
