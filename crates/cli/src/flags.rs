@@ -92,7 +92,7 @@ fn text(flags: &mut String, name: &str, value: Option<&str>) {
 }
 
 /// As a shell takes it for one word.
-fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         value.to_owned()

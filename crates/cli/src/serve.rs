@@ -14,8 +14,8 @@ use crate::args::ServeArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failed::Failed;
+use crate::flags::quoted;
 use crate::interrupt;
-use crate::keys;
 use crate::logs::Form;
 use crate::render::{document, json_line, result, say};
 
@@ -47,10 +47,12 @@ pub(crate) async fn run(context: Context, args: ServeArgs) -> Result<Exit, Faile
     };
     let stop = interrupt::listen(stopping)
         .map_err(|error| Failed::new(Exit::Io, format!("signals can't be listened to: {error}")))?;
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    let keys = make_a_key(&settings);
     let trial = if args.sandbox { Some(Trial::start(&mut settings).await?) } else { None };
     let gateway = Gateway::start(settings, Arc::new(OfficialApi)).await?;
     tracing::info!(address = %gateway.address(), admin = %gateway.admin_address(), "the gateway listens");
-    tell(&context, &gateway, trial.as_ref()).await?;
+    tell(&context, &gateway, scheme, &keys, trial.as_ref()).await?;
     stop.cancelled().await;
     gateway.stop().await;
     if let Some(Trial { sandbox, .. }) = trial {
@@ -81,7 +83,22 @@ impl Trial {
     }
 }
 
-async fn tell(context: &Context, gateway: &Gateway, trial: Option<&Trial>) -> Result<(), Failed> {
+/// The command that makes a key for a gateway with these settings.
+fn make_a_key(settings: &Settings) -> String {
+    let dir = &settings.state_dir;
+    if *dir == Settings::default().state_dir {
+        return "chunkwise keys create LABEL".to_owned();
+    }
+    format!("chunkwise keys create LABEL --gateway-dir {}", quoted(&dir.display().to_string()))
+}
+
+async fn tell(
+    context: &Context,
+    gateway: &Gateway,
+    scheme: &str,
+    keys: &str,
+    trial: Option<&Trial>,
+) -> Result<(), Failed> {
     let (address, admin) = (gateway.address(), gateway.admin_address());
     let key = match trial {
         Some(_) => {
@@ -92,7 +109,7 @@ async fn tell(context: &Context, gateway: &Gateway, trial: Option<&Trial>) -> Re
                 billing: Billing::Metered,
                 expires_at: None,
             };
-            Some(keys::create(gateway.store(), &new).await?.1)
+            Some(crate::keys::create(gateway.store(), &new).await?.1)
         }
         None => None,
     };
@@ -100,27 +117,27 @@ async fn tell(context: &Context, gateway: &Gateway, trial: Option<&Trial>) -> Re
         json_line(&document(
             "serve",
             json!({
-                "url": format!("http://{address}"), "admin_url": format!("http://{admin}"), "api_key": key,
+                "url": format!("{scheme}://{address}"), "admin_url": format!("http://{admin}"), "api_key": key,
                 "auth_token": trial.map(|_| EXAMPLE_TOKEN),
                 "sandbox_url": trial.map(|trial| trial.sandbox.base_url()), "pid": std::process::id(),
             }),
         ));
         return Ok(());
     }
-    result(&format!("gateway  http://{address}/  (a page with the uploads of a key)"));
+    result(&format!("gateway  {scheme}://{address}/  (a page with the uploads of a key)"));
     result(&format!("admin    http://{admin}/metrics, /livez, /readyz"));
     match (trial, key) {
         (Some(trial), Some(key)) => {
             result(&format!("sandbox  {}  (in X's place; good for nothing else)", trial.sandbox.base_url()));
             result(&format!("key      {key}"));
             result("");
-            result(&format!("curl -X POST \"http://{address}/twitter/media/upload\" \\"));
+            result(&format!("curl -X POST \"{scheme}://{address}/twitter/media/upload\" \\"));
             result(&format!("  -H \"Authorization: Bearer {key}\" -H \"Content-Type: application/json\" \\"));
             result(&format!(
                 "  -d '{{\"auth_token\": \"{EXAMPLE_TOKEN}\", \"media_data\": \"{PIXEL}\", \"media_type\": \"image/png\"}}'"
             ));
         }
-        (None, _) | (_, None) => result("keys     chunkwise keys create LABEL"),
+        (None, _) | (_, None) => result(&format!("keys     {keys}")),
     }
     result("");
     result("Ctrl-C stops it once the uploads under way have ended.");

@@ -20,7 +20,7 @@ use self::args::KeysAction;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failed::Failed;
-use crate::render::{document, json_line, result, say};
+use crate::render::{document, json_line, result, say, shown};
 use crate::serve;
 
 pub(crate) async fn run(context: Context, args: KeysArgs) -> Result<Exit, Failed> {
@@ -36,7 +36,10 @@ pub(crate) async fn run(context: Context, args: KeysArgs) -> Result<Exit, Failed
                 json_line(&document("key", json!({ "id": id.as_str(), "api_key": key })));
             } else {
                 result(&key);
-                say("This is the only time that the key is shown: only its hash is kept.");
+                say(&format!(
+                    "This is the only time that the key is shown: only its hash is kept, in {}.",
+                    shown(&folder.display().to_string())
+                ));
                 if new.billing == Billing::Prepaid {
                     say(&format!("It has nothing yet: chunkwise keys credit {id} DOLLARS"));
                 }
@@ -113,7 +116,12 @@ async fn open(folder: &Path, action: &KeysAction) -> Result<Store, Failed> {
         | KeysAction::Credit { .. }
         | KeysAction::Usage { .. }
         | KeysAction::Revoke { .. } => {
-            if !database.exists() {
+            let there = database.try_exists().map_err(|error| {
+                let what =
+                    format!("{} can't be looked into: {error}; its owner and root may", folder.display());
+                Failed::new(Exit::NoInput, what)
+            })?;
+            if !there {
                 let what = format!(
                     "there is no gateway in {}: name its folder with --gateway-dir, or make the first key there",
                     folder.display()
