@@ -41,8 +41,9 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, "Missing or invalid API key")
     }
 
-    pub(crate) fn too_many(retry_after: Duration) -> Self {
-        let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests for this API key");
+    /// The key has had what it may. Of what, the sentence says.
+    pub(crate) fn too_many(sentence: &'static str, retry_after: Duration) -> Self {
+        let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, sentence);
         refusal.retry_after = Some(retry_after);
         refusal
     }

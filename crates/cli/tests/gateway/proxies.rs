@@ -22,7 +22,7 @@ const SIZE: usize = 12_345_678;
 const NOT_AS_SET: &str = "X can't be reached as things are set";
 
 /// What is answered where nothing lets itself be connected to.
-const NOT_REACHED: &str = "X could not be reached, or failed again and again";
+const NOT_REACHED: &str = "X, or the proxy if one was given, could not be reached or failed again and again";
 
 /// A sandbox in X's place, and a gateway that may (or may not) reach this machine by a proxy.
 struct World {

@@ -95,7 +95,8 @@ impl Rates {
         if rate.tokens < 1_000 {
             let missing = 1_000 - rate.tokens;
             let wait = missing.div_ceil(u64::from(limits.requests_per_second.max(1)));
-            return Err(Refusal::too_many(Duration::from_millis(wait)));
+            let sentence = "Too many requests for this API key";
+            return Err(Refusal::too_many(sentence, Duration::from_millis(wait)));
         }
         rate.tokens -= 1_000;
         let minutes = u32::try_from(now.duration_since(rate.minute).as_secs() / 60).unwrap_or(u32::MAX);
@@ -103,7 +104,8 @@ impl Rates {
         rate.bytes = rate.bytes.saturating_sub(limits.bytes_per_minute.saturating_mul(minutes.into()));
         rate.minute += MINUTE * minutes;
         if rate.bytes >= limits.bytes_per_minute {
-            return Err(Refusal::too_many(MINUTE.saturating_sub(now.duration_since(rate.minute))));
+            let sentence = "Too many bytes in a minute for this API key";
+            return Err(Refusal::too_many(sentence, MINUTE.saturating_sub(now.duration_since(rate.minute))));
         }
         Ok(())
     }

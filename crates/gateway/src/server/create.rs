@@ -264,7 +264,7 @@ enum Unposted {
 
 impl Unposted {
     fn of(failure: &Failure) -> Self {
-        tracing::warn!(?failure, "a post was not made");
+        tracing::warn!(error = %failure, "a post was not made");
         Self::NotThere(match failure {
             Failure::Unknown { .. } => return Self::Unknown(unknown()),
             Failure::NotSent { .. } => {

@@ -100,9 +100,14 @@ fn router(app: Arc<App>) -> Router {
         .route("/uploads/{id}/resume", post(kept::resume))
         .route("/usage", get(uploads::usage))
         .merge(page::routes())
-        .fallback(async || Refusal::new(StatusCode::NOT_FOUND, "There is nothing here"))
+        .fallback(async || {
+            Refusal::new(StatusCode::NOT_FOUND, "There is nothing here; /openapi.json has every path")
+        })
         .method_not_allowed_fallback(async || {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "This is not how it is asked")
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This path is not asked with this method: the header Allow has those that it takes",
+            )
         })
         .with_state(app.clone())
         .layer(from_fn_with_state(app.clone(), guesses::guesses))

@@ -46,7 +46,7 @@ impl Places {
         let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = by_key.get(&key.id).copied().unwrap_or_default();
         if taken >= key.limits.uploads_at_once {
-            return Err(Refusal::too_many(SOON));
+            return Err(Refusal::too_many("This API key has as many uploads under way as it may", SOON));
         }
         let busy = || Refusal::unavailable("Too many uploads are under way; ask again");
         let permit = self.all.clone().try_acquire_owned().map_err(|_| busy())?;

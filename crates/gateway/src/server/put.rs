@@ -16,7 +16,6 @@ use super::arriving::{Arrived, Arriving, From};
 use super::body::Incoming;
 use super::claim::Entry;
 use super::conduct::Coming;
-use super::receive::media_type;
 use super::upload::{Asked, Beginning, Started, Wanted, begin, detached, respond, way};
 use crate::answer::Refusal;
 use crate::ingest::IngestLimits;
@@ -78,7 +77,12 @@ async fn coming(
 ) -> Result<Coming, Refusal> {
     let mut inspection = Inspection::new();
     if let Some(declared) = declared(headers)? {
-        inspection = inspection.declared(media_type(&declared)?);
+        let declared = declared.parse().map_err(|_| {
+            Refusal::bad_request(
+                "Content-Type is none that X takes: it is the media's, as in image/png or video/mp4, or application/octet-stream",
+            )
+        })?;
+        inspection = inspection.declared(declared);
     }
     let incoming = Incoming::new(app, &key.id, headers, body, IngestLimits::default().media)?;
     let len = incoming.announced();

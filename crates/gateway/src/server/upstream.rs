@@ -26,7 +26,7 @@ pub(super) fn refusal(error: &XError) -> Refusal {
         ErrorKind::Refused { failure, .. } => said("X refused the media", failure),
         ErrorKind::Credentials { failure } => said("X refused the auth_token", failure),
         ErrorKind::Exhausted { failure, .. } => {
-            said("X could not be reached, or failed again and again", failure)
+            said("X, or the proxy if one was given, could not be reached or failed again and again", failure)
         }
         ErrorKind::SizeMismatch { failure } => said("X says that bytes are missing", failure),
         ErrorKind::FinalizeUnknown { failure } => {

@@ -73,7 +73,7 @@ async fn a_refusal_is_read_whole_in_twenty_of_twenty_runs() {
         for (head, wanted, sentence) in [
             (begin("/twitter/media/upload", key, 800_000_000), 413, "The body is too large"),
             (begin("/twitter/media/upload", "wrong", SENT), 401, "Missing or invalid API key"),
-            (begin("/nowhere", key, SENT), 404, "There is nothing here"),
+            (begin("/nowhere", key, SENT), 404, "There is nothing here; /openapi.json has every path"),
         ] {
             let runs = (0..20).map(|_| refused(&world, &head, client));
             for said in futures::future::join_all(runs).await {
