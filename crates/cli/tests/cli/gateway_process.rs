@@ -70,3 +70,35 @@ async fn the_gateway_leaves_no_core_dump_and_its_memory_is_its_own() {
     assert_eq!(answer.status, 200, "{answer:?}");
     gateway.stop().await;
 }
+
+/// What an operator copies from it works: the address as it speaks, the keys of its own folder.
+#[tokio::test]
+async fn what_it_prints_is_its_own_address_and_its_own_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(home.path().join("certificate.pem"), signed.cert.pem()).unwrap();
+    std::fs::write(home.path().join("key.pem"), signed.signing_key.serialize_pem()).unwrap();
+    let settings =
+        "tls.certificate = \"certificate.pem\"\ntls.key = \"key.pem\"\nstate_dir = \"its folder\"\n";
+    std::fs::write(home.path().join("gateway.toml"), settings).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chunkwise"));
+    command.env_clear().env("HOME", home.path()).current_dir(home.path());
+    command.args([
+        "serve",
+        "--settings",
+        "gateway.toml",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+    ]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut serving = command.spawn().unwrap();
+    let mut said = BufReader::new(serving.stdout.take().unwrap()).lines();
+    let mut lines = Vec::new();
+    for _ in 0..3 {
+        lines.push(said.next_line().await.unwrap().unwrap());
+    }
+    assert!(lines[0].starts_with("gateway  https://127.0.0.1:"), "{lines:?}");
+    assert_eq!(lines[2], "keys     chunkwise keys create LABEL --gateway-dir 'its folder'");
+}

@@ -90,7 +90,16 @@ export async function open(url, { width = 1180, height = 480 } = {}) {
       const gone = new Promise((resolve) => child.on("exit", resolve));
       child.kill("SIGKILL");
       await gone;
-      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+      // Its helpers end after it, and write until then.
+      for (let left = 20; ; left -= 1) {
+        try {
+          rmSync(folder, { recursive: true, force: true });
+          return;
+        } catch (error) {
+          if (left === 0) throw error;
+          await pause(100);
+        }
+      }
     },
   };
 }
