@@ -99,8 +99,11 @@ pub(super) async fn conduct(app: Arc<App>, order: Order, coming: Coming, running
         // Its checkpoint, its media and its money wait for whoever goes on with it.
         None => {
             app.metrics.ended("cut off", 0, began.elapsed());
-            let sentence = "The gateway is stopping; once it is back, ask again with the same Idempotency-Key, or \
-                POST to /uploads/{id}/resume: the upload goes on from where it is, if its media had come in";
+            let sentence = format!(
+                "The gateway is stopping; once it is back, ask again with the same Idempotency-Key, or POST {{\"auth_token\": …}} \
+                 to /uploads/{}/resume: the upload goes on from where it is, if its media had come in",
+                order.upload
+            );
             Err(Refusal::unavailable(sentence))
         }
     };

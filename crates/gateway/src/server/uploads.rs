@@ -18,8 +18,12 @@ use crate::store::{Billing, UnixMillis, UploadEnd, UploadId, UploadRecord};
 const INTERRUPTED: &str = "interrupted";
 
 /// What is to be done about such a one.
-const GO_ON: &str = "The gateway was restarted; the upload goes on when you ask again with the same Idempotency-Key, or POST \
-    {\"auth_token\": …} to its /uploads/{id}/resume";
+fn go_on(upload: &UploadId) -> String {
+    format!(
+        "The gateway was restarted; the upload goes on when you ask again with the same Idempotency-Key, or POST \
+         {{\"auth_token\": …}} to /uploads/{upload}/resume"
+    )
+}
 
 /// How many uploads are listed.
 const LISTED: u32 = 100;
@@ -122,7 +126,7 @@ pub(super) fn told(app: &App, record: &UploadRecord) -> Value {
         None => {}
     }
     if told["phase"] == INTERRUPTED {
-        told["hint"] = json!(GO_ON);
+        told["hint"] = json!(go_on(&record.upload_id));
     }
     if !record.warnings.is_empty() {
         told["warnings"] = json!(record.warnings);

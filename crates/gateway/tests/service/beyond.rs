@@ -59,7 +59,7 @@ async fn bytes_that_won_t_do_are_refused_in_one_sentence() {
     let said = answer.json();
     assert_eq!(said["error"], "Provide the auth_token in the header X-Auth-Token");
     for (headers, content, status, error) in [
-        ("Content-Type: text/html\r\n", png(100), 400, "media_type is none that X takes"),
+        ("Content-Type: text/html\r\n", png(100), 400, "Content-Type is none that X takes"),
         ("Content-Type: image/jpeg\r\n", png(100), 400, "The media can't be used: the content is image/png"),
         ("", b"hello".to_vec(), 400, "The media can't be used: "),
         ("", Vec::new(), 400, "The media can't be used: "),
