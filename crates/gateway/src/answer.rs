@@ -16,6 +16,8 @@ pub(crate) struct Refusal {
     /// X's own code, if X gave one.
     pub(crate) code: Option<String>,
     pub(crate) retry_after: Option<Duration>,
+    /// Where what stands in the way can be looked at.
+    pub(crate) location: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -29,7 +31,7 @@ struct Body<'a> {
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, sentence: sentence.into(), code: None, retry_after: None }
+        Self { status, sentence: sentence.into(), code: None, retry_after: None, location: None }
     }
 
     pub(crate) fn bad_request(sentence: impl Into<Cow<'static, str>>) -> Self {
@@ -77,6 +79,9 @@ impl IntoResponse for Refusal {
         if let Some(wait) = self.retry_after {
             let seconds = HeaderValue::from(wait.as_secs().max(1));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        if let Some(location) = self.location.as_deref().and_then(|text| HeaderValue::try_from(text).ok()) {
+            response.headers_mut().insert(header::LOCATION, location);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -67,7 +67,7 @@ impl Entry {
         let begun = app.store.idempotency().begin(key, &idem, request, App::now()).await;
         let left = match begun.map_err(|error| failing(&error))? {
             Begun::Done(stored) => return Ok(Self::Answered(stored)),
-            Begun::Running(_) => return Err(under_way()),
+            Begun::Running(running) => return Err(under_way(running.upload)),
             Begun::Fresh => None,
             Begun::TakenOver { upload, .. } => upload,
         };
@@ -82,10 +82,11 @@ impl Entry {
     }
 }
 
-/// A request with this key is being answered.
-pub(super) fn under_way() -> Refusal {
+/// A request with this key is being answered; its upload, if there is one yet, can be looked at.
+pub(super) fn under_way(upload: Option<UploadId>) -> Refusal {
     let mut refusal = Refusal::new(StatusCode::CONFLICT, "A request with this Idempotency-Key is under way");
     refusal.retry_after = Some(SOON);
+    refusal.location = upload.map(|upload| format!("/uploads/{upload}"));
     refusal
 }
 
@@ -117,7 +118,19 @@ impl Claim {
     pub(super) async fn asks_for(&self, fingerprint: Fingerprint) -> Result<(), Refusal> {
         let told = self.app.store.idempotency().fingerprint(&self.key, &self.idem, self.request, fingerprint);
         told.await.map_err(|error| match error {
-            IdempotencyError::AnotherPayload(error) => another(&error),
+            IdempotencyError::AnotherPayload(error) => match self.left {
+                None => another(&error),
+                // Tokens live for two hours, uploads wait for longer.
+                Some(left) => {
+                    let sentence = format!(
+                        "{}; if only the auth_token is another, POST it to /uploads/{left}/resume",
+                        capitalized(&error)
+                    );
+                    let mut refusal = Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, sentence);
+                    refusal.location = Some(format!("/uploads/{left}"));
+                    refusal
+                }
+            },
             error => failing(&error),
         })
     }

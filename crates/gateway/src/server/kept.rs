@@ -191,7 +191,7 @@ pub(super) async fn resume(
     // Whoever asks with the key of the first request finds the answer too.
     let idem =
         app.store.idempotency().take_over(&key.id, id, request).await.map_err(|error| match error {
-            IdempotencyError::NotHeld => under_way(),
+            IdempotencyError::NotHeld => under_way(Some(id)),
             error => failing(&error),
         })?;
     let replaying = idem.map(|key| Replaying { key, request });

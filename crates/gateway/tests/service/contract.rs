@@ -325,7 +325,8 @@ async fn what_a_dead_gateway_left_is_given_back_and_done_anew() {
     let place = accepted.header("location").unwrap();
     let usage = world.get("/usage").await.json();
     assert_eq!((usage["calls"].as_u64(), usage["reserved_micro_dollars"].as_u64()), (Some(0), Some(1_000)));
-    assert_eq!(world.upload(headers, &body).await.status, 409, "it is under way");
+    let again = world.upload(headers, &body).await;
+    assert_eq!((again.status, again.header("location")), (409, Some(place)), "it is under way there");
 
     // What a kill leaves: the files as they are, and no lock.
     let after = world.after_a_kill().await;

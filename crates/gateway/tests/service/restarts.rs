@@ -51,6 +51,12 @@ async fn killed_in_the_midst_it_goes_on_for_who_asks_again_with_the_same_key() {
     let usage = after.get("/usage").await.json();
     assert_eq!(usage["reserved_micro_dollars"].as_u64(), Some(1_000), "its money waits too");
 
+    // A token that was refreshed meanwhile is another; what is to be done is said, and nothing is lost.
+    let mut fresh = body(&world, &content);
+    fresh["auth_token"] = json!("another-token");
+    let other = after.upload("Idempotency-Key: once\r\n", &fresh).await;
+    assert_eq!((other.status, other.header("location")), (422, Some(place.as_str())), "{other:?}");
+    assert!(other.body.contains(&format!("POST it to {place}/resume")), "{other:?}");
     let again = after.upload("Idempotency-Key: once\r\n", &body(&world, &content)).await;
     assert_eq!(again.status, 200, "{again:?}");
     let id = again.json()["data"]["media_id"].as_str().unwrap().to_owned();

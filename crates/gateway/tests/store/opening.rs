@@ -54,7 +54,7 @@ async fn what_is_no_store_is_refused_and_left_alone() {
     let text = "Dear diary, this is no database. ".repeat(100);
     std::fs::write(world.path(), &text).unwrap();
     let error = Store::open(world.path()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Database(_)), "{error}");
+    assert!(matches!(error, StoreError::ForeignSchema(_)), "{error}");
     assert_eq!(std::fs::read_to_string(world.path()).unwrap(), text);
 
     let folder = World::new();
