@@ -7,9 +7,13 @@ use chunkwise_transport::http::HttpTransport;
 use chunkwise_x::{AltText, MediaId};
 
 use super::Destination;
+use super::uploader::within;
 
 /// How often it is tried, and how long is waited in between: setting an alt text twice does no harm.
 const WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(4)];
+
+/// How long an answer may take.
+const LONGEST: Duration = Duration::from_secs(30);
 
 pub(super) async fn set(
     transport: &HttpTransport,
@@ -26,7 +30,7 @@ pub(super) async fn set(
         tokio::time::sleep(wait).await;
         let request =
             protocol.alt_text_request(media_id, &text).map_err(|error| unsayable(error.to_string()))?;
-        result = match transport.send(request).await {
+        result = match within(LONGEST, transport.send(request)).await {
             Ok(response) => protocol.decode_alt_text(&response, now()),
             Err(failure) => Err(failure),
         };

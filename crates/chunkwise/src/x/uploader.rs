@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chunkwise_core::{Detail, Disposition, Failure, NotSent, Policy, Timestamp};
+use chunkwise_core::{Cut, Detail, Disposition, Failure, NotSent, Policy, Timestamp};
 use chunkwise_driver::{
     Driver, FileSource, Listed, Record, ResumeRequest, Source, StoreError, UploadId, WhenDone,
 };
@@ -124,7 +124,8 @@ impl XUploader {
         XUpload::of_source(self.clone(), source, media)
     }
 
-    /// Makes a post, with media that are uploaded already. It is sent once: X has nothing to recognise a repetition by.
+    /// Makes a post, with media that are uploaded already. It is sent once: X has nothing to recognise a repetition by. The
+    /// answer may take as long as the policy has for one.
     ///
     /// # Errors
     ///
@@ -139,7 +140,8 @@ impl XUploader {
         let protocol = chunkwise_x::XProtocol::new(self.inner.api, media);
         let transport =
             HttpTransport::new(Arc::new(protocol), self.inner.backend.clone(), self.inner.authorizer.clone());
-        let response = transport.send(request).await?;
+        let longest = self.inner.policy.timeouts.response;
+        let response = within(longest, transport.send(request)).await?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Post::decode(&response, Timestamp::EPOCH.after(now))
     }
@@ -270,6 +272,16 @@ impl XUploader {
         let protocol = Arc::new(destination.protocol()?);
         Ok(HttpTransport::new(protocol, Arc::clone(&self.inner.backend), Arc::clone(&self.inner.authorizer)))
     }
+}
+
+/// What comes of a request that is no operation of an upload, and that no engine watches over: whoever says nothing for so
+/// long will not.
+pub(super) async fn within<T>(
+    longest: Duration,
+    exchange: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let late = || Failure::Unknown { cut: Cut::TimedOut, detail: Detail::new("there was no answer in time") };
+    tokio::time::timeout(longest, exchange).await.unwrap_or_else(|_| Err(late()))
 }
 
 impl fmt::Debug for XUploader {

@@ -104,6 +104,29 @@ fn another(error: &crate::store::AnotherPayload) -> Refusal {
 }
 
 impl Claim {
+    /// The key under which an earlier process has begun this upload, if there was one: whoever asks with it finds the
+    /// answer too.
+    pub(super) async fn of_left(
+        app: &Arc<App>,
+        key: &KeyId,
+        upload: UploadId,
+        request: RequestId,
+    ) -> Result<Option<Self>, Refusal> {
+        let taken = app.store.idempotency().take_over(key, upload, request).await;
+        let idem = taken.map_err(|error| match error {
+            IdempotencyError::NotHeld => under_way(Some(upload)),
+            error => failing(&error),
+        })?;
+        let claim =
+            |idem| Self { app: app.clone(), key: key.clone(), idem, request, left: Some(upload), held: true };
+        Ok(idem.map(claim))
+    }
+
+    /// The request that holds it.
+    pub(super) const fn request(&self) -> RequestId {
+        self.request
+    }
+
     /// The upload that an earlier process has begun for this key, and not ended.
     pub(super) const fn left(&self) -> Option<UploadId> {
         self.left

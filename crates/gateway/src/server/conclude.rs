@@ -29,7 +29,7 @@ impl Done {
 }
 
 /// The money, the upload and the answer. Without it the money stays reserved, and the next start of the gateway gives it
-/// back, or goes on. Says whether it is written down.
+/// back, or goes on. False if it is not written down now, and may be later.
 pub(super) async fn conclude(app: &App, order: &Order, done: &Done) -> bool {
     let (resolution, end) = match &done.result {
         Ok(uploaded) => {
@@ -59,6 +59,9 @@ pub(super) async fn conclude(app: &App, order: &Order, done: &Done) -> bool {
             Ok(_) => return true,
             Err(error) => {
                 tracing::error!(%error, upload = %order.upload, "the end of an upload can't be written down");
+                if !error.may_pass() {
+                    return true;
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chunkwise::Policy;
 use chunkwise::driver::Source;
@@ -19,7 +20,7 @@ use super::look::LookedAt;
 use super::metrics::Ingest;
 use super::place::Place;
 use super::receive::Received;
-use super::running::Running;
+use super::running::{Held, Running};
 use super::veil::Veiled;
 use super::{App, upstream};
 use crate::answer::{Refusal, Uploaded};
@@ -36,7 +37,7 @@ pub(super) struct Order {
     pub(super) alt_text: Option<String>,
     pub(super) replaying: Option<Replaying>,
     /// The place among the uploads at once.
-    pub(super) place: Place,
+    pub(super) place: Option<Arc<Place>>,
 }
 
 /// The way to X: as whom, and through what.
@@ -61,15 +62,19 @@ pub(super) enum Coming {
 /// What is left of an upload that goes on.
 pub(super) struct Kept {
     /// Its media, if any of its bytes are still to be sent.
-    pub(super) source: Option<SpoolSource>,
+    pub(super) source: Option<Arc<SpoolSource>>,
     pub(super) media_type: String,
     pub(super) size: u64,
 }
 
 /// Carries an upload to its end, writes the end down, and tells it.
-pub(super) async fn conduct(app: Arc<App>, order: Order, coming: Coming, running: Arc<Running>) {
-    let began = Instant::now();
-    let mut carrier = Carrier { app: &app, order: &order, running: &running, spooled: None };
+pub(super) async fn conduct(app: Arc<App>, mut order: Order, coming: Coming, held: Held) {
+    let (began, running) = (Instant::now(), held.running.clone());
+    let spooled = match &coming {
+        Coming::Kept(kept) => kept.source.clone(),
+        Coming::Here(_) | Coming::At { .. } | Coming::Arriving(_) => None,
+    };
+    let mut carrier = Carrier { app: &app, order: &order, running: &running, spooled };
     let carried = tokio::select! {
         biased;
         () = app.cut.cancelled() => None,
@@ -79,6 +84,7 @@ pub(super) async fn conduct(app: Arc<App>, order: Order, coming: Coming, running
         carried = carrier.carry(coming) => Some(carried),
     };
     let spooled = carrier.spooled.take();
+    let place = order.place.take();
     let result = match carried {
         Some(carried) => {
             let done = carried.unwrap_or_else(Done::refused);
@@ -87,14 +93,15 @@ pub(super) async fn conduct(app: Arc<App>, order: Order, coming: Coming, running
                 note(&app, &order, UploadChange::Progress(progress(&state.progress, Phase::Processing)))
                     .await;
             }
-            if conclude(&app, &order, &done).await {
-                forget(&app, &order.upload).await;
-                if let Some(spooled) = spooled {
-                    spooled.let_go();
-                }
-            }
+            let result = done.result.clone();
             app.metrics.ended(done.end, done.bytes, began.elapsed());
-            done.result
+            // What is in memory is of no use any more.
+            let spooled = spooled.filter(|spooled| spooled.id().is_some());
+            let end = End { order, done, spooled, held };
+            if let Err(end) = end.write_down(&app).await {
+                app.work.spawn(tracing::Instrument::in_current_span(end.write_down_later(app.clone())));
+            }
+            result
         }
         // Its checkpoint, its media and its money wait for whoever goes on with it.
         None => {
@@ -104,13 +111,54 @@ pub(super) async fn conduct(app: Arc<App>, order: Order, coming: Coming, running
                  to /uploads/{}/resume: the upload goes on from where it is, if its media had come in",
                 order.upload
             );
+            drop(held);
             Err(Refusal::unavailable(sentence))
         }
     };
-    app.uploads.remove(&order.upload);
     // Who is answered may come with the next one.
-    drop(order.place);
+    drop(place);
     running.end(result);
+}
+
+/// How long is waited before an end that could not be written down is tried again.
+const LATER: Duration = Duration::from_secs(5);
+
+/// An end that is to be written down. Until it is, nobody else has the upload in hand.
+struct End {
+    order: Order,
+    done: Done,
+    spooled: Option<Arc<SpoolSource>>,
+    held: Held,
+}
+
+impl End {
+    /// Writes it down, and lets go of what was kept for the case that it is needed again.
+    async fn write_down(self, app: &App) -> Result<(), Box<Self>> {
+        if !conclude(app, &self.order, &self.done).await {
+            return Err(Box::new(self));
+        }
+        let Self { order, spooled, held, .. } = self;
+        forget(app, &order.upload).await;
+        if let Some(spooled) = spooled {
+            spooled.let_go();
+        }
+        drop(held);
+        Ok(())
+    }
+
+    /// A disk that is full is not full for ever; once the gateway stops it is the next one's to do.
+    async fn write_down_later(mut self: Box<Self>, app: Arc<App>) {
+        loop {
+            tokio::select! {
+                () = app.cut.cancelled() => return,
+                () = tokio::time::sleep(LATER) => {}
+            }
+            match self.write_down(&app).await {
+                Ok(()) => return,
+                Err(end) => self = end,
+            }
+        }
+    }
 }
 
 /// Removes the checkpoint of an upload whose end is written down.
@@ -219,8 +267,9 @@ impl Carrier<'_> {
     /// All of the media is here.
     async fn arrived(&mut self, ingest: Ingest, source: Arc<SpoolSource>, len: u64, digest: String) {
         source.keep();
+        // Whoever ends it from here on lets go of it.
+        self.spooled = Some(source.clone());
         self.note_spooled(&source, len, digest).await;
-        self.spooled = Some(source);
         self.app.metrics.ingested(ingest, len);
     }
 
@@ -253,12 +302,7 @@ impl Carrier<'_> {
         let uploader = uploader(self.app, &self.order.way)?;
         let id = checkpoint(&self.order.upload)?;
         let handle = match source {
-            Some(source) => {
-                source.keep();
-                let source = Arc::new(source);
-                self.spooled = Some(source.clone());
-                uploader.resume_source(&id, source).await
-            }
+            Some(source) => uploader.resume_source(&id, source).await,
             None => uploader.resume(&id).await,
         };
         let handle = handle.map_err(|error| {

@@ -16,6 +16,7 @@ use super::body::{Incoming, check_json};
 use super::claim::{Claim, Entry, Replaying, replayed};
 use super::conclude::KEPT;
 use super::conduct::{Coming, Way, uploader};
+use super::place::Place;
 use super::upload::{Asked, Beginning, Started, begin, capitalized, detached, ended, fingerprint, way};
 use super::{App, receive, upstream};
 use crate::answer::{self, Refusal};
@@ -30,17 +31,17 @@ pub(super) async fn create(
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
     check_json(&headers)?;
-    let entry = Entry::of(&app, &key.id, request, &headers).await?;
-    detached(&app, answered(app.clone(), key, headers, body, entry)).await
+    detached(&app, answered(app.clone(), key, request, headers, body)).await
 }
 
 async fn answered(
     app: Arc<App>,
     key: Key,
+    request: RequestId,
     headers: HeaderMap,
     body: Body,
-    entry: Entry,
 ) -> Result<Response, Refusal> {
+    let entry = Entry::of(&app, &key.id, request, &headers).await?;
     match asked(&app, &key, &headers, body).await {
         Ok(asked) => go_on(app, key, asked, entry).await,
         Err(refusal) => {
@@ -56,6 +57,8 @@ struct AskedPost {
     way: Way,
     post: Draft,
     coming: Vec<Coming>,
+    /// One place for all of its media, which go one after the other: none of them is refused once the first is paid for.
+    place: Arc<Place>,
 }
 
 /// A post whose media are still to come.
@@ -67,11 +70,9 @@ struct Draft {
 }
 
 async fn asked(app: &Arc<App>, key: &Key, headers: &HeaderMap, body: Body) -> Result<AskedPost, Refusal> {
-    // As long as it comes it has a place; each medium takes one of its own then.
-    let coming_in = app.places.take(key)?;
+    let place = Arc::new(app.places.take(key)?);
     let incoming = Incoming::new(app, &key.id, headers, body, IngestLimits::default().body)?;
     let (body, spooled) = receive::post(app, incoming).await?;
-    drop(coming_in);
     let CreateBody {
         auth_token,
         text,
@@ -103,7 +104,7 @@ async fn asked(app: &Arc<App>, key: &Key, headers: &HeaderMap, body: Body) -> Re
     for (data, complete) in media.into_iter().zip(spooled) {
         coming.push(Coming::Here(receive::judged(complete, &data.media_type).await?));
     }
-    Ok(AskedPost { account, way, post, coming })
+    Ok(AskedPost { account, way, post, coming, place })
 }
 
 impl Draft {
@@ -160,12 +161,13 @@ async fn go_on(app: Arc<App>, key: Key, asked: AskedPost, entry: Entry) -> Resul
 
 /// Uploads what has to be, and makes the post.
 async fn posted(app: Arc<App>, key: Key, asked: AskedPost, claim: Option<Claim>) -> Result<String, Refusal> {
-    let AskedPost { account, way, post, coming } = asked;
+    let AskedPost { account, way, post, coming, place } = asked;
     let uploaded = tokio::select! {
         biased;
         () = app.cut.cancelled() => Err(Refusal::unavailable("The gateway is stopping; ask again")),
-        uploaded = uploaded(&app, &key, &account, &way, coming, claim.as_ref()) => uploaded,
+        uploaded = uploaded(&app, &key, &account, &way, coming, &place, claim.as_ref()) => uploaded,
     };
+    drop(place);
     let finished = uploaded.and_then(|media| Ok((post.finished(&media)?, media)));
     let (finished, media) = match finished {
         Ok(finished) => finished,
@@ -182,7 +184,12 @@ async fn posted(app: Arc<App>, key: Key, asked: AskedPost, claim: Option<Claim>)
         None => None,
     };
     let posted = match uploader(&app, &way) {
-        Ok(uploader) => uploader.post(&finished).await.map_err(|failure| Unposted::of(&failure)),
+        Ok(uploader) => tokio::select! {
+            biased;
+            posted = uploader.post(&finished) => posted.map_err(|failure| Unposted::of(&failure)),
+            // A stop does not wait for X.
+            () = app.cut.cancelled() => Err(Unposted::Unknown(unknown())),
+        },
         Err(refusal) => Err(Unposted::NotThere(refusal)),
     };
     let result = posted.map(|id| {
@@ -206,13 +213,16 @@ async fn posted(app: Arc<App>, key: Key, asked: AskedPost, claim: Option<Claim>)
 
 /// Writes down that nobody can tell whether the post is there, for the case that nobody comes to say more.
 async fn doubtful(app: &App, key: &Key, claim: Claim) -> Result<Replaying, Refusal> {
-    let replaying = claim.hand_over();
-    let Replaying { key: idem, request } = &replaying;
-    let unknown = unknown();
+    let (idem, request, unknown) = (claim.idem(), claim.request(), unknown());
     let answer = Answer { status: unknown.status.as_u16(), body: unknown.body(None) };
-    let kept = app.store.idempotency().finish(&key.id, idem, *request, &answer, KEPT, App::now()).await;
-    kept.map_err(|error| failing(&error))?;
-    Ok(replaying)
+    let kept = app.store.idempotency().finish(&key.id, idem, request, &answer, KEPT, App::now()).await;
+    match kept {
+        Ok(()) => Ok(claim.hand_over()),
+        Err(error) => {
+            claim.give_back().await;
+            Err(failing(&error))
+        }
+    }
 }
 
 /// Uploads what has come along, one after the other. With an idempotency key each has one of its own, so that what was paid
@@ -223,6 +233,7 @@ async fn uploaded(
     account: &AccountRef,
     way: &Way,
     coming: Vec<Coming>,
+    place: &Arc<Place>,
     claim: Option<&Claim>,
 ) -> Result<Vec<MediaId>, Refusal> {
     let mut ids = Vec::new();
@@ -241,7 +252,7 @@ async fn uploaded(
             ids.push(id.ok_or_else(Refusal::no_media_id)?);
             continue;
         }
-        let (account, way, place) = (account.clone(), way.clone(), app.places.take(key)?);
+        let (account, way, place) = (account.clone(), way.clone(), place.clone());
         let asked = Asked { account, way, alt_text: None, coming, place };
         let started = begin(app, key, request, &mut entry, asked).await;
         if started.is_err() {

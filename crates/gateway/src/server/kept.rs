@@ -8,7 +8,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use chunkwise::driver::{Driven, Record};
+use chunkwise::driver::Record;
 use chunkwise_transport::Secret;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -16,14 +16,14 @@ use serde::Deserialize;
 use super::App;
 use super::access::{enter_to_begin, failing};
 use super::body::{Incoming, check_json};
-use super::claim::{Replaying, under_way};
+use super::claim::Claim;
 use super::conclude::give_up;
-use super::conduct::{Coming, Kept, Order};
-use super::upload::{Started, respond, start, way};
+use super::conduct::{Coming, Kept, Order, Way};
+use super::upload::{Started, detached, respond, start, way};
 use super::uploads::not_found;
 use crate::answer::Refusal;
 use crate::spool::{SpoolId, SpoolSource};
-use crate::store::{IdempotencyError, Key, RequestId, StoreError, UploadId, UploadRecord};
+use crate::store::{Key, RequestId, StoreError, UploadId, UploadRecord};
 
 /// What is said of an upload that a restart has ended.
 const RESTARTED: &str =
@@ -77,14 +77,14 @@ pub(super) async fn recover(app: &App) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The checkpoints that nobody is at, by the names of their uploads.
+/// The checkpoints, by the names of their uploads. Who asks has the upload in hand, so nobody drives it; that somebody
+/// holds a checkpoint for a moment, because he looks too, says nothing.
 async fn checkpoints(app: &App) -> HashMap<String, Option<Record>> {
     let listed = app.driver.uploads().await.unwrap_or_else(|error| {
         tracing::error!(%error, "the checkpoints can't be read");
         Vec::new()
     });
-    let idle = listed.into_iter().filter(|listed| listed.driven == Driven::Idle);
-    idle.map(|listed| (listed.id.as_str().to_owned(), listed.record.ok())).collect()
+    listed.into_iter().map(|listed| (listed.id.as_str().to_owned(), listed.record.ok())).collect()
 }
 
 fn spool_id(left: &UploadRecord) -> Option<SpoolId> {
@@ -107,14 +107,17 @@ async fn kept(app: &Arc<App>, left: &UploadRecord) -> Option<Kept> {
         return None;
     }
     let record = checkpoint?.as_ref()?;
-    let source = if record.needs_source() { Some(reopen(app, spool_id(left)?).await?) } else { None };
+    let source =
+        if record.needs_source() { Some(Arc::new(reopen(app, spool_id(left)?).await?)) } else { None };
     let size = left.size.unwrap_or_else(|| record.checkpoint.total());
     Some(Kept { source, media_type: left.media_type.clone()?, size })
 }
 
 async fn reopen(app: &Arc<App>, id: SpoolId) -> Option<SpoolSource> {
     let spool = app.spool.clone();
-    let opened = tokio::task::spawn_blocking(move || spool.reopen(id)).await.ok()?;
+    // It stays, whatever becomes of this try.
+    let opened =
+        tokio::task::spawn_blocking(move || spool.reopen(id).inspect(SpoolSource::keep)).await.ok()?;
     opened.inspect_err(|error| tracing::warn!(%error, "kept media can't be opened")).ok()
 }
 
@@ -129,7 +132,7 @@ pub(super) async fn remove_media(app: &App, left: &UploadRecord) {
 }
 
 /// The upload that an earlier process has begun, if it goes on: its order, and what is left of it. One that can't go on is
-/// ended.
+/// ended. The caller has it in hand.
 pub(super) async fn left_of(
     app: &Arc<App>,
     key: &Key,
@@ -178,6 +181,19 @@ pub(super) async fn resume(
     })?;
     let (token, proxy) = (Secret::new(auth_token), proxy.map(Secret::new));
     let (_, way) = way(&app, &token, proxy.as_ref())?;
+    let going_on = going_on(app.clone(), key, request, id, way);
+    let Started { upload, watch } = detached(&app, going_on).await?;
+    respond(&headers, upload, watch).await
+}
+
+/// Takes the upload in hand, and goes on with it.
+async fn going_on(
+    app: Arc<App>,
+    key: Key,
+    request: RequestId,
+    id: UploadId,
+    way: Way,
+) -> Result<Started, Refusal> {
     let ended =
         || Refusal::new(StatusCode::CONFLICT, "The upload does not wait for anybody to go on with it");
     if app.uploads.of(&id, &key.id).is_some() {
@@ -186,17 +202,12 @@ pub(super) async fn resume(
     if app.store.uploads().get(&key.id, id).await.map_err(|error| failing(&error))?.is_none() {
         return Err(not_found());
     }
-    let place = app.places.take(&key)?;
+    let place = Some(Arc::new(app.places.take(&key)?));
+    // The key first, as who asks with it does: so one of the two goes on.
+    let claim = Claim::of_left(&app, &key.id, id, request).await?;
+    let held = app.uploads.hold(id, &key.id).ok_or_else(ended)?;
     let (left, kept) = left_of(&app, &key, id).await?.ok_or_else(ended)?;
-    // Whoever asks with the key of the first request finds the answer too.
-    let idem =
-        app.store.idempotency().take_over(&key.id, id, request).await.map_err(|error| match error {
-            IdempotencyError::NotHeld => under_way(Some(id)),
-            error => failing(&error),
-        })?;
-    let replaying = idem.map(|key| Replaying { key, request });
-    let order =
-        Order { key: key.id, charged: left.request_id, upload: id, way, alt_text: None, replaying, place };
-    let Started { upload, watch } = start(&app, order, Coming::Kept(kept))?;
-    respond(&headers, upload, watch).await
+    let (charged, replaying) = (left.request_id, claim.map(Claim::hand_over));
+    let order = Order { key: key.id, charged, upload: id, way, alt_text: None, replaying, place };
+    Ok(start(&app, order, Coming::Kept(kept), held))
 }

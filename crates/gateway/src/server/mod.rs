@@ -73,7 +73,7 @@ struct App {
     metrics: Metrics,
     rates: Rates,
     guesses: Guesses,
-    uploads: Uploads,
+    uploads: Arc<Uploads>,
     places: Arc<Places>,
     /// No further requests.
     stopping: CancellationToken,

@@ -33,8 +33,7 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
-    let entry = Entry::of(&app, &key.id, request, &headers).await?;
-    match detached(&app, begun(app.clone(), key, request, headers.clone(), body, entry)).await? {
+    match detached(&app, begun(app.clone(), key, request, headers.clone(), body)).await? {
         Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
         Beginning::Answered(response) => Ok(response),
     }
@@ -47,10 +46,10 @@ async fn begun(
     request: RequestId,
     headers: HeaderMap,
     body: Body,
-    mut entry: Entry,
 ) -> Result<Beginning, Refusal> {
+    let mut entry = Entry::of(&app, &key.id, request, &headers).await?;
     let asked = async {
-        let place = app.places.take(&key)?;
+        let place = Arc::new(app.places.take(&key)?);
         let token = secret(&headers, TOKEN)?
             .ok_or_else(|| Refusal::bad_request("Provide the auth_token in the header X-Auth-Token"))?;
         let (account, way) = way(&app, &token, secret(&headers, PROXY)?.as_ref())?;

@@ -67,7 +67,7 @@ enum Steering {
 }
 
 impl Running {
-    pub(super) fn new(key: KeyId) -> Arc<Self> {
+    fn new(key: KeyId) -> Arc<Self> {
         let state = State { stage: Stage::Receiving, progress: Progress::default(), media_type: None };
         let (state, control) = (watch::Sender::new(state), Mutex::new(Steering::NotYet));
         Arc::new(Self { key, state, control, given_up: CancellationToken::new() })
@@ -148,7 +148,21 @@ impl Running {
     }
 }
 
-/// The uploads that this process runs.
+/// An upload in hand. Dropped, it is anybody's again.
+#[derive(Debug)]
+pub(super) struct Held {
+    uploads: Arc<Uploads>,
+    id: UploadId,
+    pub(super) running: Arc<Running>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.uploads.table().remove(&self.id);
+    }
+}
+
+/// The uploads that this process runs, or is about to run or to give up.
 #[derive(Debug, Default)]
 pub(super) struct Uploads(Mutex<HashMap<UploadId, Arc<Running>>>);
 
@@ -157,19 +171,16 @@ impl Uploads {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts it down; false, and nothing done, if it is there already.
-    pub(super) fn insert(&self, id: UploadId, running: Arc<Running>) -> bool {
+    /// Takes an upload in hand, before it is looked at what is left of it: of several who go on with it, or give it up,
+    /// there is one. None if somebody has it.
+    pub(super) fn hold(self: &Arc<Self>, id: UploadId, key: &KeyId) -> Option<Held> {
         match self.table().entry(id) {
-            Entry::Occupied(_) => false,
+            Entry::Occupied(_) => None,
             Entry::Vacant(place) => {
-                place.insert(running);
-                true
+                let running = place.insert(Running::new(key.clone())).clone();
+                Some(Held { uploads: self.clone(), id, running })
             }
         }
-    }
-
-    pub(super) fn remove(&self, id: &UploadId) {
-        self.table().remove(id);
     }
 
     /// That upload, if it is this key's (threat T15).

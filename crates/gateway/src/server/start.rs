@@ -119,12 +119,17 @@ impl Gateway {
         let pepper = pepper(&state_dir.join("pepper"))?;
         let store = Store::open(state_dir.join("gateway.db")).await?;
         let caps = settings.caps;
-        let memory = usize::try_from(caps.memory).unwrap_or(usize::MAX);
+        let (memory, read_ahead) = shares(caps.memory)?;
         let checkpoints = DirectoryStore::new(state_dir.join("checkpoints"));
-        let driver = Driver::builder().byte_budget(memory).checkpoints(checkpoints).build()?;
+        let driver = Driver::builder()
+            .byte_budget(usize::try_from(memory).unwrap_or(usize::MAX))
+            .frame_size(FRAME)
+            .read_ahead(read_ahead)
+            .checkpoints(checkpoints)
+            .build()?;
         let limits = SpoolLimits { total_disk: caps.disk, ..SpoolLimits::default() };
-        // One budget: what comes in leaves at least a quarter of it to what goes out.
-        let budget = Budget::lent_by(driver.clone(), caps.memory / 4 * 3);
+        // One budget: what comes in leaves at least a quarter of it to what goes out, and the other way round.
+        let budget = Budget::lent_by(driver.clone(), memory / 4, memory / 4 * 3);
         let spool = Spool::with_memory(state_dir.join("spool"), limits, budget)?;
         let mut trust = Trust::platform();
         if let Some(file) = &settings.x.ca_file {
@@ -156,7 +161,7 @@ impl Gateway {
             metrics: Metrics::new(),
             rates: super::Rates::default(),
             guesses: super::Guesses::default(),
-            uploads: super::Uploads::default(),
+            uploads: Arc::default(),
             places: super::Places::new(caps.uploads),
             stopping: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -220,6 +225,22 @@ impl Gateway {
         let _ = tokio::time::timeout(std::time::Duration::from_secs(5), connections.wait()).await;
         drop(folder);
     }
+}
+
+/// In what pieces media are read on their way out, in bytes.
+const FRAME: usize = 256 << 10;
+
+/// The least memory that is shared out, in bytes: a quarter is one frame.
+const LEAST: u64 = 4 * FRAME as u64;
+
+/// The memory in whole quarters of whole frames, and how many frames a segment is read ahead: as many as are in the quarter
+/// that is never lent, or fewer, so that what comes in never keeps what goes out waiting for ever.
+fn shares(memory: u64) -> Result<(u64, u32), StartError> {
+    let memory = memory / LEAST * LEAST;
+    if memory == 0 {
+        return Err(StartError::setting("caps.memory", format!("it must be {LEAST} bytes at least")));
+    }
+    Ok((memory, u32::try_from(memory / LEAST).unwrap_or(u32::MAX).min(4)))
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

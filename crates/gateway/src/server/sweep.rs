@@ -34,11 +34,17 @@ async fn once(app: &App) -> Result<(), StoreError> {
     // Nobody has brought their token: X has forgotten them by now, or soon will.
     let oldest = now.minus(app.settings.caps.interrupted());
     for left in app.store.uploads().unfinished().await? {
-        let waits = left.updated_at < oldest && app.uploads.of(&left.upload_id, &left.key_id).is_none();
-        if waits {
+        if left.updated_at >= oldest {
+            continue;
+        }
+        let Some(held) = app.uploads.hold(left.upload_id, &left.key_id) else { continue };
+        // It may have ended just now.
+        let left = app.store.uploads().get(&left.key_id, left.upload_id).await?;
+        if let Some(left) = left.filter(|left| left.end.is_none()) {
             give_up(app, &left, "The gateway was restarted during this upload, and nobody went on with it")
                 .await;
         }
+        drop(held);
     }
     Ok(())
 }

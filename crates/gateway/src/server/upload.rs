@@ -14,10 +14,10 @@ use tokio::sync::watch;
 
 use super::access::{enter_to_begin, failing};
 use super::body::{Incoming, check_json};
-use super::claim::{Claim, Entry, replayed};
+use super::claim::{Claim, Entry, replayed, under_way};
 use super::conduct::{Coming, Order, Way, conduct};
 use super::place::Place;
-use super::running::{Running, Stage, State as Seen};
+use super::running::{Held, Stage, State as Seen};
 use super::{App, kept, receive};
 use crate::answer::{self, Refusal, Uploaded};
 use crate::ingest::{IngestLimits, UploadMedia};
@@ -50,9 +50,7 @@ pub(super) async fn upload(
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
     check_json(&headers)?;
-    let entry = Entry::of(&app, &key.id, request, &headers).await?;
-    let asking = begun(app.clone(), key, request, headers.clone(), body, entry);
-    match detached(&app, asking).await? {
+    match detached(&app, begun(app.clone(), key, request, headers.clone(), body)).await? {
         Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
         Beginning::Answered(response) => Ok(response),
     }
@@ -75,8 +73,8 @@ async fn begun(
     request: RequestId,
     headers: HeaderMap,
     body: Body,
-    mut entry: Entry,
 ) -> Result<Beginning, Refusal> {
+    let mut entry = Entry::of(&app, &key.id, request, &headers).await?;
     let result = match asked(&app, &key, &headers, body).await {
         Ok(asked) => begin(&app, &key, request, &mut entry, asked).await,
         Err(refusal) => Err(refusal),
@@ -88,7 +86,7 @@ async fn begun(
 }
 
 async fn asked(app: &Arc<App>, key: &Key, headers: &HeaderMap, body: Body) -> Result<Asked, Refusal> {
-    let place = app.places.take(key)?;
+    let place = Arc::new(app.places.take(key)?);
     let incoming = Incoming::new(app, &key.id, headers, body, IngestLimits::default().body)?;
     let (body, data) = receive::body(app, incoming).await?;
     let (account, way) = way(app, &body.auth_token, body.proxy.as_ref())?;
@@ -113,7 +111,7 @@ pub(super) struct Asked {
     pub(super) way: Way,
     pub(super) alt_text: Option<String>,
     pub(super) coming: Coming,
-    pub(super) place: Place,
+    pub(super) place: Arc<Place>,
 }
 
 /// What has come of asking.
@@ -163,35 +161,33 @@ pub(super) async fn begin(
     if let Some(claim) = claim {
         claim.asks_for(asked_for).await?;
         if let Some(upload) = claim.left() {
-            left = kept::left_of(app, key, upload).await?;
+            let held = app.uploads.hold(upload, &key.id).ok_or_else(|| under_way(Some(upload)))?;
+            left = kept::left_of(app, key, upload).await?.map(|(record, kept)| (record, kept, held));
         }
     }
     let idem = claim.as_ref().map(|claim| claim.idem().clone());
-    let (upload, charged, coming) = match left {
-        Some((record, kept)) => (record.upload_id, record.request_id, Coming::Kept(kept)),
+    let (upload, charged, coming, held) = match left {
+        Some((record, kept, held)) => (record.upload_id, record.request_id, Coming::Kept(kept), held),
         None => {
             let upload = UploadId::new(App::now()).map_err(|error| failing(&error))?;
+            let held = app.uploads.hold(upload, &key.id).ok_or_else(Refusal::internal)?;
             let new = NewUpload { upload_id: upload, request_id: request, idempotency_key: idem, account };
             app.store.admit(&key.id, &new, app.price(), App::now()).await.map_err(admission_refusal)?;
-            (upload, request, coming)
+            (upload, request, coming, held)
         }
     };
     let replaying = claim.take().map(Claim::hand_over);
+    let place = Some(place);
     let order = Order { key: key.id.clone(), charged, upload, way, alt_text, replaying, place };
-    Ok(Beginning::Started(start(app, order, coming)?))
+    Ok(Beginning::Started(start(app, order, coming, held)))
 }
 
 /// Sets its task going.
-pub(super) fn start(app: &Arc<App>, order: Order, coming: Coming) -> Result<Started, Refusal> {
-    let upload = order.upload;
-    let running = Running::new(order.key.clone());
-    let watch = running.watch();
-    if !app.uploads.insert(upload, running.clone()) {
-        return Err(Refusal::new(StatusCode::CONFLICT, "The upload is under way"));
-    }
+pub(super) fn start(app: &Arc<App>, order: Order, coming: Coming, held: Held) -> Started {
+    let (upload, watch) = (order.upload, held.running.watch());
     app.metrics.began();
-    app.work.spawn(tracing::Instrument::in_current_span(conduct(app.clone(), order, coming, running)));
-    Ok(Started { upload, watch })
+    app.work.spawn(tracing::Instrument::in_current_span(conduct(app.clone(), order, coming, held)));
+    Started { upload, watch }
 }
 
 /// Answers when it is done, or at once, as the client wants. Who goes away does not kill it: its task is not this one's.

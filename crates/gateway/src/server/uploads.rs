@@ -11,8 +11,9 @@ use super::App;
 use super::access::{enter, failing};
 use super::conclude::give_up;
 use super::running::{Stage, State as Seen};
+use super::upload::detached;
 use crate::answer::{self, Refusal};
-use crate::store::{Billing, UnixMillis, UploadEnd, UploadId, UploadRecord};
+use crate::store::{Billing, Key, UnixMillis, UploadEnd, UploadId, UploadRecord};
 
 /// The phase of an upload that a restart has cut off, and that waits for its token.
 const INTERRUPTED: &str = "interrupted";
@@ -61,19 +62,25 @@ pub(super) async fn cancel(
 ) -> Result<Response, Refusal> {
     let key = enter(&app, &headers).await?;
     let id: UploadId = id.parse().map_err(|_| not_found())?;
-    if let Some(running) = app.uploads.of(&id, &key.id) {
-        running.cancel();
-        return Ok(answer::json(StatusCode::ACCEPTED, json!({ "id": id.to_string() }).to_string()));
+    detached(&app, cancelled(app.clone(), key, id)).await?;
+    Ok(answer::json(StatusCode::ACCEPTED, json!({ "id": id.to_string() }).to_string()))
+}
+
+async fn cancelled(app: Arc<App>, key: Key, id: UploadId) -> Result<(), Refusal> {
+    let ended = || Refusal::new(StatusCode::CONFLICT, "The upload is not under way any more");
+    let record = async || app.store.uploads().get(&key.id, id).await.map_err(|error| failing(&error));
+    if record().await?.ok_or_else(not_found)?.end.is_some() {
+        return Err(ended());
     }
-    match app.store.uploads().get(&key.id, id).await.map_err(|error| failing(&error))? {
-        // It waits for somebody to go on with it.
-        Some(left) if left.end.is_none() => {
-            give_up(&app, &left, "The upload was cancelled").await;
-            Ok(answer::json(StatusCode::ACCEPTED, json!({ "id": id.to_string() }).to_string()))
-        }
-        Some(_) => Err(Refusal::new(StatusCode::CONFLICT, "The upload is not under way any more")),
-        None => Err(not_found()),
-    }
+    let Some(held) = app.uploads.hold(id, &key.id) else {
+        app.uploads.of(&id, &key.id).ok_or_else(ended)?.cancel();
+        return Ok(());
+    };
+    // It waits for somebody to go on with it, unless it has ended just now.
+    let left = record().await?.filter(|left| left.end.is_none()).ok_or_else(ended)?;
+    give_up(&app, &left, "The upload was cancelled").await;
+    drop(held);
+    Ok(())
 }
 
 /// What a key has used, of all time, and what it has left.
@@ -109,9 +116,14 @@ pub(super) fn told(app: &App, record: &UploadRecord) -> Value {
             },
             "ended": false,
         }),
-        Some(_) | None => json!({
+        seen => json!({
             "id": record.upload_id.to_string(),
-            "phase": if record.end.is_some() { ended(record) } else { INTERRUPTED },
+            "phase": match seen {
+                _ if record.end.is_some() => ended(record),
+                // Its end could not be written down yet.
+                Some(Seen { stage, .. }) => stage.name(),
+                None => INTERRUPTED,
+            },
             "media_type": record.media_type,
             "progress": {
                 "total": record.size, "sent": record.progress.sent, "stored": record.progress.stored,

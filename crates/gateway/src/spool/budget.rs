@@ -25,8 +25,8 @@ struct Used {
 enum Backing {
     /// They are the budget's own.
     Own,
-    /// They are a driver's, as many as are needed at the moment.
-    Lent(Driver, Option<Loan>),
+    /// They are a driver's, as many as are needed at the moment, and never fewer than these.
+    Lent(Driver, Option<Loan>, u64),
 }
 
 impl Used {
@@ -35,8 +35,8 @@ impl Used {
         let there = bytes <= limit
             && match &mut self.backing {
                 Backing::Own => true,
-                Backing::Lent(_, Some(loan)) => loan.grow_to(bytes),
-                Backing::Lent(driver, none) => {
+                Backing::Lent(_, Some(loan), _) => loan.grow_to(bytes),
+                Backing::Lent(driver, none, _) => {
                     *none = driver.lend(bytes);
                     none.is_some()
                 }
@@ -50,8 +50,8 @@ impl Used {
     fn shrink_to(&mut self, bytes: u64) {
         self.taken = bytes;
         match &mut self.backing {
-            Backing::Own | Backing::Lent(_, None) => {}
-            Backing::Lent(_, Some(loan)) => loan.shrink_to(bytes),
+            Backing::Own | Backing::Lent(_, None, _) => {}
+            Backing::Lent(_, Some(loan), least) => loan.shrink_to(bytes.max(*least)),
         }
     }
 }
@@ -70,9 +70,11 @@ impl Budget {
     }
 
     /// Of so many bytes at most of those that a driver has, so that what comes in and what goes out count against one
-    /// budget. The limit leaves the driver what it needs to go on.
-    pub fn lent_by(driver: Driver, limit: u64) -> Self {
-        Self::of(limit, Backing::Lent(driver, None))
+    /// budget. The limit leaves the driver what it needs to go on; `least` it never gets back, so that what goes out, which
+    /// takes all there is as long as its server is slow, leaves room for what comes in.
+    pub fn lent_by(driver: Driver, least: u64, limit: u64) -> Self {
+        let loan = driver.lend(least);
+        Self::of(limit, Backing::Lent(driver, loan, least))
     }
 
     fn of(limit: u64, backing: Backing) -> Self {
@@ -125,6 +127,11 @@ impl Share {
             self.bytes += more;
         }
         grown
+    }
+
+    /// All of it, in another hand.
+    pub(super) fn take_all(&mut self) -> Self {
+        Self { budget: self.budget.clone(), bytes: std::mem::take(&mut self.bytes) }
     }
 
     /// Gives back what is beyond so many.

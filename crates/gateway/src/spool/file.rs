@@ -71,8 +71,10 @@ impl SpoolFile {
 
 impl Drop for SpoolFile {
     fn drop(&mut self) {
-        if !self.kept.load(Ordering::Relaxed)
-            && let Err(error) = std::fs::remove_file(self.path())
+        if self.kept.load(Ordering::Relaxed) {
+            // The disk has it still.
+            self.shared.waiting().insert(self.id, self.share.take_all());
+        } else if let Err(error) = std::fs::remove_file(self.path())
             && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(id = %self.id.0, %error, "a spooled file can't be removed");

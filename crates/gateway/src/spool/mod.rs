@@ -14,7 +14,8 @@ mod source;
 mod tests;
 mod writer;
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fs::DirBuilder;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,8 @@ struct Shared {
     memory: Budget,
     /// Files that something in this process knows.
     live: Mutex<HashSet<SpoolId>>,
+    /// The disk space of files that wait for somebody to go on with them.
+    waiting: Mutex<HashMap<SpoolId, Share>>,
 }
 
 /// What a sweep found.
@@ -120,7 +123,14 @@ impl Spool {
         let dir = dir.into();
         make_private(&dir)?;
         let disk = Budget::new(limits.total_disk);
-        Ok(Self(Arc::new(Shared { dir, limits, disk, memory, live: Mutex::default() })))
+        Ok(Self(Arc::new(Shared {
+            dir,
+            limits,
+            disk,
+            memory,
+            live: Mutex::default(),
+            waiting: Mutex::default(),
+        })))
     }
 
     /// The memory that it draws from.
@@ -153,7 +163,8 @@ impl Spool {
         let path = self.0.path(id);
         let file = chunkwise_driver::FileSource::open(&path).map_err(source::unusable)?;
         let len = std::fs::metadata(&path)?.len();
-        let share = self.0.disk.take(len).ok_or(SpoolError::DiskTaken)?;
+        let waiting = self.0.waiting().remove(&id);
+        let share = waiting.or_else(|| self.0.disk.take(len)).ok_or(SpoolError::DiskTaken)?;
         Ok(SpoolSource::file(file, SpoolFile::existing(Arc::clone(&self.0), id, share)))
     }
 
@@ -169,7 +180,10 @@ impl Spool {
         }
         match std::fs::remove_file(self.0.path(id)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) | Err(_) => {
+                self.0.waiting().remove(&id);
+                Ok(())
+            }
         }
     }
 
@@ -178,8 +192,9 @@ impl Spool {
         self.0.path(id).is_file()
     }
 
-    /// Removes the files of earlier processes, but for those that are known: uploads that can go on. Files of this
-    /// process, and such as are not the spool's, stay. It blocks for as long as the file system takes.
+    /// Removes the files of earlier processes, but for those that are known: uploads that can go on. Those take their disk
+    /// space, if it is there. Files of this process, and such as are not the spool's, stay. It blocks for as long as the file
+    /// system takes.
     ///
     /// # Errors
     ///
@@ -190,10 +205,18 @@ impl Spool {
         for entry in std::fs::read_dir(&self.0.dir)? {
             let entry = entry?;
             let Some(id) = SpoolId::of(&entry.path()) else { continue };
-            if known.contains(&id) || self.0.live().contains(&id) {
+            if self.0.live().contains(&id) {
                 continue;
             }
             let len = entry.metadata().map_or(0, |metadata| metadata.len());
+            if known.contains(&id) {
+                if let Entry::Vacant(waiting) = self.0.waiting().entry(id)
+                    && let Some(share) = self.0.disk.take(len)
+                {
+                    waiting.insert(share);
+                }
+                continue;
+            }
             match std::fs::remove_file(entry.path()) {
                 Ok(()) => {
                     swept.removed += 1;
@@ -213,6 +236,10 @@ impl Spool {
 impl Shared {
     fn path(&self, id: SpoolId) -> PathBuf {
         self.dir.join(format!("{}.part", id.0))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<SpoolId, Share>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn live(&self) -> MutexGuard<'_, HashSet<SpoolId>> {

@@ -334,7 +334,7 @@ async fn the_last_byte_waits_for_whoever_looks_at_the_whole() {
 #[tokio::test]
 async fn what_comes_in_and_what_goes_out_share_one_budget() {
     let driver = chunkwise_driver::Driver::builder().byte_budget(4 << 20).build().unwrap();
-    let memory = Budget::lent_by(driver.clone(), 3 << 20);
+    let memory = Budget::lent_by(driver.clone(), 0, 3 << 20);
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::with_memory(dir.path(), SpoolLimits { in_memory: 8 << 20, ..LIMITS }, memory.clone());
     let mut writer = spool.unwrap().begin(None).await.unwrap();
@@ -369,7 +369,7 @@ async fn what_a_crash_leaves_is_swept_but_for_what_is_known() {
     let folder = dir.path().join("spool");
     std::fs::write(folder.join("notes.txt"), "not ours").unwrap();
     std::fs::write(folder.join("x.part"), "not ours").unwrap();
-    assert_eq!(first.disk().taken(), 0);
+    assert_eq!(first.disk().taken(), 4 << 20, "the disk has them still");
     drop(first);
 
     let second = Spool::new(&folder, LIMITS).unwrap();
@@ -379,12 +379,17 @@ async fn what_a_crash_leaves_is_swept_but_for_what_is_known() {
     assert_eq!(files(&second).len(), 4, "one known, one living, two foreign");
     assert_eq!(second.sweep(&HashSet::from([ids[0]])).unwrap(), Swept::default());
 
+    assert_eq!(second.disk().taken(), 5 << 20, "what waits has its disk space");
     let source = second.reopen(ids[0]).unwrap();
     assert_eq!(second.disk().taken(), 5 << 20);
     assert!(all(&source) == media);
     // It is alive now, known or not.
     assert_eq!(second.sweep(&HashSet::new()).unwrap(), Swept::default());
+    source.keep();
     drop(source);
+    let source = second.reopen(ids[0]).unwrap();
+    drop(source);
+    assert_eq!(second.disk().taken(), 3 << 20);
     assert!(matches!(second.reopen(ids[0]), Err(SpoolError::Io(_))));
     assert_eq!(files(&second).len(), 3);
 }

@@ -16,7 +16,7 @@ use super::uploads::{self, NewUpload, UploadEnd, UploadError};
 /// What becomes of the money that a request has reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// It is charged.
+    /// It is charged, but no more than was reserved.
     Settle(Charge),
     /// It is free again; why, in a word.
     Refund(String),
@@ -63,6 +63,19 @@ pub enum RequestError {
     Store(#[from] StoreError),
 }
 
+impl RequestError {
+    /// Whether the store fails, which may pass, and not what was to be written.
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(_)
+                | Self::Ledger(LedgerError::Store(_))
+                | Self::Idempotency(IdempotencyError::Store(_))
+                | Self::Upload(UploadError::Store(_))
+        )
+    }
+}
+
 impl Store {
     /// Begins an upload: reserves its price, puts it down and ties it to the idempotency key, if there is one.
     ///
@@ -102,7 +115,13 @@ impl Store {
         let mut writer = self.writer().await;
         let mut tx = begin(&mut writer).await?;
         let written = match resolution {
-            Resolution::Settle(charge) => ledger::settle(&mut tx, epoch, key, charged, charge, now).await?,
+            Resolution::Settle(charge) => {
+                // The price may have risen since.
+                let reserved = ledger::reserved(&mut tx, charged).await?;
+                let amount = reserved.map_or(charge.amount, |reserved| reserved.min(charge.amount));
+                let charge = Charge { amount, ..charge.clone() };
+                ledger::settle(&mut tx, epoch, key, charged, &charge, now).await?
+            }
             Resolution::Refund(outcome) => ledger::refund(&mut tx, epoch, key, charged, outcome, now).await?,
         };
         uploads::finish(&mut tx, epoch, key, upload, end, now).await?;

@@ -10,4 +10,5 @@ mod looking;
 mod mp4;
 mod posts;
 mod restarts;
+mod together;
 mod world;

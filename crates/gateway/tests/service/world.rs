@@ -68,6 +68,11 @@ impl World {
     /// Another gateway over a copy of this one's files as they are at this moment, before the same sandbox: what `kill -9`
     /// would leave, without the locks, which the system lets go of.
     pub(crate) async fn after_a_kill(&self) -> Self {
+        self.after_a_kill_with(|_| ()).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn after_a_kill_with(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let (from, to) = (self.state.path().join("state"), state.path().join("state"));
         std::fs::create_dir(&to).unwrap();
@@ -86,6 +91,7 @@ impl World {
         }
         let mut settings = self.settings.clone();
         settings.state_dir = to;
+        change(&mut settings);
         let gateway = start(settings.clone()).await.unwrap();
         let (sandbox, key) = (self.sandbox.clone(), self.key.clone());
         Self { sandbox, gateway, key, token: self.token.clone(), state, settings }

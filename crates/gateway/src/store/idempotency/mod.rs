@@ -351,15 +351,18 @@ impl Idempotency<'_> {
         Ok(tx.commit().await?)
     }
 
-    /// Forgets what has expired. Returns how many.
+    /// Forgets what has expired, but for the keys of uploads that have not ended. Returns how many.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn sweep(self, now: UnixMillis) -> Result<u64, StoreError> {
-        let done = sqlx::query("DELETE FROM idempotency WHERE expires_at <= $1")
-            .bind(now.get())
-            .execute(&mut *self.store.writer().await)
-            .await?;
+        let done = sqlx::query(
+            "DELETE FROM idempotency WHERE expires_at <= $1 AND NOT (status IS NULL AND upload_id IS NOT NULL \
+             AND upload_id IN (SELECT upload_id FROM uploads WHERE phase NOT IN ('succeeded', 'failed')))",
+        )
+        .bind(now.get())
+        .execute(&mut *self.store.writer().await)
+        .await?;
         Ok(done.rows_affected())
     }
 }

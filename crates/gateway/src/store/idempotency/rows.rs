@@ -44,17 +44,20 @@ impl State {
             }
             (None, _) | (_, None) => None,
         };
+        let upload = column_upload(row)?;
+        let running = done.is_none() && lives(row.try_get("epoch")?);
         Ok(match done {
-            // However it stands: no request takes a day, so one that does was forgotten by its caller.
-            _ if expired => Self::Expired,
+            // No request takes a day, so one that does was forgotten by its caller; but an upload is not done twice
+            // because a clock has jumped, or a machine slept.
+            _ if expired && !(running && upload.is_some()) => Self::Expired,
             Some(answer) => Self::Done(StoredAnswer {
                 answer,
                 request_id: column_request(row)?,
                 fingerprint: row.try_get("fingerprint")?,
             }),
-            None if lives(row.try_get("epoch")?) => Self::Running(Running {
+            None if running => Self::Running(Running {
                 since: UnixMillis::new(row.try_get("since")?),
-                upload: column_upload(row)?,
+                upload,
                 fingerprint: row.try_get("fingerprint")?,
             }),
             None => Self::Orphaned,

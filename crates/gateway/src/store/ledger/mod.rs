@@ -432,6 +432,14 @@ pub(super) async fn reserve(
     Ok(Written::Now)
 }
 
+/// What was reserved for a request, whatever became of it.
+pub(super) async fn reserved(
+    tx: &mut SqliteConnection,
+    request: RequestId,
+) -> Result<Option<MicroDollars>, StoreError> {
+    Ok(standing(tx, request).await?.map(|standing| standing.reserved()))
+}
+
 pub(super) async fn settle(
     tx: &mut SqliteConnection,
     epoch: i64,
