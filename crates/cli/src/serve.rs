@@ -160,6 +160,7 @@ impl From<StartError> for Failed {
             StartError::Listen { .. }
             | StartError::File { .. }
             | StartError::Taken { .. }
+            | StartError::Checkpoints(_)
             | StartError::Store(_)
             | StartError::Spool(_)
             | StartError::Driver(_) => Exit::Io,

@@ -107,6 +107,8 @@ pub struct Caps {
     pub idle_seconds: u64,
     /// Seconds for a whole upload, processing included. Default: 3,600.
     pub upload_seconds: u64,
+    /// Seconds that X may take to process media; beyond that an upload waits to be asked for again. Default: 1,800.
+    pub processing_seconds: u64,
     /// Seconds that uploads get when the gateway is told to stop. Default: 120.
     pub drain_seconds: u64,
     /// Seconds that an upload which a restart has cut off waits for its token. Default: 21,600, six hours.
@@ -141,6 +143,7 @@ impl Default for Caps {
             head_seconds: 10,
             idle_seconds: 20,
             upload_seconds: 3_600,
+            processing_seconds: 1_800,
             drain_seconds: 120,
             interrupted_seconds: 21_600,
         }
@@ -161,6 +164,11 @@ impl Caps {
     /// For a whole upload.
     pub(crate) const fn upload(&self) -> Duration {
         Duration::from_secs(self.upload_seconds)
+    }
+
+    /// For X's processing.
+    pub(crate) const fn processing(&self) -> Duration {
+        Duration::from_secs(self.processing_seconds)
     }
 
     /// For an upload that waits for its token.
@@ -213,6 +221,7 @@ impl Settings {
             ("caps.head_seconds", caps.head_seconds),
             ("caps.idle_seconds", caps.idle_seconds),
             ("caps.upload_seconds", caps.upload_seconds),
+            ("caps.processing_seconds", caps.processing_seconds),
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Some((key, "it must be at least 1".to_owned()));

@@ -19,12 +19,28 @@ pub(super) struct Done {
     pub(super) bytes: u64,
     /// Its name in metrics and in the ledger.
     pub(super) end: &'static str,
+    pub(super) standing: Standing,
+}
+
+/// Whether an upload that nobody carries any more is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is.
+    Over,
+    /// X still works on it: whoever asks again goes on with it, and nothing is sent again.
+    Waits,
 }
 
 impl Done {
     /// It came to nothing.
     pub(super) const fn refused(refusal: Refusal) -> Self {
-        Self { result: Err(refusal), media_id: String::new(), bytes: 0, end: "failed" }
+        Self {
+            result: Err(refusal),
+            media_id: String::new(),
+            bytes: 0,
+            end: "failed",
+            standing: Standing::Over,
+        }
     }
 }
 

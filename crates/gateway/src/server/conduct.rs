@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chunkwise::Policy;
+use chunkwise::core::{ErrorKind, ProcessingPolicy};
 use chunkwise::driver::Source;
 use chunkwise::hyper::{HyperBackend, ProxyUrl};
 use chunkwise::media::{Media, MediaType};
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 
 use super::arriving::{Arrived, Arriving};
 use super::claim::Replaying;
-use super::conclude::{Done, conclude};
+use super::conclude::{Done, Standing, conclude};
 use super::look::LookedAt;
 use super::metrics::Ingest;
 use super::place::Place;
@@ -95,6 +96,12 @@ pub(super) async fn conduct(app: Arc<App>, mut order: Order, coming: Coming, hel
             }
             let result = done.result.clone();
             app.metrics.ended(done.end, done.bytes, began.elapsed());
+            if done.standing == Standing::Waits {
+                set_aside(&app, &order).await;
+                drop((held, place));
+                running.end(result);
+                return;
+            }
             // What is in memory is of no use any more.
             let spooled = spooled.filter(|spooled| spooled.id().is_some());
             let end = End { order, done, spooled, held };
@@ -118,6 +125,14 @@ pub(super) async fn conduct(app: Arc<App>, mut order: Order, coming: Coming, hel
     // Who is answered may come with the next one.
     drop(place);
     running.end(result);
+}
+
+/// Leaves an upload to whoever asks again: nothing of it is written down as ended, and its key is free to go on with it.
+async fn set_aside(app: &App, order: &Order) {
+    let Some(Replaying { key, request }) = &order.replaying else { return };
+    if let Err(error) = app.store.idempotency().abandon(&order.key, key, *request).await {
+        tracing::error!(%error, upload = %order.upload, "an idempotency key can't be given back");
+    }
 }
 
 /// How long is waited before an end that could not be written down is tried again.
@@ -319,12 +334,23 @@ impl Carrier<'_> {
     }
 
     async fn followed(&self, handle: chunkwise::x::XHandle, media_type: MediaType, size: u64) -> Done {
-        let (result, end) = self.running.follow(handle).await;
-        let result = result.map(|media| media.media_id.to_string());
-        let media_id = result.as_ref().cloned().unwrap_or_default();
-        let bytes = if result.is_ok() { size } else { 0 };
-        let result = result.map(|media_id| Uploaded::new(media_id, media_type.as_str().to_owned(), size));
-        Done { result, media_id, bytes, end }
+        match self.running.follow(handle).await {
+            Ok(media) => {
+                let media_id = media.media_id.to_string();
+                let uploaded = Uploaded::new(media_id.clone(), media_type.as_str().to_owned(), size);
+                let (end, standing) = ("completed", Standing::Over);
+                Done { result: Ok(uploaded), media_id, bytes: size, end, standing }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an upload failed");
+                let standing = match error.kind() {
+                    Some(ErrorKind::StillProcessing { .. }) => Standing::Waits,
+                    Some(_) | None => Standing::Over,
+                };
+                let (refusal, end) = (upstream::refusal(&error), upstream::end(&error));
+                Done { end, standing, ..Done::refused(refusal) }
+            }
+        }
     }
 }
 
@@ -339,7 +365,9 @@ pub(super) fn uploader(app: &App, way: &Way) -> Result<XUploader, Refusal> {
         None => Arc::new(backend.build().map_err(failed)?),
         Some(proxy) => Arc::new(Veiled::new(backend, proxy.clone(), app.addresses.clone()).map_err(failed)?),
     };
-    let policy = Policy { deadline: app.settings.caps.upload(), ..Policy::default() };
+    let caps = &app.settings.caps;
+    let processing = ProcessingPolicy { deadline: caps.processing(), ..ProcessingPolicy::default() };
+    let policy = Policy { deadline: caps.upload(), processing, ..Policy::default() };
     let mut builder =
         XUploader::builder(way.authorizer.clone(), backend).driver(app.driver.clone()).policy(policy);
     if let Some(base_url) = &app.base_url {

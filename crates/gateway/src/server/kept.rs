@@ -8,12 +8,11 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use chunkwise::driver::Record;
+use chunkwise::driver::{self, Record};
 use chunkwise_transport::Secret;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::App;
 use super::access::{enter_to_begin, failing};
 use super::body::{Incoming, check_json};
 use super::claim::Claim;
@@ -21,9 +20,10 @@ use super::conclude::give_up;
 use super::conduct::{Coming, Kept, Order, Way};
 use super::upload::{Started, detached, respond, start, way};
 use super::uploads::not_found;
+use super::{App, StartError};
 use crate::answer::Refusal;
 use crate::spool::{SpoolId, SpoolSource};
-use crate::store::{Key, RequestId, StoreError, UploadId, UploadRecord};
+use crate::store::{Key, RequestId, UploadId, UploadRecord};
 
 /// What is said of an upload that a restart has ended.
 const RESTARTED: &str =
@@ -33,8 +33,12 @@ const RESTARTED: &str =
 const BODY_MAX: u64 = 16 << 10;
 
 /// Sorts out what dead processes have left, before anything else begins.
-pub(super) async fn recover(app: &App) -> Result<(), StoreError> {
-    let checkpoints = checkpoints(app).await;
+///
+/// # Errors
+///
+/// If the store or the checkpoints can't be read: nothing is given up then for a folder that may be readable again.
+pub(super) async fn recover(app: &App) -> Result<(), StartError> {
+    let checkpoints = checkpoints(app).await?;
     // The money first: only who holds it can give it back.
     let reserved = app.store.ledger().adopt_reservations().await?;
     let (mut known, mut waiting, mut going_on) = (HashSet::new(), HashSet::new(), HashSet::new());
@@ -79,12 +83,9 @@ pub(super) async fn recover(app: &App) -> Result<(), StoreError> {
 
 /// The checkpoints, by the names of their uploads. Who asks has the upload in hand, so nobody drives it; that somebody
 /// holds a checkpoint for a moment, because he looks too, says nothing.
-async fn checkpoints(app: &App) -> HashMap<String, Option<Record>> {
-    let listed = app.driver.uploads().await.unwrap_or_else(|error| {
-        tracing::error!(%error, "the checkpoints can't be read");
-        Vec::new()
-    });
-    listed.into_iter().map(|listed| (listed.id.as_str().to_owned(), listed.record.ok())).collect()
+async fn checkpoints(app: &App) -> Result<HashMap<String, Option<Record>>, driver::StoreError> {
+    let listed = app.driver.uploads().await?;
+    Ok(listed.into_iter().map(|listed| (listed.id.as_str().to_owned(), listed.record.ok())).collect())
 }
 
 fn spool_id(left: &UploadRecord) -> Option<SpoolId> {
@@ -100,17 +101,23 @@ fn can_go_on(app: &App, left: &UploadRecord, checkpoint: Option<&Option<Record>>
 }
 
 /// What is left of it, to go on with; none if it has to begin anew.
-async fn kept(app: &Arc<App>, left: &UploadRecord) -> Option<Kept> {
-    let checkpoints = checkpoints(app).await;
+async fn kept(app: &Arc<App>, left: &UploadRecord) -> Result<Option<Kept>, Refusal> {
+    let checkpoints = checkpoints(app).await.map_err(|error| failing(&error))?;
     let checkpoint = checkpoints.get(&left.upload_id.to_string());
-    if !can_go_on(app, left, checkpoint) {
-        return None;
-    }
-    let record = checkpoint?.as_ref()?;
-    let source =
-        if record.needs_source() { Some(Arc::new(reopen(app, spool_id(left)?).await?)) } else { None };
+    let (true, Some(Some(record)), Some(media_type)) =
+        (can_go_on(app, left, checkpoint), checkpoint, left.media_type.clone())
+    else {
+        return Ok(None);
+    };
+    let source = match spool_id(left).filter(|_| record.needs_source()) {
+        Some(id) => match reopen(app, id).await {
+            Some(source) => Some(Arc::new(source)),
+            None => return Ok(None),
+        },
+        None => None,
+    };
     let size = left.size.unwrap_or_else(|| record.checkpoint.total());
-    Some(Kept { source, media_type: left.media_type.clone()?, size })
+    Ok(Some(Kept { source, media_type, size }))
 }
 
 async fn reopen(app: &Arc<App>, id: SpoolId) -> Option<SpoolSource> {
@@ -140,7 +147,7 @@ pub(super) async fn left_of(
 ) -> Result<Option<(UploadRecord, Kept)>, Refusal> {
     let left = app.store.uploads().get(&key.id, upload).await.map_err(|error| failing(&error))?;
     let Some(left) = left.filter(|left| left.end.is_none()) else { return Ok(None) };
-    match kept(app, &left).await {
+    match kept(app, &left).await? {
         Some(kept) => Ok(Some((left, kept))),
         None => {
             give_up(app, &left, RESTARTED).await;

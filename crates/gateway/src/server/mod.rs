@@ -77,6 +77,8 @@ struct App {
     places: Arc<Places>,
     /// No further requests.
     stopping: CancellationToken,
+    /// When it was: what waits for its token waits from then on at the earliest.
+    started: UnixMillis,
     /// Uploads end now, and keep what they have.
     cut: CancellationToken,
     /// The tasks of uploads.

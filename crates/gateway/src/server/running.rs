@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chunkwise::core::{Disposition, Event, Phase, Progress};
 use chunkwise::driver::UploadControl;
-use chunkwise::x::{XHandle, XMedia};
+use chunkwise::x::{XError, XHandle, XMedia};
 use futures::StreamExt as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::upstream;
 use crate::answer::{Refusal, Uploaded};
 use crate::store::{KeyId, UploadId};
 
@@ -116,7 +115,7 @@ impl Running {
     }
 
     /// Follows the engine to its end, and gives what came of it.
-    pub(super) async fn follow(&self, handle: XHandle) -> (Result<XMedia, Refusal>, &'static str) {
+    pub(super) async fn follow(&self, handle: XHandle) -> Result<XMedia, XError> {
         self.steer(handle.control());
         let (mut progress, mut events) = (handle.progress(), handle.events());
         // What came of it is written down first; then its record may go.
@@ -138,13 +137,7 @@ impl Running {
         };
         let last = *progress.borrow_and_update();
         self.state.send_modify(|state| state.progress = last);
-        match result {
-            Ok(uploaded) => (Ok(uploaded.media), "completed"),
-            Err(error) => {
-                tracing::warn!(%error, "an upload failed");
-                (Err(upstream::refusal(&error)), upstream::end(&error))
-            }
-        }
+        result.map(|uploaded| uploaded.media)
     }
 }
 

@@ -65,6 +65,9 @@ pub enum StartError {
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The checkpoints can't be read.
+    #[error(transparent)]
+    Checkpoints(#[from] chunkwise::driver::StoreError),
     /// The spool can't be made.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -165,6 +168,7 @@ impl Gateway {
             places: super::Places::new(caps.uploads),
             stopping: CancellationToken::new(),
             cut: CancellationToken::new(),
+            started: App::now(),
             work: TaskTracker::new(),
             settings,
         });

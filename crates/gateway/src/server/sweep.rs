@@ -34,7 +34,7 @@ async fn once(app: &App) -> Result<(), StoreError> {
     // Nobody has brought their token: X has forgotten them by now, or soon will.
     let oldest = now.minus(app.settings.caps.interrupted());
     for left in app.store.uploads().unfinished().await? {
-        if left.updated_at >= oldest {
+        if left.updated_at.max(app.started) >= oldest {
             continue;
         }
         let Some(held) = app.uploads.hold(left.upload_id, &left.key_id) else { continue };

@@ -21,7 +21,7 @@ const INTERRUPTED: &str = "interrupted";
 /// What is to be done about such a one.
 fn go_on(upload: &UploadId) -> String {
     format!(
-        "The gateway was restarted; the upload goes on when you ask again with the same Idempotency-Key, or POST \
+        "Nobody is at it since the gateway was restarted, or X took very long; it goes on when you ask again with the same Idempotency-Key, or POST \
          {{\"auth_token\": …}} to /uploads/{upload}/resume"
     )
 }

@@ -53,7 +53,7 @@ pub(super) fn refusal(error: &XError) -> Refusal {
         }
         ErrorKind::StillProcessing { .. } => Refusal::new(
             StatusCode::GATEWAY_TIMEOUT,
-            "X is still processing the media; ask again with the same Idempotency-Key",
+            "X is still processing the media; ask again with the same Idempotency-Key, and it is not sent again",
         ),
         ErrorKind::SourceChanged | ErrorKind::SourceUnreadable { .. } | ErrorKind::Persist => {
             Refusal::internal()

@@ -215,3 +215,26 @@ async fn a_stop_waits_for_no_body() {
     slow.read_to_string(&mut said).await.unwrap();
     assert!(said.starts_with("HTTP/1.1 503") && said.contains("is stopping"), "{said}");
 }
+
+/// X takes longer than this gateway waits: nothing is charged, nothing lost, and whoever asks again waits for the same media.
+#[tokio::test]
+async fn what_x_takes_long_for_is_waited_for_by_who_asks_again() {
+    let world = World::with(|settings| settings.caps.processing_seconds = 1).await;
+    world.sandbox.change_settings(|settings| {
+        let mut script = ProcessingScript::succeeds();
+        script.steps.drain(1..3);
+        script.steps[0].lasts = Lasts::Millis(3_600_000);
+        settings.processing.video = script;
+    });
+    let (key, body) = ("Idempotency-Key: once\r\n", body(&world, &video(100_000, false)));
+    let late = world.upload(key, &body).await;
+    assert_eq!(late.status, 504, "{late:?}");
+    assert_eq!(world.get("/uploads").await.json()["uploads"][0]["phase"], "interrupted");
+    assert_eq!(world.get("/usage").await.json()["calls"], 0);
+    world.sandbox.advance(std::time::Duration::from_secs(3_600));
+    let again = world.upload(key, &body).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    assert_eq!((world.calls(Operation::Initialize), world.calls(Operation::Finalize)), (1, 1));
+    let usage = world.get("/usage").await.json();
+    assert_eq!((usage["calls"].as_u64(), usage["reserved_micro_dollars"].as_u64()), (Some(1), Some(0)));
+}
