@@ -45,6 +45,9 @@ struct Args {
     /// Where checkpoints are kept. Default: in memory.
     #[arg(long)]
     store: Option<PathBuf>,
+    /// Threads of the runtime. Default: as many as there are cores, as the command line has them.
+    #[arg(long)]
+    workers: Option<usize>,
     /// How often the file is uploaded, all at once.
     #[arg(long, default_value = "1")]
     copies: usize,
@@ -54,7 +57,11 @@ struct Args {
 
 fn main() -> Result<(), Failed> {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(workers) = args.workers {
+        runtime.worker_threads(workers);
+    }
+    let runtime = runtime.enable_all().build()?;
     let began = Instant::now();
     let bytes = runtime.block_on(uploads(&args))?;
     let seconds = began.elapsed().as_secs_f64();

@@ -19,7 +19,7 @@ struct Head {
 }
 
 /// Takes requests one after the other until the sender goes away.
-pub(super) fn serve(mut stream: impl Read + Write, counters: &Counters) -> io::Result<()> {
+pub(super) fn serve<S: Read + Write>(mut stream: S, counters: &Counters) -> io::Result<()> {
     let mut buffer = vec![0; READ];
     let mut filled = 0;
     loop {

@@ -70,7 +70,7 @@ impl Counters {
 pub fn listen() -> Result<Addresses, Box<dyn std::error::Error>> {
     let counters = Arc::<Counters>::default();
     let (tls, ca_pem) = tls::identity()?;
-    let http = accept(&counters, |stream, counters| http::serve(stream, counters))?;
+    let http = accept(&counters, http::serve::<TcpStream>)?;
     let https = accept(&counters, move |stream, counters| {
         http::serve(tls::accept(Arc::clone(&tls), stream)?, counters)
     })?;
