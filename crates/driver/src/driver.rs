@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chunkwise_core::{Checkpoint, Completed, Percent, Progress, Upload};
 use chunkwise_transport::Transport;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, warn};
@@ -19,6 +19,7 @@ use crate::checkpoint::{
 };
 use crate::clock::Clock;
 use crate::error::StartError;
+use crate::events;
 use crate::handle::{UploadControl, UploadHandle};
 use crate::ledger::Ledger;
 use crate::operation::Performer;
@@ -26,9 +27,6 @@ use crate::rate::RateLimit;
 use crate::request::{ResumeRequest, UploadRequest, WhenDone};
 use crate::run::{Run, Signals};
 use crate::source::{Fingerprint, Source, SourceError};
-
-/// How many events a slow listener may fall behind.
-const EVENTS: usize = 256;
 
 /// Runs uploads. Clones are the same driver; uploads go on when the last one is dropped.
 #[derive(Clone, Debug)]
@@ -168,10 +166,10 @@ impl Driver {
             session: 1,
         };
         let (control, _) = UploadControl::new();
-        let (events, first_events) = broadcast::channel(1);
+        let (_, events) = events::channel();
         let (_, progress) = watch::channel(progress);
         let task = self.0.tasks.spawn(async move { Ok(Completed::from(finished)) });
-        UploadHandle::new(id, control, progress, (events.downgrade(), first_events), task)
+        UploadHandle::new(id, control, progress, events, task)
     }
 
     fn run(
@@ -184,7 +182,7 @@ impl Driver {
         let shared = Arc::clone(&self.0);
         let pace = shared.accounts.pace(transport.account());
         let (control, wishes) = UploadControl::new();
-        let (events, first_events) = broadcast::channel(EVENTS);
+        let (teller, events) = events::channel();
         let (progress, progress_receiver) = watch::channel(upload.progress());
         let signals = Signals {
             wishes: Some(wishes),
@@ -203,8 +201,7 @@ impl Driver {
         };
         let id = ledger.id().clone();
         let span = tracing::info_span!("upload", id = id.as_str());
-        let weak_events = events.downgrade();
-        let run = Run::new(upload, Arc::new(performer), ledger, signals, events, progress);
+        let run = Run::new(upload, Arc::new(performer), ledger, signals, teller, progress);
         shared.running.fetch_add(1, Ordering::Relaxed);
         let running = Running(Arc::clone(&shared));
         let task = shared.tasks.spawn(
@@ -214,7 +211,7 @@ impl Driver {
             }
             .instrument(span),
         );
-        UploadHandle::new(id, control, progress_receiver, (weak_events, first_events), task)
+        UploadHandle::new(id, control, progress_receiver, events, task)
     }
 
     /// Every upload of which there is a checkpoint, the damaged ones included, by id.

@@ -1,9 +1,14 @@
-//! A segment's bytes as frames: read a few ahead, on threads made for blocking, within an allotment.
+//! A segment's bytes as frames, within an allotment: what can be had without waiting is read as it is asked for, the rest a
+//! few frames ahead on threads made for blocking.
+//!
+//! A hop to such a thread and back costs more than copying a frame out of the page cache does, and leaves it in another
+//! core's caches. The first and the last frame of a segment take it all the same: with them goes the look whether the
+//! source is still what it was.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use chunkwise_core::ByteRange;
@@ -33,7 +38,7 @@ pub(crate) struct SegmentFrames {
     next: u64,
     frame_size: usize,
     allotment: Allotment,
-    reading: VecDeque<Reading>,
+    ahead: VecDeque<Ahead>,
     fault: Option<oneshot::Sender<SourceError>>,
 }
 
@@ -46,28 +51,39 @@ impl SegmentFrames {
         allotment: Allotment,
         fault: oneshot::Sender<SourceError>,
     ) -> Self {
-        let (next, reading) = (range.start(), VecDeque::new());
-        Self { source, range, next, frame_size, allotment, reading, fault: Some(fault) }
+        let (next, ahead) = (range.start(), VecDeque::new());
+        Self { source, range, next, frame_size, allotment, ahead, fault: Some(fault) }
     }
 
     fn read_ahead(&mut self, cx: &Context<'_>) {
         while self.next < self.range.end() {
-            let Some(mut frame) = self.allotment.take(cx) else { return };
             let (offset, left) = (self.next, self.range.end() - self.next);
             let len = usize::try_from(left).unwrap_or(usize::MAX).min(self.frame_size);
+            let (first, last) = (offset == self.range.start(), len as u64 == left);
+            match self.ahead.back() {
+                // As far as can be seen, the next one will be at hand as well when it is wanted.
+                Some(Ahead::Read(_)) if !last => return,
+                Some(Ahead::Read(_) | Ahead::Reading(_)) | None => {}
+            }
+            let Some(mut frame) = self.allotment.take(cx) else { return };
             self.next += len as u64;
+            let buffer = frame.fill(len);
+            let here = if first || last { 0 } else { self.source.read_now(offset, buffer).min(len) };
+            if here == len {
+                self.ahead.push_back(Ahead::Read(frame));
+                continue;
+            }
             let source = Arc::clone(&self.source);
-            let (first, last) = (offset == self.range.start(), self.next == self.range.end());
-            self.reading.push_back(Reading(crate::spawn_blocking(move || {
+            self.ahead.push_back(Ahead::Reading(Reading(crate::spawn_blocking(move || {
                 if first {
                     source.check()?;
                 }
-                read_exact(&*source, offset, frame.fill(len))?;
+                read_exact(&*source, offset + here as u64, &mut frame.fill(len)[here..])?;
                 if last {
                     source.check()?;
                 }
                 Ok(frame)
-            })));
+            }))));
         }
     }
 }
@@ -78,26 +94,44 @@ impl Stream for SegmentFrames {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         this.read_ahead(cx);
-        let Some(reading) = this.reading.front_mut() else {
+        let Some(ahead) = this.ahead.pop_front() else {
             // Either all is read, or the wire holds every frame of the allotment and wakes us when it lets one go.
             return if this.next < this.range.end() { Poll::Pending } else { Poll::Ready(None) };
         };
-        let read = ready!(Pin::new(&mut reading.0).poll(cx));
-        this.reading.pop_front();
+        let read = match ahead {
+            Ahead::Read(frame) => Ok(frame),
+            Ahead::Reading(mut reading) => match Pin::new(&mut reading.0).poll(cx) {
+                Poll::Pending => {
+                    this.ahead.push_front(Ahead::Reading(reading));
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(read)) => read,
+                Poll::Ready(Err(panicked)) => {
+                    Err(SourceError::unreadable(this.source.name(), std::io::Error::other(panicked)))
+                }
+            },
+        };
         let error = match read {
-            Ok(Ok(frame)) => return Poll::Ready(Some(Ok(Bytes::from_owner(frame)))),
-            Ok(Err(error)) => error,
-            Err(panicked) => SourceError::unreadable(this.source.name(), std::io::Error::other(panicked)),
+            Ok(frame) => return Poll::Ready(Some(Ok(Bytes::from_owner(frame)))),
+            Err(error) => error,
         };
         let told = PayloadError::new(error.to_string());
         this.next = this.range.end();
-        this.reading.clear();
+        this.ahead.clear();
         if let Some(fault) = this.fault.take() {
             // Nobody listens once the operation was given up.
             let _ = fault.send(error);
         }
         Poll::Ready(Some(Err(told)))
     }
+}
+
+/// A frame that comes next.
+enum Ahead {
+    /// It was at hand.
+    Read(Frame),
+    /// It is waited for.
+    Reading(Reading),
 }
 
 /// A read under way; dropped, it does not begin if it has not yet.
@@ -120,15 +154,27 @@ mod tests {
     use super::*;
     use crate::budget::ByteBudget;
 
-    /// Byte `i` is `i % 251`; reads are counted, and fail from some offset on.
+    /// Byte `i` is `i % 251`; reads that may block are counted, and fail from some offset on. What is before another
+    /// offset needs no such read.
     struct Numbers {
         fails_from: u64,
+        at_hand_to: u64,
         reads: AtomicUsize,
     }
 
     impl Numbers {
         fn new(fails_from: u64) -> Arc<Self> {
-            Arc::new(Self { fails_from, reads: AtomicUsize::new(0) })
+            Self::at_hand_to(0, fails_from)
+        }
+
+        fn at_hand_to(at_hand_to: u64, fails_from: u64) -> Arc<Self> {
+            Arc::new(Self { fails_from, at_hand_to, reads: AtomicUsize::new(0) })
+        }
+
+        fn fill(offset: u64, buffer: &mut [u8]) {
+            for (i, byte) in buffer.iter_mut().enumerate() {
+                *byte = ((offset + i as u64) % 251) as u8;
+            }
         }
     }
 
@@ -142,10 +188,14 @@ mod tests {
             if offset >= self.fails_from {
                 return Err(io::Error::other("the disk is on fire"));
             }
-            for (i, byte) in buffer.iter_mut().enumerate() {
-                *byte = ((offset + i as u64) % 251) as u8;
-            }
+            Self::fill(offset, buffer);
             Ok(buffer.len())
+        }
+
+        fn read_now(&self, offset: u64, buffer: &mut [u8]) -> usize {
+            let here = self.at_hand_to.saturating_sub(offset).min(buffer.len() as u64) as usize;
+            Self::fill(offset, &mut buffer[..here]);
+            here
         }
     }
 
@@ -181,6 +231,35 @@ mod tests {
             assert_eq!(budget.free(), 8);
             assert!(budget.usage().peak <= ahead as usize * 100);
         }
+    }
+
+    /// Eleven frames: the first and the last are waited for, since the source is looked at then.
+    #[tokio::test]
+    async fn what_is_at_hand_is_not_waited_for_and_the_rest_of_a_frame_is() {
+        for (at_hand_to, waits, ahead) in
+            [(u64::MAX, 2, 4), (u64::MAX, 2, 1), (250, 11, 4), (640, 7, 4), (1100, 2, 2), (0, 11, 3)]
+        {
+            let (source, budget) = (Numbers::at_hand_to(at_hand_to, u64::MAX), ByteBudget::new(8, 100));
+            let (frames, _fault) = frames(&source, &budget, ahead).await;
+            let frames = frames.map(|frame| frame.unwrap().to_vec()).collect::<Vec<_>>().await.concat();
+            assert!(
+                frames.iter().zip(100u64..).all(|(byte, at)| u64::from(*byte) == at % 251),
+                "{at_hand_to}"
+            );
+            assert_eq!(frames.len(), 1050, "{at_hand_to}");
+            assert_eq!(source.reads.load(Ordering::Relaxed), waits, "{at_hand_to}");
+            assert_eq!(budget.free(), 8);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_at_hand_fills_no_more_places_than_it_needs() {
+        let (source, budget) = (Numbers::at_hand_to(u64::MAX, u64::MAX), ByteBudget::new(8, 100));
+        let (mut frames, _fault) = frames(&source, &budget, 8).await;
+        while let Some(frame) = frames.next().await {
+            drop(frame.unwrap());
+        }
+        assert!(budget.usage().peak <= 300, "{:?}", budget.usage());
     }
 
     #[tokio::test]

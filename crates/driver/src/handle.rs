@@ -1,19 +1,15 @@
 //! What a caller has of a running upload.
 
 use std::fmt;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::Arc;
 
-use chunkwise_core::{Completed, Disposition, Event, Progress};
-use futures::Stream;
-use futures::future::BoxFuture;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
+use chunkwise_core::{Completed, Disposition, Progress};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::checkpoint::UploadId;
 use crate::error::DriverError;
+use crate::events::{Events, Listeners};
 
 /// What the caller wants of a running upload. The newest wish counts; a cancellation stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,8 +67,7 @@ pub struct UploadHandle {
     id: UploadId,
     control: UploadControl,
     progress: watch::Receiver<Progress>,
-    events: broadcast::WeakSender<Event>,
-    first_events: Mutex<Option<broadcast::Receiver<Event>>>,
+    events: Listeners,
     task: JoinHandle<Result<Completed, DriverError>>,
 }
 
@@ -81,11 +76,10 @@ impl UploadHandle {
         id: UploadId,
         control: UploadControl,
         progress: watch::Receiver<Progress>,
-        events: (broadcast::WeakSender<Event>, broadcast::Receiver<Event>),
+        events: Listeners,
         task: JoinHandle<Result<Completed, DriverError>>,
     ) -> Self {
-        let (events, first) = events;
-        Self { id, control, progress, events, first_events: Mutex::new(Some(first)), task }
+        Self { id, control, progress, events, task }
     }
 
     /// The upload's name: that of its checkpoint.
@@ -101,9 +95,7 @@ impl UploadHandle {
     /// What happens, until the upload ends. The first stream has everything from the start; further ones begin
     /// where they are made. Events are for people and logs: whoever falls more than 256 behind misses the oldest.
     pub fn events(&self) -> Events {
-        let first = self.first_events.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let receiver = first.or_else(|| self.events.upgrade().map(|sender| sender.subscribe()));
-        Events(receiver.map(next_event))
+        self.events.listen()
     }
 
     /// A way to pause, resume and cancel from elsewhere, for instance while something waits for the end.
@@ -151,40 +143,5 @@ impl fmt::Debug for UploadHandle {
             .field("id", &self.id)
             .field("progress", &*self.progress.borrow())
             .finish_non_exhaustive()
-    }
-}
-
-/// The events of an upload; see [`UploadHandle::events`].
-pub struct Events(Option<NextEvent>);
-
-type NextEvent = BoxFuture<'static, Option<(Event, broadcast::Receiver<Event>)>>;
-
-fn next_event(mut receiver: broadcast::Receiver<Event>) -> NextEvent {
-    Box::pin(async move {
-        loop {
-            match receiver.recv().await {
-                Ok(event) => return Some((event, receiver)),
-                Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return None,
-            }
-        }
-    })
-}
-
-impl Stream for Events {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let Some(next) = &mut self.0 else { return Poll::Ready(None) };
-        let next = std::task::ready!(next.as_mut().poll(cx));
-        let (event, rest) = next.unzip();
-        self.0 = rest.map(next_event);
-        Poll::Ready(event)
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").finish_non_exhaustive()
     }
 }

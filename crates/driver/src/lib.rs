@@ -26,6 +26,7 @@ mod checkpoint;
 mod clock;
 mod driver;
 mod error;
+mod events;
 mod frames;
 mod handle;
 mod ledger;
@@ -47,7 +48,8 @@ pub use checkpoint::{
 };
 pub use driver::Driver;
 pub use error::{BuildError, DriverError, Left, StartError};
-pub use handle::{Events, UploadControl, UploadHandle};
+pub use events::Events;
+pub use handle::{UploadControl, UploadHandle};
 pub use request::{ResumeRequest, UploadRequest, WhenDone};
 pub use source::{
     Availability, BytesSource, FileSource, Fingerprint, GrowingFile, GrowthHandle, Sha256, Source,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chunkwise_core::{
-    Completed, CredentialEpoch, Detail, Disposition, Event, Failure, Growth, Input, NotSent, OpId, Output,
-    Progress, SourceLength, Timestamp, Upload, UploadError, UploadSpec,
+    Completed, CredentialEpoch, Detail, Disposition, Failure, Growth, Input, NotSent, OpId, Output, Progress,
+    SourceLength, Timestamp, Upload, UploadError, UploadSpec,
 };
 use chunkwise_transport::RefreshError;
 use futures::StreamExt as _;
@@ -21,6 +21,7 @@ use tracing::{debug, warn};
 use crate::account::Hold;
 use crate::clock::Clock;
 use crate::error::DriverError;
+use crate::events::Teller;
 use crate::handle::Wish;
 use crate::ledger::{Entry, Ledger};
 use crate::operation::{Bytes, Performer, Step};
@@ -38,7 +39,7 @@ pub(crate) struct Run {
     clock: Clock,
     ledger: Ledger,
     signals: Signals,
-    events: broadcast::Sender<Event>,
+    events: Teller,
     progress: watch::Sender<Progress>,
     live: BTreeMap<OpId, Live>,
     steps: FuturesUnordered<Abortable<BoxFuture<'static, Step>>>,
@@ -92,7 +93,7 @@ impl Run {
         performer: Arc<Performer>,
         ledger: Ledger,
         signals: Signals,
-        events: broadcast::Sender<Event>,
+        events: Teller,
         progress: watch::Sender<Progress>,
     ) -> Self {
         let clock = performer.clock;
@@ -162,8 +163,7 @@ impl Run {
                 }
                 Output::Notify(event) => {
                     debug!(?event, "event");
-                    // An error means that nobody listens.
-                    let _ = self.events.send(event);
+                    self.events.tell(event);
                 }
                 Output::Idle { wake_at } => break Next::Wait(wake_at),
                 Output::Closed(result) => break Next::End(result),

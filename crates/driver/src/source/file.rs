@@ -71,6 +71,19 @@ pub(super) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result
     std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
+/// What of it the page cache holds; the system is asked not to wait for more. Where it can't be asked, or a file system does
+/// not know the question, it is none.
+#[cfg(target_os = "linux")]
+pub(super) fn read_now(file: &File, offset: u64, buffer: &mut [u8]) -> usize {
+    use rustix::io::{ReadWriteFlags, preadv2};
+    preadv2(file, &mut [io::IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT).unwrap_or(0)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) const fn read_now(_: &File, _: u64, _: &mut [u8]) -> usize {
+    0
+}
+
 impl Source for FileSource {
     fn spec(&self) -> UploadSpec {
         UploadSpec::whole(self.size)
@@ -78,6 +91,10 @@ impl Source for FileSource {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         read_at(&self.file, offset, buffer)
+    }
+
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        read_now(&self.file, offset, buffer)
     }
 
     fn check(&self) -> Result<(), SourceError> {

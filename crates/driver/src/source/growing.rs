@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chunkwise_core::{Growth, Rewind, SourceLength, UploadSpec};
 use tokio::sync::watch;
 
-use super::file::{open_regular, read_at};
+use super::file::{open_regular, read_at, read_now};
 use super::{Availability, Source, SourceChange, SourceError, WRITER_GONE};
 
 /// A file that somebody else writes from start to end while it is uploaded. It can be read again and again as far as
@@ -97,6 +97,10 @@ impl Source for GrowingFile {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         read_at(&self.file, offset, buffer)
+    }
+
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        read_now(&self.file, offset, buffer)
     }
 
     fn check(&self) -> Result<(), SourceError> {

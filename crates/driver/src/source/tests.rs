@@ -198,3 +198,21 @@ fn the_fingerprint_of_a_growing_file_fits_that_of_the_whole() {
     let other = FileSource::open(content.path()).unwrap().fingerprint().unwrap();
     assert_eq!(other.difference(&earlier), Some(SourceChange::Head));
 }
+
+/// How much is at hand is the system's to say; what it gives must be the file's.
+#[test]
+fn what_a_file_has_at_hand_is_what_it_holds() {
+    let bytes: Vec<u8> = (0..100_000u32).map(|at| (at % 251) as u8).collect();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let source = FileSource::open(file.path()).unwrap();
+    for (offset, len) in
+        [(0, 100_000), (4_096, 4_096), (12_345, 50_000), (99_000, 5_000), (100_000, 10), (200_000, 10)]
+    {
+        let mut buffer = vec![0; len];
+        let here = source.read_now(offset, &mut buffer);
+        let rest = bytes.get(offset as usize..).unwrap_or_default();
+        assert!(here <= rest.len().min(len), "{offset}: {here}");
+        assert_eq!(buffer[..here], rest[..here], "{offset}");
+    }
+}

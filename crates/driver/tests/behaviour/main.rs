@@ -27,8 +27,10 @@ use std::fs;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use chunkwise_core::{ChunkSize, Policy, WindowPolicy};
-use chunkwise_driver::{CheckpointStore, Driver, DriverError, FileSource, UploadHandle, UploadRequest};
+use chunkwise_core::{ChunkSize, Policy, UploadSpec, WindowPolicy};
+use chunkwise_driver::{
+    CheckpointStore, Driver, DriverError, FileSource, Source, UploadHandle, UploadRequest,
+};
 use chunkwise_transport::Transport;
 
 pub(crate) const KIB: usize = 1 << 10;
@@ -73,6 +75,23 @@ pub(crate) fn request(
 ) -> UploadRequest {
     let source = FileSource::open(file.path()).unwrap();
     UploadRequest { policy, seed: Some(7), ..UploadRequest::new(source, transport) }
+}
+
+/// The same, of a source of which nothing is at hand: it is read ahead as far as it goes.
+pub(crate) fn waited(request: UploadRequest) -> UploadRequest {
+    UploadRequest { source: Arc::new(Waited(request.source)), ..request }
+}
+
+struct Waited(Arc<dyn Source>);
+
+impl Source for Waited {
+    fn spec(&self) -> UploadSpec {
+        self.0.spec()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read_at(offset, buffer)
+    }
 }
 
 /// The upload's own error.

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use tokio::time::Instant;
 
 use crate::wire::{Act, End, MockScript, Wire, lost};
-use crate::{KIB, driver, policy, request, video};
+use crate::{KIB, driver, policy, request, video, waited};
 
 /// The wire is looked at four times a second, and timers strike at whole milliseconds; never too early.
 const TICK: Duration = Duration::from_millis(252);
@@ -129,7 +129,7 @@ async fn a_transport_that_ignores_being_dropped_is_left_behind() {
     let wire = Wire::new(script.otherwise_well()).arc();
     let driver = driver(64 * KIB, 4 * KIB, MemoryStore::default());
     let begin = Instant::now();
-    let handle = driver.start(request(&file, wire.clone(), policy(20 * KIB, 1))).await.unwrap();
+    let handle = driver.start(waited(request(&file, wire.clone(), policy(20 * KIB, 1)))).await.unwrap();
     handle.wait().await.unwrap();
     let stall = policy(1, 1).timeouts.stall;
     assert!(begin.elapsed() < stall + Duration::from_secs(2), "{:?}", begin.elapsed());

@@ -91,6 +91,10 @@ impl Source for SpoolSource {
         self.inner().read_at(offset, buffer)
     }
 
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.inner().read_now(offset, buffer)
+    }
+
     fn resident(&self, range: ByteRange) -> Option<Bytes> {
         self.inner().resident(range)
     }
@@ -129,6 +133,10 @@ impl Source for Blocks {
         let len = rest.len().min(buffer.len());
         buffer[..len].copy_from_slice(&rest[..len]);
         Ok(len)
+    }
+
+    fn read_now(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.read_at(offset, buffer).unwrap_or(0)
     }
 
     fn resident(&self, range: ByteRange) -> Option<Bytes> {
