@@ -1,5 +1,7 @@
 //! The body of an Append in X's protocol: a multipart head, the segment's own bytes, a tail.
 
+mod cpu;
+
 use std::hint::black_box;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -14,6 +16,8 @@ use chunkwise_transport::http::{Body, EncodeContext, Protocol as _, RequestBody}
 use chunkwise_x::{Api, Category, Media, MediaType, XProtocol};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use http_body::Body as _;
+
+use crate::cpu::CpuTime;
 
 const FRAME: usize = 256 << 10;
 const CONTEXT: EncodeContext = EncodeContext {
@@ -70,7 +74,7 @@ fn copied(x: &XProtocol, append: &Operation, segment: &Bytes) -> usize {
     black_box(whole).len()
 }
 
-fn multipart(criterion: &mut Criterion) {
+fn multipart(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("body");
     let append = append(7);
     for api in [Api::V2, Api::V1_1] {
@@ -94,7 +98,7 @@ fn multipart(criterion: &mut Criterion) {
 }
 
 /// Not a time: what an allocator counts, and where the bytes lie.
-fn copies(_: &mut Criterion) {
+fn copies(_: &mut Criterion<CpuTime>) {
     let (x, append) = (protocol(Api::V2), append(7));
     for size in [256 << 10, 1 << 20, 4 << 20] {
         let segment = Bytes::from(vec![7; size]);
@@ -114,7 +118,7 @@ fn copies(_: &mut Criterion) {
 
 criterion_group! {
     name = bodies;
-    config = Criterion::default().warm_up_time(std::time::Duration::from_millis(500));
+    config = Criterion::default().with_measurement(CpuTime).warm_up_time(std::time::Duration::from_millis(500));
     targets = copies, multipart
 }
 criterion_main!(bodies);

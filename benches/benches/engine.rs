@@ -3,6 +3,8 @@
 //! Every upload here is one of which nothing goes wrong (`chunkwise_testkit::smooth`), so what is measured is the engine
 //! and the loop that drives it by the contract.
 
+mod cpu;
+
 use std::hint::black_box;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -10,6 +12,8 @@ use std::time::Duration;
 use chunkwise_core::{Checkpoint, Input, OpId};
 use chunkwise_testkit::smooth::{CHUNK, Order, Smooth};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+use crate::cpu::CpuTime;
 
 const SEGMENTS: [u32; 4] = [128, 1_000, 10_000, 1_000_000];
 
@@ -30,7 +34,7 @@ fn resumed(checkpoint: Checkpoint) -> Smooth {
 }
 
 /// Plan, perform, started, stored, poll, from Init to the object. Per element: per segment.
-fn life(criterion: &mut Criterion) {
+fn life(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("engine/life");
     for segments in SEGMENTS {
         group.throughput(Throughput::Elements(u64::from(segments)));
@@ -46,7 +50,7 @@ fn life(criterion: &mut Criterion) {
 }
 
 /// One input to an upload in its midst, or one poll that has nothing to say.
-fn inputs(criterion: &mut Criterion) {
+fn inputs(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("engine/input");
     for at_once in [4, 32] {
         let mut upload = smooth(1_000_000, at_once, Order::OldestFirst);
@@ -79,7 +83,7 @@ fn inputs(criterion: &mut Criterion) {
 }
 
 /// A checkpoint taken in the midst of an upload, and an upload that goes on from it.
-fn checkpoints(criterion: &mut Criterion) {
+fn checkpoints(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("engine/checkpoint");
     for segments in SEGMENTS {
         let mut upload = smooth(segments, 4, Order::OldestFirst);
@@ -118,7 +122,7 @@ fn checkpoints(criterion: &mut Criterion) {
 
 /// Many uploads in one process, a segment of each in turn: all of them together don't fit into a cache. Per element:
 /// per segment.
-fn many(criterion: &mut Criterion) {
+fn many(criterion: &mut Criterion<CpuTime>) {
     const UPLOADS: u32 = 10_000;
     const EACH: u32 = 128;
     let mut group = criterion.benchmark_group("engine/many");
@@ -141,7 +145,7 @@ fn many(criterion: &mut Criterion) {
 
 criterion_group! {
     name = engine;
-    config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
+    config = Criterion::default().with_measurement(CpuTime).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3));
     targets = life, inputs, checkpoints, many
 }
 criterion_main!(engine);

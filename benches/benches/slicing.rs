@@ -1,5 +1,7 @@
 //! From a length to segments, and from a segment to its bytes.
 
+mod cpu;
+
 use std::hint::black_box;
 use std::io::Write as _;
 
@@ -9,6 +11,8 @@ use chunkwise_driver::{BytesSource, FileSource, Source};
 use chunkwise_testkit::smooth::profile;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
+use crate::cpu::CpuTime;
+
 const MIB: u64 = 1 << 20;
 
 fn planned(total: u64, chunk: u64) -> Plan {
@@ -16,7 +20,7 @@ fn planned(total: u64, chunk: u64) -> Plan {
     Plan::new(total, &profile().sizing, chunk).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-fn planning(criterion: &mut Criterion) {
+fn planning(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("slicing/plan");
     for (name, total) in [("512 MiB", 512 * MIB), ("16 TiB", 16 << 40)] {
         group.bench_function(BenchmarkId::new("new", name), |bencher| {
@@ -46,7 +50,7 @@ fn planning(criterion: &mut Criterion) {
 }
 
 /// Bytes in memory: what a segment costs before it is sent. Per element: per segment.
-fn in_memory(criterion: &mut Criterion) {
+fn in_memory(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("slicing/memory");
     let bytes = Bytes::from(vec![7; 64 << 20]);
     let source = BytesSource::new(bytes.clone());
@@ -75,7 +79,7 @@ fn in_memory(criterion: &mut Criterion) {
 }
 
 /// A file in the system's cache, read by ranges into one buffer, as the driver reads its frames.
-fn from_a_file(criterion: &mut Criterion) {
+fn from_a_file(criterion: &mut Criterion<CpuTime>) {
     const SIZE: u64 = 64 * MIB;
     let mut file = tempfile::NamedTempFile::new().unwrap_or_else(|error| unreachable!("{error}"));
     let written = file.write_all(&vec![7; SIZE as usize]).and_then(|()| file.flush());
@@ -104,7 +108,7 @@ fn from_a_file(criterion: &mut Criterion) {
 
 criterion_group! {
     name = slicing;
-    config = Criterion::default().warm_up_time(std::time::Duration::from_millis(500));
+    config = Criterion::default().with_measurement(CpuTime).warm_up_time(std::time::Duration::from_millis(500));
     targets = planning, in_memory, from_a_file
 }
 criterion_main!(slicing);
