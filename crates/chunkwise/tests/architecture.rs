@@ -108,7 +108,7 @@ const RULES: &[Rule] = &[
         because: "a program may name everybody",
     },
     Rule {
-        folder: "benches",
+        folder: "benches*",
         ours: &["crates/*"],
         others: AllBut(&[]),
         because: "benches measure everybody",

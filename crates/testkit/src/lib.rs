@@ -10,6 +10,7 @@
 //! - [`judge`]: whether the end of an upload is a right one, and whether what it says to be left is there.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
 //! - [`failure_table`]: what every fault at every place comes to, as a page.
+//! - [`smooth`]: an upload of which nothing goes wrong, to measure what the engine itself costs.
 //! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
 //! - `transport` (a feature, on by default): a model server behind a `Transport`, to test a driver or an app with.
 //!
@@ -39,6 +40,7 @@ pub mod record;
 pub mod scenario;
 pub mod server;
 pub mod simulation;
+pub mod smooth;
 #[cfg(feature = "transport")]
 pub mod transport;
 

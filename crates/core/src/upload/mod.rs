@@ -314,29 +314,32 @@ impl Upload {
         }
     }
 
-    fn live_mut(&mut self, op: OpId) -> Option<&mut LiveOp> {
-        let (appends, step) = match &mut self.state {
-            State::Closed(_) => (None, None),
-            State::Opening(step) => (None, Some(step)),
-            State::Open(open) => (open.transfer.live_mut(op), open.stage.step_mut()),
+    /// Moves the timer of an operation that is under way; of any other, it is counted.
+    fn tell(&mut self, op: OpId, news: impl Fn(&mut LiveOp)) {
+        let step = match &mut self.state {
+            State::Closed(_) => None,
+            State::Opening(step) => Some(step),
+            State::Open(open) => {
+                if open.transfer.tell(op, &news) {
+                    return;
+                }
+                open.stage.step_mut()
+            }
         };
-        appends.or_else(|| step.and_then(Step::live_mut).filter(|live| live.id == op))
+        match step.and_then(Step::live_mut).filter(|live| live.id == op) {
+            Some(live) => news(live),
+            None => self.shared.stats.ignored += 1,
+        }
     }
 
     fn started(&mut self, op: OpId) {
         let (now, timeouts) = (self.shared.now, self.shared.policy.timeouts);
-        match self.live_mut(op) {
-            Some(live) => live.started(now, &timeouts),
-            None => self.shared.stats.ignored += 1,
-        }
+        self.tell(op, |live| live.started(now, &timeouts));
     }
 
     fn sent(&mut self, op: OpId, bytes: u64) {
         let (now, timeouts) = (self.shared.now, self.shared.policy.timeouts);
-        match self.live_mut(op) {
-            Some(live) => live.progressed(now, bytes, &timeouts),
-            None => self.shared.stats.ignored += 1,
-        }
+        self.tell(op, |live| live.progressed(now, bytes, &timeouts));
         if let State::Open(open) = &self.state {
             let sent = open.transfer.stored_bytes() + open.transfer.sent_live();
             self.shared.sent_mark = self.shared.sent_mark.max(sent);

@@ -23,8 +23,9 @@ impl Upload {
         if let Some(transition) = self.out_of_time() {
             return self.apply(transition);
         }
-        let transition = self.overdue();
-        self.apply(transition);
+        if let Some(transition) = self.overdue() {
+            self.apply(transition);
+        }
     }
 
     /// Deadlines and expiry.
@@ -80,23 +81,22 @@ impl Upload {
     }
 
     /// Operations without progress or answer.
-    fn overdue(&mut self) -> Transition {
+    fn overdue(&mut self) -> Option<Transition> {
         let shared = &mut self.shared;
         let open = match &mut self.state {
-            State::Closed(_) => return Transition::Stay,
+            State::Closed(_) => return None,
             State::Opening(step) => {
-                let Some((live, failure)) = overdue_step(step, shared) else { return Transition::Stay };
-                return opening::answered(step, shared, &live, failure.into());
+                let (live, failure) = overdue_step(step, shared)?;
+                return Some(opening::answered(step, shared, &live, failure.into()));
             }
             State::Open(open) => open,
         };
-        match open.transfer.expire(shared) {
-            Transition::Stay => {}
-            transition => return transition,
+        if let Some(transition) = open.transfer.expire(shared) {
+            return Some(transition);
         }
-        let Some(step) = open.stage.step_mut() else { return Transition::Stay };
-        let Some((live, failure)) = overdue_step(step, shared) else { return Transition::Stay };
-        answered_step(&mut open.stage, &mut open.transfer, shared, &live, failure.into())
+        let step = open.stage.step_mut()?;
+        let (live, failure) = overdue_step(step, shared)?;
+        Some(answered_step(&mut open.stage, &mut open.transfer, shared, &live, failure.into()))
     }
 
     /// When to poll again, if nothing comes before.

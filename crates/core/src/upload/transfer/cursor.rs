@@ -120,8 +120,9 @@ impl Cursor {
         self.live.as_ref().is_some_and(|live| live.op.id == op)
     }
 
-    pub(super) fn live_mut(&mut self, op: OpId) -> Option<&mut LiveOp> {
-        self.live.as_mut().map(|live| &mut live.op).filter(|live| live.id == op)
+    /// Moves the timer of the live Append; whether it is of this name.
+    pub(super) fn tell(&mut self, op: OpId, news: impl FnOnce(&mut LiveOp)) -> bool {
+        self.live.as_mut().map(|live| &mut live.op).filter(|live| live.id == op).map(news).is_some()
     }
 
     pub(super) fn sent_live(&self) -> u64 {
@@ -192,15 +193,16 @@ impl Cursor {
         })
     }
 
-    /// Gives up an Append that is overdue.
-    pub(super) fn expire(&mut self, shared: &mut Shared) -> Transition {
+    /// Gives up an Append that is overdue; what follows, if anything does.
+    pub(super) fn expire(&mut self, shared: &mut Shared) -> Option<Transition> {
         let (now, timeouts) = (shared.now, shared.policy.timeouts);
-        let Some(why) = self.live.as_ref().and_then(|live| live.op.overdue(now, &timeouts)) else {
-            return Transition::Stay;
-        };
-        let Some(live) = self.live.take() else { return Transition::Stay };
+        let why = self.live.as_ref()?.op.overdue(now, &timeouts)?;
+        let live = self.live.take()?;
         shared.cancel(live.op.id);
-        self.failed(shared, &live, &timed_out(why))
+        match self.failed(shared, &live, &timed_out(why)) {
+            Transition::Stay => None,
+            transition => Some(transition),
+        }
     }
 
     /// An Append was answered with a cursor.

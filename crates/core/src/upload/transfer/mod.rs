@@ -119,10 +119,11 @@ impl Transfer {
         }
     }
 
-    pub(super) fn live_mut(&mut self, op: OpId) -> Option<&mut LiveOp> {
+    /// Moves the timer of a live Append; whether there is one of this name.
+    pub(super) fn tell(&mut self, op: OpId, news: impl FnOnce(&mut LiveOp)) -> bool {
         match self {
-            Self::Parts(parts) => parts.live_mut(op),
-            Self::Append(cursor) => cursor.live_mut(op),
+            Self::Parts(parts) => parts.tell(op, news),
+            Self::Append(cursor) => cursor.tell(op, news),
         }
     }
 
@@ -175,8 +176,9 @@ impl Transfer {
         }
     }
 
-    /// Gives up the Appends that are overdue.
-    pub(super) fn expire(&mut self, shared: &mut Shared) -> Transition {
+    /// Gives up the Appends that are overdue; what follows, if anything does.
+    #[inline]
+    pub(super) fn expire(&mut self, shared: &mut Shared) -> Option<Transition> {
         match self {
             Self::Parts(parts) => parts.expire(shared),
             Self::Append(cursor) => cursor.expire(shared),

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::super::live::LiveOp;
+use super::super::live::{LiveOp, Quiet};
 use super::super::phase::{Transition, is_listed};
 use super::super::probing::Held;
 use super::super::shared::{Charge, Shared, Tries, timed_out, unexpected};
@@ -46,6 +46,7 @@ pub(in crate::upload) struct Parts {
     /// One more than the highest index that may be stored: everything before it is frozen (invariant 3).
     frozen_to: u32,
     live: Vec<Live>,
+    quiet: Quiet,
     /// Segments to be sent again; never more than the window has room for.
     troubled: Vec<Troubled>,
     trial: Trial,
@@ -104,6 +105,7 @@ impl Parts {
             blank: Blank::Missing,
             frozen_to: 0,
             live: Vec::new(),
+            quiet: Quiet::until(None),
             troubled: Vec::new(),
             trial: if shared.ceiling.is_some() { Trial::Alone } else { Trial::Over },
             proven: false,
@@ -143,8 +145,14 @@ impl Parts {
         self.live.iter().any(|live| live.op.id == op)
     }
 
-    pub(super) fn live_mut(&mut self, op: OpId) -> Option<&mut LiveOp> {
-        self.live.iter_mut().map(|live| &mut live.op).find(|live| live.id == op)
+    /// Moves the timer of a live Append; whether there is one of this name.
+    pub(super) fn tell(&mut self, op: OpId, news: impl FnOnce(&mut LiveOp)) -> bool {
+        let Some(live) = self.live.iter_mut().map(|live| &mut live.op).find(|live| live.id == op) else {
+            return false;
+        };
+        news(live);
+        self.quiet.ends(live.wake_at());
+        true
     }
 
     pub(super) const fn is_quiet(&self) -> bool {
@@ -314,8 +322,15 @@ impl Parts {
         })
     }
 
-    /// Gives up the Appends that are overdue.
-    pub(super) fn expire(&mut self, shared: &mut Shared) -> Transition {
+    /// Gives up the Appends that are overdue; what follows, if anything does.
+    #[inline]
+    pub(super) fn expire(&mut self, shared: &mut Shared) -> Option<Transition> {
+        // Asked at every input, and nearly always nothing is.
+        if self.quiet.lasts(shared.now) { None } else { self.expire_all(shared) }
+    }
+
+    #[cold]
+    fn expire_all(&mut self, shared: &mut Shared) -> Option<Transition> {
         let (now, timeouts) = (shared.now, shared.policy.timeouts);
         let overdue = |live: &Live| live.op.overdue(now, &timeouts);
         while let Some((i, why)) = self.live.iter().enumerate().find_map(|(i, l)| Some((i, overdue(l)?))) {
@@ -323,10 +338,11 @@ impl Parts {
             shared.cancel(live.op.id);
             match self.failed(shared, live, &timed_out(why)) {
                 Transition::Stay => {}
-                transition => return transition,
+                transition => return Some(transition),
             }
         }
-        Transition::Stay
+        self.quiet = Quiet::until(self.overdue_at());
+        None
     }
 
     /// Whether an object is complete with this Append, where the last one finalizes.
