@@ -9,6 +9,7 @@
 //! - [`invariants`]: what must always hold, each as a checker with a name of its own.
 //! - [`judge`]: whether the end of an upload is a right one, and whether what it says to be left is there.
 //! - [`scenario`], [`fault`]: what happens to a simulated upload, as data.
+//! - [`link`]: an emulated link, to see how fast an upload goes over it.
 //! - [`failure_table`]: what every fault at every place comes to, as a page.
 //! - [`smooth`]: an upload of which nothing goes wrong, to measure what the engine itself costs.
 //! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
@@ -35,6 +36,7 @@ pub mod fuzz;
 pub mod invariants;
 mod journey;
 pub mod judge;
+pub mod link;
 mod model;
 pub mod record;
 pub mod scenario;

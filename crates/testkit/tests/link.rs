@@ -1,0 +1,75 @@
+//! Uploads over emulated links: what a link does.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use chunkwise_core::WindowPolicy;
+use chunkwise_testkit::link::{Link, Load, Run, Throttle, run};
+
+const MIB: u64 = 1 << 20;
+
+fn fixed(n: u32) -> WindowPolicy {
+    WindowPolicy::Fixed(NonZeroU32::new(n).unwrap())
+}
+
+fn adaptive(max: u32) -> WindowPolicy {
+    WindowPolicy::Adaptive { max: NonZeroU32::new(max).unwrap() }
+}
+
+fn once(link: &Link, segments: u64, window: WindowPolicy) -> Run {
+    run(link, &Load { total: segments * MIB, chunk: MIB, window }, 7).unwrap()
+}
+
+/// Whether a rate in bytes per second is nearly that many.
+fn near(rate: u64, bytes: f64) -> bool {
+    (rate as f64 / bytes - 1.0).abs() < 0.02
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_to_the_microsecond() {
+    let at = |seconds| Duration::from_secs(seconds);
+    let link = Link::new(Duration::from_millis(40), 50_000_000)
+        .per_connection(9_000_000)
+        .failing(20_000)
+        .halved(at(4), at(9))
+        .throttled(Throttle::Quota { requests: 100, period: at(3) });
+    let load = Load { total: 1_000 * MIB, chunk: MIB, window: adaptive(32) };
+    let first = run(&link, &load, 7).unwrap();
+    assert_eq!(run(&link, &load, 7).unwrap(), first);
+    assert_ne!(run(&link, &load, 8).unwrap().stored, first.stored);
+    assert!(first.failed > 0 && first.throttled > 0);
+    assert_eq!(first.stored.iter().map(|(_, bytes)| bytes).sum::<u64>(), load.total);
+}
+
+#[test]
+fn a_lane_has_a_round_trip_between_two_segments_and_lanes_share_the_link() {
+    let link = Link::new(Duration::from_millis(100), 10_000_000);
+    // A round trip takes up to a tenth longer: 105 ms as a mean.
+    let lane = MIB as f64 / (MIB as f64 / 10e6 + 0.105);
+    assert!(near(once(&link, 200, fixed(1)).rate(), lane));
+    assert!(near(once(&link, 1_000, fixed(16)).rate(), 10e6));
+    let limited = link.per_connection(2_000_000);
+    let lane = MIB as f64 / (MIB as f64 / 2e6 + 0.105);
+    assert!(near(once(&limited, 200, fixed(1)).rate(), lane));
+    assert!(near(once(&limited, 300, fixed(3)).rate(), 3.0 * lane));
+}
+
+#[test]
+fn a_quota_bounds_the_rate_and_a_429_comes_only_beyond_it() {
+    let period = Duration::from_secs(10);
+    let link = Link::new(Duration::from_millis(10), 100_000_000);
+    let run = once(&link.throttled(Throttle::Quota { requests: 50, period }), 500, fixed(4));
+    assert_eq!(run.stored.len(), 500);
+    let per_period = |n: u32| run.rate_between(period * n, period * (n + 1));
+    assert_eq!((0..9).map(per_period).collect::<Vec<_>>(), [50 * MIB / 10; 9]);
+    assert!(run.throttled >= 9 && run.throttled <= 9 * 4, "{}", run.throttled);
+}
+
+#[test]
+fn what_is_too_many_at_once_is_throttled() {
+    let throttle = Throttle::AtOnce { most: 3, wait: Duration::from_secs(1) };
+    let link = Link::new(Duration::from_millis(10), 100_000_000).throttled(throttle);
+    assert_eq!(once(&link, 200, fixed(3)).throttled, 0);
+    assert!(once(&link, 200, fixed(4)).throttled > 0);
+}
