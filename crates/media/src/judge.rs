@@ -8,7 +8,8 @@ use crate::inspection::Ground;
 use crate::media_type::MediaKind;
 use crate::rules::{GifRules, Rules, VideoRules};
 use crate::structure::{
-    AudioCodec, AudioTrack, Chroma, Movie, Picture, PictureSize, Rest, Structure, VideoCodec, VideoTrack,
+    AudioCodec, AudioTrack, Chroma, Damage, Movie, Picture, PictureSize, Rest, Structure, VideoCodec,
+    VideoTrack,
 };
 use crate::{Media, MediaCategory};
 
@@ -19,12 +20,16 @@ impl Rules {
     /// What is wrong with media that are inside as `structure` says, worst first.
     ///
     /// Where the type is not known by the content ([`Media::ground`]), what is found are warnings only: the content may
-    /// not be what it was read as.
+    /// not be what it was read as. But what is claimed to be a video, begins like nothing that is known and has no index is
+    /// none that anybody can play: that is refused, unless the caller has given the type.
     pub fn judge(&self, media: &Media, structure: &Structure) -> Vec<Finding> {
         let Media { media_type, category, animation, ground, .. } = *media;
         let mut judge = Judge { certain: ground == Ground::Content, findings: Vec::new() };
         match structure {
-            Structure::Damaged(damage) => judge.refuse(Problem::Damaged(*damage)),
+            Structure::Damaged(damage) => {
+                judge.certain |= *damage == Damage::NoIndex && matches!(ground, Ground::Claim(_));
+                judge.refuse(Problem::Damaged(*damage));
+            }
             Structure::Movie(movie) => judge.movie(self, movie, category),
             Structure::Picture(picture) => {
                 let gif = self.gif.filter(|_| media_type.kind() == MediaKind::Gif);

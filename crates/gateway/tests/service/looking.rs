@@ -103,3 +103,16 @@ async fn a_good_movie_from_a_url_arrives_and_what_x_may_object_to_is_told() {
         "{seen}"
     );
 }
+
+/// It is called a video, and nobody could play any of it.
+#[tokio::test]
+async fn bytes_that_are_no_video_are_refused_whatever_they_are_called() {
+    let world = World::new().await;
+    let noise: Vec<u8> = (0..5_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let nothing = STANDARD.encode(noise);
+    let body = json!({ "auth_token": world.token, "media_data": nothing, "media_type": "video/mp4" });
+    let answer = world.upload("", &body).await;
+    let error = answer.json()["error"].as_str().unwrap().to_owned();
+    assert_eq!((answer.status, error.contains("it has no index")), (400, true), "{error}");
+    assert_eq!((world.sandbox.log().len(), world.get("/usage").await.json()["calls"].as_u64()), (0, Some(0)));
+}

@@ -153,9 +153,18 @@ fn who_knows_better_is_warned_and_not_refused() {
     assert!(inspection.check(&mut Cursor::new(cut)).is_err());
     let told = inspection.media_type(MediaType::Mp4).check(&mut Cursor::new(cut)).expect("as told");
     assert_eq!(found(&told), [warned("truncated")]);
-    // A name that speaks for content that says nothing may be wrong.
-    let named = inspection.file_name("a.mp4").check(&mut Cursor::new(samples::NOISE)).expect("as named");
-    assert_eq!(found(&named), [warned("no_index")]);
+    let told =
+        inspection.media_type(MediaType::Mp4).check(&mut Cursor::new(samples::NOISE)).expect("as told");
+    assert_eq!(found(&told), [warned("no_index")]);
+}
+
+/// Of content that says nothing a name or a header may speak, but nobody plays a video without an index.
+#[test]
+fn noise_that_is_called_a_video_is_refused() {
+    for inspection in [Inspection::new().file_name("a.mp4"), Inspection::new().declared(MediaType::Mp4)] {
+        let called = inspection.check(&mut Cursor::new(samples::NOISE)).expect("as called");
+        assert_eq!(found(&called), [(Severity::Refuse, "no_index")]);
+    }
 }
 
 #[test]
