@@ -13,11 +13,14 @@ use serde_json::{Value, json};
 
 use super::access::{enter_to_begin, failing};
 use super::body::{Incoming, check_json};
+use super::carry::uploader;
 use super::claim::{Claim, Entry, Replaying, replayed};
 use super::conclude::KEPT;
-use super::conduct::{Coming, Way, uploader};
+use super::conduct::{Coming, Way};
 use super::place::Place;
-use super::upload::{Asked, Beginning, Started, begin, capitalized, detached, ended, fingerprint, way};
+use super::upload::{
+    Asked, Beginning, Started, begin_or_give_back, capitalized, detached, ended, fingerprint, way,
+};
 use super::{App, receive, upstream};
 use crate::answer::{self, Refusal};
 use crate::ingest::{CreateBody, IngestLimits};
@@ -239,7 +242,7 @@ async fn uploaded(
     let mut ids = Vec::new();
     for (number, coming) in coming.into_iter().enumerate() {
         let request = RequestId::new(App::now()).map_err(|error| failing(&error))?;
-        let mut entry = match claim {
+        let entry = match claim {
             Some(claim) => Entry::with(app, &key.id, request, claim.idem().part(number)).await?,
             None => Entry::Open(None),
         };
@@ -254,11 +257,8 @@ async fn uploaded(
         }
         let (account, way, place) = (account.clone(), way.clone(), place.clone());
         let asked = Asked { account, way, alt_text: None, coming, place };
-        let started = begin(app, key, request, &mut entry, asked).await;
-        if started.is_err() {
-            entry.give_back().await;
-        }
-        let Beginning::Started(Started { mut watch, .. }) = started? else {
+        let begun = begin_or_give_back(app, key, request, entry, Ok(asked)).await?;
+        let Beginning::Started(Started { mut watch, .. }) = begun else {
             return Err(Refusal::internal());
         };
         let uploaded = ended(&mut watch).await?;

@@ -23,7 +23,7 @@ use super::uploads::not_found;
 use super::{App, StartError};
 use crate::answer::Refusal;
 use crate::spool::{SpoolId, SpoolSource};
-use crate::store::{Key, RequestId, UploadId, UploadRecord};
+use crate::store::{Key, Phase, Progress, RequestId, UploadChange, UploadId, UploadRecord};
 
 /// What is said of an upload that a restart has ended.
 const RESTARTED: &str =
@@ -49,6 +49,9 @@ pub(super) async fn recover(app: &App) -> Result<(), StartError> {
             // Of what X has as a whole nothing is read again, and nobody would remove it at the end.
             if checkpoint.and_then(Option::as_ref).is_some_and(Record::needs_source) {
                 known.extend(spool_id(&left));
+            }
+            if let Some(Some(checkpoint)) = checkpoint {
+                note_progress(app, &left, checkpoint).await;
             }
             waiting.insert(left.request_id);
             going_on.insert(left.upload_id.to_string());
@@ -79,6 +82,19 @@ pub(super) async fn recover(app: &App) -> Result<(), StartError> {
         Err(error) => tracing::error!(%error, "media of earlier processes can't be removed"),
     }
     Ok(())
+}
+
+/// How far it had come, for whoever looks at it while it waits. What was under way counts as not sent.
+async fn note_progress(app: &App, left: &UploadRecord, record: &Record) {
+    let (checkpoint, stored) = (&record.checkpoint, record.checkpoint.stored());
+    let phase = if checkpoint.needs_source() { Phase::Transferring } else { Phase::Processing };
+    let committed = if checkpoint.needs_source() { 0 } else { checkpoint.total() };
+    let progress = Progress { phase, sent: stored, stored, committed, processed: 0 };
+    let change = UploadChange::Progress(progress);
+    let noted = app.store.uploads().change(&left.key_id, left.upload_id, &change, App::now()).await;
+    if let Err(error) = noted {
+        tracing::warn!(%error, upload = %left.upload_id, "how far an upload is can't be written down");
+    }
 }
 
 /// The checkpoints, by the names of their uploads. Who asks has the upload in hand, so nobody drives it; that somebody
@@ -189,8 +205,7 @@ pub(super) async fn resume(
     let (token, proxy) = (Secret::new(auth_token), proxy.map(Secret::new));
     let (_, way) = way(&app, &token, proxy.as_ref())?;
     let going_on = going_on(app.clone(), key, request, id, way);
-    let Started { upload, watch } = detached(&app, going_on).await?;
-    respond(&headers, upload, watch).await
+    respond(&headers, detached(&app, going_on).await?).await
 }
 
 /// Takes the upload in hand, and goes on with it.

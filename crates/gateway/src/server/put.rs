@@ -16,7 +16,7 @@ use super::arriving::{Arrived, Arriving, From};
 use super::body::Incoming;
 use super::claim::Entry;
 use super::conduct::Coming;
-use super::upload::{Asked, Beginning, Started, Wanted, begin, detached, respond, way};
+use super::upload::{Asked, Beginning, Wanted, begin_or_give_back, detached, way};
 use crate::answer::Refusal;
 use crate::ingest::IngestLimits;
 use crate::store::{Key, RequestId};
@@ -33,10 +33,7 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
-    match detached(&app, begun(app.clone(), key, request, headers.clone(), body)).await? {
-        Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
-        Beginning::Answered(response) => Ok(response),
-    }
+    detached(&app, begun(app.clone(), key, request, headers.clone(), body)).await?.answer(&headers).await
 }
 
 /// Takes the body, and begins what is asked for.
@@ -47,7 +44,7 @@ async fn begun(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Beginning, Refusal> {
-    let mut entry = Entry::of(&app, &key.id, request, &headers).await?;
+    let entry = Entry::of(&app, &key.id, request, &headers).await?;
     let asked = async {
         let place = Arc::new(app.places.take(&key)?);
         let token = secret(&headers, TOKEN)?
@@ -56,14 +53,8 @@ async fn begun(
         let coming = coming(&app, &key, &headers, body, &entry).await?;
         Ok(Asked { account, way, alt_text: None, coming, place })
     };
-    let result = match asked.await {
-        Ok(asked) => begin(&app, &key, request, &mut entry, asked).await,
-        Err(refusal) => Err(refusal),
-    };
-    if result.is_err() {
-        entry.give_back().await;
-    }
-    result
+    let asked = asked.await;
+    begin_or_give_back(&app, &key, request, entry, asked).await
 }
 
 /// The media: whole, or still on its way.

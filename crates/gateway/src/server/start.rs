@@ -1,7 +1,7 @@
 //! How the gateway starts, what it finds left by an earlier process, and how it stops.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,6 @@ use chunkwise::driver::{DirectoryStore, Driver};
 use chunkwise::hyper::Trust;
 use chunkwise::x::BaseUrl;
 use chunkwise_fetch::{AddressPolicy, FetchLimits, Fetcher, OwnAddresses, SystemResolver};
-use chunkwise_transport::Secret;
 use http::HeaderValue;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -20,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::accept::Accept;
+use super::folder::{pepper, private_dir, take_folder};
 use super::kept::recover;
 use super::metrics::Metrics;
 use super::sweep::sweep;
@@ -252,54 +252,6 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-/// A folder that only its owner can look into (threat T21).
-fn private_dir(path: &Path) -> Result<(), StartError> {
-    let failed = |source| StartError::File { path: path.to_owned(), source };
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(failed)
-}
-
-/// Takes the folder for this process: two would take each other's media for leftovers. The system gives it back, however
-/// the process ends.
-fn take_folder(path: &Path) -> Result<fs::File, StartError> {
-    let lock = path.join("gateway.lock");
-    let failed = |source| StartError::File { path: lock.clone(), source };
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(false).open(&lock).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(StartError::Taken { path: path.to_owned() }),
-        Err(fs::TryLockError::Error(source)) => Err(failed(source)),
-    }
-}
-
-/// By what tokens are turned into names of accounts: made once, kept beside the store and never in it.
-fn pepper(path: &Path) -> Result<Secret<[u8; 32]>, StartError> {
-    let failed = |source| StartError::File { path: path.to_owned(), source };
-    match fs::read(path) {
-        Ok(bytes) => {
-            let pepper = bytes.try_into().map_err(|_| {
-                failed(io::Error::other("it has not 32 bytes; restore it, or remove it to begin anew"))
-            })?;
-            Ok(Secret::new(pepper))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let mut pepper = [0; 32];
-            getrandom::fill(&mut pepper).map_err(|error| failed(io::Error::other(error.to_string())))?;
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(path).map_err(failed)?;
-            file.write_all(&pepper).and_then(|()| file.sync_all()).map_err(failed)?;
-            Ok(Secret::new(pepper))
-        }
-        Err(error) => Err(failed(error)),
-    }
 }
 
 fn addresses(settings: &Settings) -> Result<AddressPolicy, StartError> {

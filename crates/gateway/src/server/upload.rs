@@ -50,10 +50,7 @@ pub(super) async fn upload(
 ) -> Result<Response, Refusal> {
     let key = enter_to_begin(&app, &headers).await?;
     check_json(&headers)?;
-    match detached(&app, begun(app.clone(), key, request, headers.clone(), body)).await? {
-        Beginning::Started(Started { upload, watch }) => respond(&headers, upload, watch).await,
-        Beginning::Answered(response) => Ok(response),
-    }
+    detached(&app, begun(app.clone(), key, request, headers.clone(), body)).await?.answer(&headers).await
 }
 
 /// Does what has to be done whoever goes away in the meantime. A connection that is closed in the midst of a body ends the
@@ -74,15 +71,9 @@ async fn begun(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Beginning, Refusal> {
-    let mut entry = Entry::of(&app, &key.id, request, &headers).await?;
-    let result = match asked(&app, &key, &headers, body).await {
-        Ok(asked) => begin(&app, &key, request, &mut entry, asked).await,
-        Err(refusal) => Err(refusal),
-    };
-    if result.is_err() {
-        entry.give_back().await;
-    }
-    result
+    let entry = Entry::of(&app, &key.id, request, &headers).await?;
+    let asked = asked(&app, &key, &headers, body).await;
+    begin_or_give_back(&app, &key, request, entry, asked).await
 }
 
 async fn asked(app: &Arc<App>, key: &Key, headers: &HeaderMap, body: Body) -> Result<Asked, Refusal> {
@@ -122,6 +113,16 @@ pub(super) enum Beginning {
     Answered(Response),
 }
 
+impl Beginning {
+    /// The answer to whoever has asked so.
+    pub(super) async fn answer(self, headers: &HeaderMap) -> Result<Response, Refusal> {
+        match self {
+            Self::Started(started) => respond(headers, started).await,
+            Self::Answered(response) => Ok(response),
+        }
+    }
+}
+
 /// An upload under way.
 pub(super) struct Started {
     pub(super) upload: UploadId,
@@ -143,8 +144,26 @@ pub(super) fn way(
     Ok((account, Way { authorizer, proxy }))
 }
 
+/// Begins what is asked for. A request that comes to nothing gives its key back, so that it may come again.
+pub(super) async fn begin_or_give_back(
+    app: &Arc<App>,
+    key: &Key,
+    request: RequestId,
+    mut entry: Entry,
+    asked: Result<Asked, Refusal>,
+) -> Result<Beginning, Refusal> {
+    let begun = match asked {
+        Ok(asked) => begin(app, key, request, &mut entry, asked).await,
+        Err(refusal) => Err(refusal),
+    };
+    if begun.is_err() {
+        entry.give_back().await;
+    }
+    begun
+}
+
 /// Begins what is asked for, unless it was done before; goes on with it, where an earlier process had begun.
-pub(super) async fn begin(
+async fn begin(
     app: &Arc<App>,
     key: &Key,
     request: RequestId,
@@ -191,11 +210,8 @@ pub(super) fn start(app: &Arc<App>, order: Order, coming: Coming, held: Held) ->
 }
 
 /// Answers when it is done, or at once, as the client wants. Who goes away does not kill it: its task is not this one's.
-pub(super) async fn respond(
-    headers: &HeaderMap,
-    upload: UploadId,
-    mut watch: watch::Receiver<Seen>,
-) -> Result<Response, Refusal> {
+pub(super) async fn respond(headers: &HeaderMap, started: Started) -> Result<Response, Refusal> {
+    let Started { upload, mut watch } = started;
     match Wanted::of(headers) {
         Wanted::Receipt => Ok(receipt(upload)),
         Wanted::Result => Ok(match ended(&mut watch).await {

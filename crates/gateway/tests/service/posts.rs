@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chunkwise_gateway::store::KeyLimits;
 use chunkwise_sandbox::{Fault, FaultRule, Operation};
 use serde_json::{Value, json};
 
-use crate::world::{World, png};
+use crate::world::{World, key_with, png};
 
 const KEY: &str = "Idempotency-Key: once\r\n";
 
@@ -56,4 +57,16 @@ async fn a_post_that_may_be_there_is_not_made_again() {
     let again = world.post("/twitter/tweet/create", KEY, &post(&world, 300)).await;
     assert_eq!((again.status, again.json()["error"].clone()), (502, first.json()["error"].clone()));
     assert_eq!(world.calls(Operation::Tweet), 1);
+}
+
+/// The media of a post go one after the other in one place: none is refused once the first is paid for.
+#[tokio::test]
+async fn a_post_with_several_media_takes_one_place() {
+    let mut world = World::new().await;
+    world.key = key_with(&world.gateway, KeyLimits { uploads_at_once: 1, ..KeyLimits::default() }).await;
+    let data = |len| json!({ "data": STANDARD.encode(png(len)), "type": "image/png" });
+    let body = json!({ "auth_token": world.token, "media": [data(300), data(400), data(500)] });
+    let answer = world.post("/twitter/tweet/create", "", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(world.get("/usage").await.json()["calls"], 3);
 }

@@ -48,6 +48,9 @@ async fn killed_in_the_midst_it_goes_on_for_who_asks_again_with_the_same_key() {
         "{seen}"
     );
     assert!(seen["hint"].as_str().unwrap().contains("same Idempotency-Key"), "{seen}");
+    let progress = &seen["progress"];
+    assert!(progress["stored"].as_u64() >= Some((SIZE / 2) as u64), "what X has is seen: {seen}");
+    assert_eq!(progress["total"].as_u64(), Some(content.len() as u64));
     let usage = after.get("/usage").await.json();
     assert_eq!(usage["reserved_micro_dollars"].as_u64(), Some(1_000), "its money waits too");
 
@@ -226,9 +229,11 @@ async fn what_x_takes_long_for_is_waited_for_by_who_asks_again() {
         script.steps[0].lasts = Lasts::Millis(3_600_000);
         settings.processing.video = script;
     });
-    let (key, body) = ("Idempotency-Key: once\r\n", body(&world, &video(100_000, false)));
+    // Too large for memory: it is in a file.
+    let (key, body) = ("Idempotency-Key: once\r\n", body(&world, &video(SIZE, false)));
     let late = world.upload(key, &body).await;
     assert_eq!(late.status, 504, "{late:?}");
+    assert!(world.files("spool").is_empty(), "X has all of it: nobody reads it again");
     assert_eq!(world.get("/uploads").await.json()["uploads"][0]["phase"], "interrupted");
     assert_eq!(world.get("/usage").await.json()["calls"], 0);
     world.sandbox.advance(std::time::Duration::from_secs(3_600));

@@ -167,6 +167,15 @@ pub(crate) async fn start(settings: Settings) -> Result<Gateway, StartError> {
 
 pub(crate) async fn new_key(gateway: &Gateway, billing: Billing) -> String {
     let limits = KeyLimits { requests_per_second: 1_000, burst: 1_000, ..KeyLimits::default() };
+    made_key(gateway, limits, billing).await
+}
+
+/// A key that may so much.
+pub(crate) async fn key_with(gateway: &Gateway, limits: KeyLimits) -> String {
+    made_key(gateway, limits, Billing::Metered).await
+}
+
+async fn made_key(gateway: &Gateway, limits: KeyLimits, billing: Billing) -> String {
     let environment: Environment = "test".parse().unwrap();
     let new = NewKey { environment, label: "test".into(), limits, billing, expires_at: None };
     let (_, key) = gateway.store().keys().create(&new, UnixMillis::new(1)).await.unwrap();

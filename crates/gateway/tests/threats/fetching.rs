@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::world::key_with;
 use crate::world::{self, Answer, World, origin, png};
-use crate::{any_port, key_with, spooled, until, upload_of, with_room};
+use crate::{any_port, spooled, until, upload_of, with_room};
 
 /// An origin that does as it is told, and how many have come to it.
 struct Evil {
@@ -217,7 +218,7 @@ fn quota(bytes_per_minute: u64) -> KeyLimits {
 #[tokio::test]
 async fn a_key_has_so_much_fetched_in_a_minute_and_failures_count() {
     let mut world = World::with(any_port).await;
-    world.key = key_with(&world, quota(3_000_000)).await;
+    world.key = key_with(&world.gateway, quota(3_000_000)).await;
     // No media, which is known when all of it is there, since nobody says how much that is.
     let chunk = [&b"1e8480\r\n"[..], &vec![b'x'; 2_000_000], b"\r\n0\r\n\r\n"].concat();
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -230,7 +231,7 @@ async fn a_key_has_so_much_fetched_in_a_minute_and_failures_count() {
     assert_eq!(refused.status, 429, "{refused:?}");
     assert!(refused.header("retry-after").unwrap().parse::<u64>().unwrap() <= 60);
     // So do bodies that are refused.
-    world.key = key_with(&world, quota(100_000)).await;
+    world.key = key_with(&world.gateway, quota(100_000)).await;
     let bad =
         json!({ "auth_token": world.token, "media_data": "A".repeat(200_000), "media_type": "image/png" });
     assert_eq!(world.upload("", &bad).await.status, 400);

@@ -23,12 +23,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chunkwise_gateway::settings::Settings;
-use chunkwise_gateway::store::{Billing, KeyLimits, NewKey, UnixMillis};
+use chunkwise_gateway::store::KeyLimits;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::world::World;
+use crate::world::{World, key_with};
 
 /// How long anything may take: much longer than it does.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -64,18 +64,11 @@ fn upload_of(world: &World, len: usize) -> Value {
     json!({ "auth_token": world.token, "media_data": STANDARD.encode(world::png(len)), "media_type": "image/png" })
 }
 
-/// A key with these limits.
-async fn key_with(world: &World, limits: KeyLimits) -> String {
-    let (environment, billing) = ("test".parse().unwrap(), Billing::Metered);
-    let new = NewKey { environment, label: "limited".into(), limits, billing, expires_at: None };
-    world.gateway.store().keys().create(&new, UnixMillis::new(1)).await.unwrap().1.expose().clone()
-}
-
 /// Its key may do as much at once as a test wants.
 async fn with_room(mut world: World) -> World {
     let (requests_per_second, burst, uploads_at_once) = (1_000, 1_000, 1_000);
     let limits = KeyLimits { requests_per_second, burst, uploads_at_once, ..KeyLimits::default() };
-    world.key = key_with(&world, limits).await;
+    world.key = key_with(&world.gateway, limits).await;
     world
 }
 
