@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chunkwise_core::WindowPolicy;
-use chunkwise_testkit::link::{Link, Load, Run, Throttle, run};
+use chunkwise_testkit::link::{Link, Load, Run, Sweep, Throttle, catalogue, run};
 
 const MIB: u64 = 1 << 20;
 
@@ -72,4 +72,39 @@ fn what_is_too_many_at_once_is_throttled() {
     let link = Link::new(Duration::from_millis(10), 100_000_000).throttled(throttle);
     assert_eq!(once(&link, 200, fixed(3)).throttled, 0);
     assert!(once(&link, 200, fixed(4)).throttled > 0);
+}
+
+/// On every link: no window is faster than the link, the adaptive one stays within its bounds, and a sweep finds the best.
+#[test]
+fn no_window_is_faster_than_its_link_nor_wider_than_its_bounds() {
+    let windows = [1, 4, 16];
+    for named in catalogue(MIB, 300) {
+        let (name, link) = (&named.name, &named.link);
+        let sweep = Sweep::of(link, MIB, 300, &windows, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let megabytes = if name.contains("100mb") { 100.0 } else { 10.0 };
+        let rates: Vec<_> = sweep.fixed.iter().map(|(_, run)| run.rate()).collect();
+        for rate in rates.iter().copied().chain([sweep.adaptive.rate()]) {
+            assert!(rate as f64 <= megabytes * 1e6 * 1.001, "{name}: {rate}");
+        }
+        let (best, rate) = sweep.best();
+        assert_eq!((windows.contains(&best), Some(&rate)), (true, rates.iter().max()), "{name}");
+        let (least, most) = sweep.adaptive.window_between(Duration::ZERO, Duration::MAX);
+        assert!((1..=16).contains(&least) && least <= most && most <= 16, "{name}: {least} to {most}");
+        let stored: u64 = sweep.adaptive.stored.iter().map(|(_, bytes)| bytes).sum();
+        assert_eq!(stored, 300 * MIB, "{name}");
+    }
+}
+
+/// A link whose bandwidth changes twice has three phases, each judged for itself; the slow one is slower.
+#[test]
+fn a_link_that_halves_and_recovers_has_three_phases() {
+    let at = Duration::from_secs;
+    let link = Link::new(Duration::from_millis(40), 10_000_000).halved(at(100), at(300));
+    let sweep = Sweep::of(&link, MIB, 3_500, &[1, 4], 1).unwrap();
+    let phases: Vec<_> = sweep.phases().into_iter().map(|phase| phase.unwrap()).collect();
+    assert_eq!(phases.len(), 3);
+    for (phase, rate) in phases.iter().zip([10e6, 5e6, 10e6]) {
+        assert!(near(phase.best_rate, rate) && phase.ratio() <= 1.02, "{phase:?}");
+        assert!(phase.sizes.0 >= 1 && phase.sizes.1 <= 4, "{phase:?}");
+    }
 }

@@ -10,6 +10,7 @@ use chunkwise_core::{
 };
 
 use super::Tape;
+use crate::smooth;
 
 /// When every run begins.
 pub(super) const START: Timestamp = Timestamp::from_secs(1_000);
@@ -24,25 +25,9 @@ pub(super) struct World {
 
 /// A protocol like X: parts, no listing, no receipts, processing, no abort.
 pub(super) fn parts() -> Profile {
-    Profile {
-        name: "fuzz".into(),
-        open: Open::Request,
-        transfer: Transfer::Parts(Parts { resend: Resend::Overwrites, listing: Listing::None }),
-        length: Length::AtInit,
-        sizing: Sizing {
-            min: 1,
-            max: 5_000_000,
-            multiple_of: 1,
-            max_count: 12,
-            max_total: u64::MAX,
-            uniformity: Uniformity::Free,
-            empty: Empty::NoSegment,
-        },
-        finalize: Finalize::Call { receipts: Receipts::NotWanted },
-        verify: Verify::Call,
-        processing: Processed::Polled,
-        abort: Abort::Unsupported,
-    }
+    let like_x = smooth::profile();
+    let sizing = Sizing { max_count: 12, empty: Empty::NoSegment, ..like_x.sizing };
+    Profile { name: "fuzz".into(), sizing, ..like_x }
 }
 
 /// A protocol like S3: parts with receipts and a listing, an abort, no processing.

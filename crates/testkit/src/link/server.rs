@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use chunkwise_core::{
-    Abort, Action, ByteRange, Delay, Empty, Failure, Final, Finalize, Length, Listing, Open, Outcome, Parts,
-    Problem, ProblemKind, Processed, Profile, RangeSet, Receipts, Reply, Resend, ServerError, Session,
-    Sizing, Timestamp, Transfer, Uniformity, Verify,
+    Action, ByteRange, Delay, Empty, Failure, Final, Outcome, Problem, ProblemKind, Processed, Profile,
+    RangeSet, Reply, ServerError, Session, Sizing, Timestamp, Verify,
 };
 
 use super::Throttle;
+use crate::smooth;
 
 /// What it holds, and how much it has answered.
 #[derive(Clone, Debug)]
@@ -36,26 +36,11 @@ impl Server {
     }
 
     /// A server of numbered segments, of any size and any number.
-    pub(super) const fn profile() -> Profile {
-        Profile {
-            name: Cow::Borrowed("link"),
-            open: Open::Request,
-            transfer: Transfer::Parts(Parts { resend: Resend::Overwrites, listing: Listing::None }),
-            length: Length::AtInit,
-            sizing: Sizing {
-                min: 1,
-                max: u64::MAX,
-                multiple_of: 1,
-                max_count: u32::MAX,
-                max_total: u64::MAX,
-                uniformity: Uniformity::Free,
-                empty: Empty::OneSegment,
-            },
-            finalize: Finalize::Call { receipts: Receipts::NotWanted },
-            verify: Verify::Unsupported,
-            processing: Processed::Never,
-            abort: Abort::Unsupported,
-        }
+    pub(super) fn profile() -> Profile {
+        let like_x = smooth::profile();
+        let sizing = Sizing { max: u64::MAX, empty: Empty::OneSegment, ..like_x.sizing };
+        let (verify, processing) = (Verify::Unsupported, Processed::Never);
+        Profile { name: Cow::Borrowed("link"), sizing, verify, processing, ..like_x }
     }
 
     /// An Append begins.
