@@ -13,6 +13,7 @@
 //! - [`failure_table`]: what every fault at every place comes to, as a page.
 //! - [`smooth`]: an upload of which nothing goes wrong, to measure what the engine itself costs.
 //! - [`fuzz`]: the bodies of the fuzz targets, as plain functions.
+//! - `conformance` (with the feature `transport`): one suite for every transport, its cases chosen by the profile.
 //! - `transport` (a feature, on by default): a model server behind a `Transport`, to test a driver or an app with.
 //!
 //! ```
@@ -29,6 +30,8 @@
 //! ```
 
 mod chance;
+#[cfg(feature = "transport")]
+pub mod conformance;
 pub mod explore;
 pub mod failure_table;
 pub mod fault;

@@ -1,0 +1,159 @@
+//! The conformance suite: what every [`Transport`] must do so that uploads over it end well, whatever its protocol.
+//!
+//! Whoever writes an adapter implements [`Subject`] for it (a transport to a live or simulated server, and a way to look at
+//! the object) and runs the suite:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use async_trait::async_trait;
+//! # use chunkwise_core::Completed;
+//! # use chunkwise_testkit::{Model, ModelTransport, Scenario};
+//! # use chunkwise_transport::Transport;
+//! use chunkwise_testkit::conformance::{self, Place, Subject};
+//!
+//! struct Mine;
+//!
+//! #[async_trait]
+//! impl Subject for Mine {
+//!     fn name(&self) -> &str {
+//!         "mine"
+//!     }
+//!
+//!     async fn place(&self) -> Place {
+//!         // Here: one of the kit's own model servers.
+//!         let server = ModelTransport::new(&Scenario::calm(Model::Listed));
+//!         let look = server.clone();
+//!         Place::new(Arc::new(server), move |completed: Completed, content| {
+//!             let look = look.clone();
+//!             async move {
+//!                 let session = completed.session.ok_or("there was no session")?;
+//!                 look.server().check_object(&session, content.len() as u64).map_err(|breach| breach.to_string())
+//!             }
+//!         })
+//!     }
+//! }
+//!
+//! let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()?;
+//! let report = runtime.block_on(conformance::run(&Mine));
+//! println!("{report}");
+//! report.passed()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The engine itself drives every case, without a driver, and the [invariants](crate::invariants) are checked after every
+//! step. What goes wrong is put between the engine and the transport ([`Mishap`]), so that the same loss strikes a simulated
+//! server and a real one. Which cases there are follows from the profile: a protocol without an Abort is not asked to abort.
+//! Files that nobody wants to wait for are not needed: segments are as small as the profile allows.
+
+mod bounds;
+mod case;
+mod content;
+mod crashes;
+mod losses;
+mod mishap;
+mod process;
+mod questions;
+mod report;
+mod transfers;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chunkwise_core::Completed;
+use chunkwise_transport::Transport;
+
+pub use self::case::Case;
+pub use self::mishap::{Mishap, Strike};
+pub use self::report::{Report, Table, Verdict};
+
+/// An adapter under test, with the server at its other end.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// Its name, as at the head of its column.
+    fn name(&self) -> &str;
+
+    /// A place for an object that is not there yet. Every upload of the suite asks for its own.
+    async fn place(&self) -> Place;
+
+    /// The same with credentials that the server does not know. Default: none; there is nothing to know.
+    async fn stranger(&self) -> Option<Arc<dyn Transport>> {
+        None
+    }
+
+    /// How many uploads the server holds that have begun and are neither whole nor given up. Default: it can't be told.
+    async fn unfinished(&self) -> Option<usize> {
+        None
+    }
+}
+
+type Look = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// Where one object goes to, and how to look at it there.
+#[derive(Clone)]
+pub struct Place {
+    pub(crate) transport: Arc<dyn Transport>,
+    look: Arc<dyn Fn(Completed, Bytes) -> Look + Send + Sync>,
+}
+
+impl Place {
+    /// A place behind this transport. `holds` says whether the object that an upload ended with is these bytes.
+    pub fn new<F>(
+        transport: Arc<dyn Transport>,
+        holds: impl Fn(Completed, Bytes) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self { transport, look: Arc::new(move |completed, content| Box::pin(holds(completed, content))) }
+    }
+
+    pub(crate) async fn holds(&self, completed: Completed, content: Bytes) -> Result<(), String> {
+        (self.look)(completed, content).await
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Place").field("profile", &self.transport.profile().name).finish_non_exhaustive()
+    }
+}
+
+/// Runs every case.
+pub async fn run<S: Subject + ?Sized>(subject: &S) -> Report {
+    let mut verdicts = Vec::new();
+    for case in Case::all() {
+        verdicts.push((case, run_case(subject, case).await));
+    }
+    Report::new(subject.name(), verdicts)
+}
+
+/// Runs one case.
+pub async fn run_case<S: Subject + ?Sized>(subject: &S, case: Case) -> Verdict {
+    let profile = subject.place().await.transport.profile();
+    if let Err(why) = case.applies(&profile) {
+        return Verdict::NotAsked(why);
+    }
+    match case.judge(subject).await {
+        Ok(()) => Verdict::Passed,
+        Err(Finding::NotAsked(why)) => Verdict::NotAsked(why),
+        Err(Finding::Wrong(what)) => Verdict::Failed(what),
+    }
+}
+
+/// Why a case did not pass.
+#[derive(Debug)]
+enum Finding {
+    /// It is not, as it ought to be.
+    Wrong(String),
+    /// It can't be asked of this subject.
+    NotAsked(&'static str),
+}
+
+impl<E: ToString> From<E> for Finding {
+    fn from(what: E) -> Self {
+        Self::Wrong(what.to_string())
+    }
+}

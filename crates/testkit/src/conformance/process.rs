@@ -1,0 +1,325 @@
+//! A process that drives one upload of the suite: the bare engine, the invariants, and a transport.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use chunkwise_core::{
+    Checkpoint, Completed, Detail, Disposition, ErrorKind, Input, OpId, Operation, OperationKind, Outcome,
+    Output, Policy, Profile, Reply, Timestamp, Upload, UploadError, UploadSpec, Verdict, Verify,
+};
+use chunkwise_transport::Transport;
+use futures::StreamExt as _;
+use futures::future::{AbortHandle, Aborted, BoxFuture, abortable};
+use futures::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use super::content;
+use super::mishap::{Mishap, Strike, bytes_of, perform};
+use crate::invariants::Invariants;
+use crate::record::{Awaits, Seen};
+
+type Running = BoxFuture<'static, Result<(OpId, Result<Outcome, String>), Aborted>>;
+
+/// What befalls a process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fate {
+    /// What goes wrong.
+    pub(super) strikes: Vec<Strike>,
+    /// What goes wrong with the first of every two operations.
+    pub(super) every_other: Option<Mishap>,
+    /// It dies after so many checkpoints.
+    pub(super) dies_after_write: Option<usize>,
+    /// It dies when an operation of this kind has been done, before it hears of it.
+    pub(super) dies_waiting_for: Option<OperationKind>,
+    /// It discards the upload when so many Appends went well.
+    pub(super) discards_after: Option<u32>,
+}
+
+/// How a process came to its end.
+pub(super) enum End {
+    /// The upload ended.
+    Closed(Result<Completed, UploadError>),
+    /// It died.
+    Died,
+}
+
+/// What is left of a process.
+pub(super) struct Ended {
+    pub(super) end: End,
+    /// Every checkpoint it wrote, the newest last.
+    pub(super) checkpoints: Vec<Checkpoint>,
+    /// How many operations of each kind went out.
+    pub(super) counts: BTreeMap<OperationKind, u32>,
+    /// Whether somebody could be asked what came of a Finalize.
+    pub(super) telling: Telling,
+}
+
+/// Whether somebody could be asked what came of a Finalize.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// The server could.
+    Could,
+    /// There is no Verify, or the answer to one was that it can't be told.
+    CouldNot,
+}
+
+impl Ended {
+    /// How many operations of this kind went out.
+    pub(super) fn count(&self, kind: OperationKind) -> u32 {
+        self.counts.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// The result of an upload that came to its end.
+    pub(super) fn result(self) -> Result<Result<Completed, UploadError>, String> {
+        match self.end {
+            End::Closed(result) => Ok(result),
+            End::Died => Err("the process died, and should not have".into()),
+        }
+    }
+
+    /// What the upload completed with; `None` where it ended by saying that nobody can tell, and nobody could.
+    ///
+    /// # Errors
+    ///
+    /// Every other end.
+    pub(super) fn completed(self) -> Result<Option<Completed>, String> {
+        let telling = self.telling;
+        match self.result()? {
+            Ok(completed) => Ok(Some(completed)),
+            Err(error) => match (&*error.kind, telling) {
+                (ErrorKind::FinalizeUnknown { .. }, Telling::CouldNot) => Ok(None),
+                _ => Err(error.to_string()),
+            },
+        }
+    }
+}
+
+pub(super) struct Process {
+    transport: Arc<dyn Transport>,
+    content: Bytes,
+    fate: Fate,
+    upload: Upload,
+    invariants: Invariants,
+    running: FuturesUnordered<Running>,
+    handles: BTreeMap<OpId, AbortHandle>,
+    kinds: BTreeMap<OpId, OperationKind>,
+    checkpoints: Vec<Checkpoint>,
+    counts: BTreeMap<OperationKind, u32>,
+    appended: u32,
+    telling: Telling,
+    clock: (Timestamp, Instant),
+}
+
+impl Process {
+    /// Of a new upload.
+    pub(super) fn begin(transport: Arc<dyn Transport>, content: Bytes, fate: Fate) -> Result<Self, String> {
+        let (profile, spec) = (transport.profile(), UploadSpec::whole(content.len() as u64));
+        let policy = content::policy(&profile);
+        let clock = clock();
+        let upload = Upload::new(clock.0, spec, profile.clone(), policy.clone(), 7)
+            .map_err(|error| format!("it can't be planned: {error}"))?;
+        Ok(Self::new(transport, content, fate, upload, clock, (profile, policy, spec, None)))
+    }
+
+    /// Of one that goes on.
+    pub(super) fn resume(
+        transport: Arc<dyn Transport>,
+        content: Bytes,
+        fate: Fate,
+        checkpoint: &Checkpoint,
+    ) -> Result<Self, String> {
+        let (profile, spec) = (transport.profile(), UploadSpec::whole(content.len() as u64));
+        let policy = content::policy(&profile);
+        let clock = clock();
+        let upload = Upload::resume(clock.0, checkpoint.clone(), profile.clone(), policy.clone(), 8)
+            .map_err(|error| format!("it can't be resumed: {error}"))?;
+        Ok(Self::new(transport, content, fate, upload, clock, (profile, policy, spec, Some(checkpoint))))
+    }
+
+    fn new(
+        transport: Arc<dyn Transport>,
+        content: Bytes,
+        fate: Fate,
+        upload: Upload,
+        clock: (Timestamp, Instant),
+        (profile, policy, spec, from): (Profile, Policy, UploadSpec, Option<&Checkpoint>),
+    ) -> Self {
+        let telling = match profile.verify {
+            Verify::Call => Telling::Could,
+            Verify::Unsupported => Telling::CouldNot,
+        };
+        Self {
+            transport,
+            content,
+            fate,
+            upload,
+            telling,
+            invariants: Invariants::new(profile, policy, spec, from),
+            running: FuturesUnordered::new(),
+            handles: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+            checkpoints: Vec::new(),
+            counts: BTreeMap::new(),
+            appended: 0,
+            clock,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.0.after(self.clock.1.elapsed())
+    }
+
+    fn see(&mut self, seen: Seen<'_>) -> Result<(), String> {
+        let now = self.now();
+        self.invariants.see(now, seen, self.upload.plan()).map_err(|breach| breach.to_string())
+    }
+
+    fn tell(&mut self, input: Input) {
+        let now = self.now();
+        self.upload.handle(now, input);
+    }
+
+    /// Drives the upload to its end, or to the process's.
+    ///
+    /// # Errors
+    ///
+    /// What must hold and did not.
+    pub(super) async fn run(mut self) -> Result<Ended, String> {
+        loop {
+            let wake_at = match self.drain().await? {
+                Drained::Idle(wake_at) => wake_at,
+                Drained::Ended(end) => return Ok(self.ended(end)),
+            };
+            let wait = wake_at.map(|at| at.since(self.now()));
+            let sleep = tokio::time::sleep(wait.unwrap_or(Duration::from_secs(3_600)));
+            let happened = tokio::select! {
+                biased;
+                Some(done) = self.running.next(), if !self.running.is_empty() => Some(done),
+                () = sleep => None,
+            };
+            match happened {
+                Some(Ok((op, outcome))) => {
+                    let outcome = outcome?;
+                    if self.dies_before(op) {
+                        return Ok(self.ended(End::Died));
+                    }
+                    self.hear(op, outcome)?;
+                }
+                Some(Err(Aborted)) => {}
+                None => self.tell(Input::Tick),
+            }
+        }
+    }
+
+    fn ended(self, end: End) -> Ended {
+        Ended { end, checkpoints: self.checkpoints, counts: self.counts, telling: self.telling }
+    }
+
+    fn dies_before(&self, op: OpId) -> bool {
+        let kind = self.kinds.get(&op).copied();
+        kind.is_some() && kind == self.fate.dies_waiting_for
+    }
+
+    fn hear(&mut self, op: OpId, outcome: Outcome) -> Result<(), String> {
+        self.handles.remove(&op);
+        let stored = outcome.result.is_ok() && self.kinds.get(&op) == Some(&OperationKind::Append);
+        if let Ok(Reply::Verified(Verdict::CannotTell)) = outcome.result {
+            self.telling = Telling::CouldNot;
+        }
+        self.see(Seen::Outcome(op, &outcome))?;
+        self.tell(Input::Outcome { op, outcome });
+        if stored {
+            self.appended += 1;
+            if self.fate.discards_after == Some(self.appended) {
+                self.see(Seen::Discard)?;
+                self.tell(Input::Cancel(Disposition::Discard));
+            }
+        }
+        Ok(())
+    }
+
+    async fn drain(&mut self) -> Result<Drained, String> {
+        let mut outputs = 0;
+        loop {
+            outputs += 1;
+            let now = self.now();
+            match self.upload.poll(now) {
+                Output::Perform(op) => self.start(op)?,
+                Output::Cancel(op) => {
+                    self.see(Seen::Cancel(op))?;
+                    if let Some(handle) = self.handles.remove(&op) {
+                        handle.abort();
+                    }
+                }
+                Output::Persist { .. } => {
+                    if self.fate.dies_after_write == Some(self.checkpoints.len()) {
+                        return Ok(Drained::Ended(End::Died));
+                    }
+                    self.see(Seen::Persist)?;
+                    let checkpoint = self.upload.checkpoint();
+                    self.see(Seen::Written(Some(&checkpoint)))?;
+                    self.tell(Input::Persisted(checkpoint.seq()));
+                    self.checkpoints.push(checkpoint);
+                }
+                Output::Release(range) => self.see(Seen::Release(range))?,
+                Output::Refresh { epoch } => {
+                    self.see(Seen::Refresh(epoch))?;
+                    let result = self.transport.refresh(epoch).await;
+                    self.see(Seen::Refreshed)?;
+                    let result = result.map_err(|error| Detail::new(error.to_string()));
+                    self.tell(Input::Refreshed { stale: epoch, result });
+                }
+                Output::Notify(event) => self.see(Seen::Notify(&event))?,
+                Output::Idle { wake_at } => {
+                    self.see(Seen::Idle { outputs, wake_at, awaits: Awaits::Nothing })?;
+                    self.see(Seen::Progress(self.upload.progress()))?;
+                    return Ok(Drained::Idle(wake_at));
+                }
+                Output::Closed(result) => {
+                    self.see(Seen::Closed(&result))?;
+                    return Ok(Drained::Ended(End::Closed(result)));
+                }
+            }
+            if outputs > 10_000 {
+                return Err("ten thousand outputs without a pause".into());
+            }
+        }
+    }
+
+    fn start(&mut self, op: Operation) -> Result<(), String> {
+        self.see(Seen::Perform(&op))?;
+        self.see(Seen::Started(op.id))?;
+        self.tell(Input::Started(op.id));
+        let (id, kind) = (op.id, op.kind());
+        let mishap = self.mishap(kind);
+        self.kinds.insert(id, kind);
+        let (transport, bytes) = (Arc::clone(&self.transport), bytes_of(&self.content, op.payload()));
+        let (performed, handle) =
+            abortable(async move { (id, perform(&*transport, &op, &bytes, mishap).await) });
+        self.handles.insert(id, handle);
+        self.running.push(Box::pin(performed));
+        Ok(())
+    }
+
+    /// What befalls the operation of this kind that goes out now.
+    fn mishap(&mut self, kind: OperationKind) -> Option<Mishap> {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        let nth = *count;
+        let aimed = self.fate.strikes.iter().find(|strike| (strike.kind, strike.nth) == (kind, nth));
+        aimed.map(|strike| strike.mishap).or_else(|| self.fate.every_other.filter(|_| nth % 2 == 1))
+    }
+}
+
+enum Drained {
+    Idle(Option<Timestamp>),
+    Ended(End),
+}
+
+/// The time, and the moment of it on the clock that goes on.
+fn clock() -> (Timestamp, Instant) {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (Timestamp::EPOCH.after(since_epoch), Instant::now())
+}
