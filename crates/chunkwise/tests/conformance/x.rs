@@ -10,7 +10,7 @@ use chunkwise::hyper::HyperBackend;
 use chunkwise::transport::Transport;
 use chunkwise::transport::http::{Authorizer, HttpTransport};
 use chunkwise::x::{Api, BaseUrl, Category, Media, MediaType, OAuth1, OAuth1Credentials, XProtocol};
-use chunkwise_sandbox::{Https, MediaState, Sandbox, credentials};
+use chunkwise_sandbox::{Https, MediaState, ProcessingScript, Sandbox, credentials};
 use chunkwise_testkit::conformance::{Place, Subject};
 use sha2::{Digest as _, Sha256};
 

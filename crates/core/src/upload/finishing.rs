@@ -117,6 +117,10 @@ impl Finalizing {
                     Doubt::None => Transition::Fail(error),
                 };
             }
+            // It may be an object already, and be refused for that: something on the way may have sent it twice.
+            Verdict::Refused if failure.is_invalid() => {
+                return Transition::Verify(WhyVerify::Refused { failure: failure.clone() });
+            }
             Verdict::Refused => Err(ErrorKind::Refused { operation: KIND, failure: failure.clone() }),
             Verdict::Misconfigured => {
                 Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() })
@@ -169,6 +173,11 @@ pub(super) enum WhyVerify {
         /// When it may be tried again at the earliest, should it not be committed.
         due: Timestamp,
     },
+    /// Finalize was refused as not acceptable.
+    Refused {
+        /// With these words.
+        failure: Failure,
+    },
     /// The upload is to be discarded.
     Discard,
 }
@@ -178,6 +187,17 @@ const BELIEVED: u32 = 2;
 
 /// How far apart at the least.
 const APART: Duration = Duration::from_secs(1);
+
+impl WhyVerify {
+    /// How often "not committed" must be seen to be believed.
+    const fn believed(&self) -> u32 {
+        match self {
+            Self::Lost { .. } | Self::Discard => BELIEVED,
+            // It was refused: that is the first time.
+            Self::Refused { .. } => BELIEVED - 1,
+        }
+    }
+}
 
 impl Verifying {
     pub(super) fn new(why: WhyVerify) -> Self {
@@ -208,7 +228,7 @@ impl Verifying {
         match found {
             Found::NotCommitted => {
                 self.unseen += 1;
-                if self.unseen < BELIEVED {
+                if self.unseen < self.why.believed() {
                     self.step.put_off(shared.now.after(shared.policy.processing.floor.max(APART)));
                     return Transition::Stay;
                 }

@@ -27,6 +27,7 @@ use crate::error::{Discard, ErrorKind, Kept, UploadError};
 use crate::event::{Event, Phase, SessionEnd};
 use crate::failure::Failure;
 use crate::io::Completed;
+use crate::operation::OperationKind;
 use crate::outcome::{Commitment, Final, Percent, Processing, Verdict};
 use crate::profile::{Abort, Profile, Verify};
 use crate::retry::backoff;
@@ -217,9 +218,16 @@ impl Upload {
 
     fn found_out(&mut self, verdict: Verdict, why: WhyVerify) {
         match (verdict, why) {
-            (Verdict::Committed(Commitment::Ready(result)), WhyVerify::Lost { .. }) => self.complete(result),
-            (Verdict::Committed(Commitment::Processing(processing)), WhyVerify::Lost { .. }) => {
-                self.process(processing);
+            (
+                Verdict::Committed(Commitment::Ready(result)),
+                WhyVerify::Lost { .. } | WhyVerify::Refused { .. },
+            ) => self.complete(result),
+            (
+                Verdict::Committed(Commitment::Processing(processing)),
+                WhyVerify::Lost { .. } | WhyVerify::Refused { .. },
+            ) => self.process(processing),
+            (Verdict::NotCommitted | Verdict::CannotTell, WhyVerify::Refused { failure }) => {
+                self.fail(ErrorKind::Refused { operation: OperationKind::Finalize, failure });
             }
             (Verdict::NotCommitted, WhyVerify::Lost { finalize, due, .. }) => {
                 self.apply(Transition::Finalize(finalize, due, Earlier::Unknown));

@@ -59,6 +59,10 @@ impl Upload {
                 WhyVerify::Lost { failure, .. } => {
                     Transition::Fail(ErrorKind::FinalizeUnknown { failure: failure.clone() })
                 }
+                WhyVerify::Refused { failure } => Transition::Fail(ErrorKind::Refused {
+                    operation: OperationKind::Finalize,
+                    failure: failure.clone(),
+                }),
                 WhyVerify::Discard => Transition::Fail(ErrorKind::Discarded(Discard::Unknown)),
             }),
             Stage::Transferring | Stage::Probing(_) | Stage::Finalizing(_) if deadline => {

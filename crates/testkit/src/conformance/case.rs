@@ -153,6 +153,11 @@ impl Case {
         }
     }
 
+    /// Whether it looks at how many uploads the server holds unfinished.
+    pub(super) const fn counts(self) -> bool {
+        matches!(self, Self::Discard | Self::WrongCredentials | Self::Mishap(OperationKind::Abort, _))
+    }
+
     pub(super) async fn judge<S: Subject + ?Sized>(self, subject: &S) -> Result<(), Finding> {
         match self {
             Self::Several => transfers::several(subject).await,

@@ -294,6 +294,47 @@ fn who_goes_on_from_a_repeated_finalize_that_was_refused_asks_first() {
     assert_eq!(resumed.under_way(), ["verify"], "the first one may have come by now");
 }
 
+/// Something on the way may have sent it twice: the second is refused, since the first has made the object.
+#[test]
+fn a_finalize_that_is_refused_as_invalid_may_have_made_the_object_already() {
+    let invalid = || problem(ProblemKind::Refused(Refusal::Invalid));
+    let mut script = finalizing();
+    assert_eq!(script.answer(FINALIZE, invalid()), ["verify"]);
+    assert_eq!(script.answer(VERIFY, found(ready())), ["closed"]);
+    assert!(script.closed.unwrap().is_ok());
+
+    let mut script = finalizing();
+    script.answer(FINALIZE, invalid());
+    assert_eq!(script.answer(VERIFY, running(Some(3))), NOTHING);
+    assert_eq!(script.upload.phase(), Phase::Processing);
+}
+
+#[test]
+fn a_finalize_that_is_refused_and_made_nothing_ends_with_the_servers_words() {
+    let refused = |profile| {
+        let mut script = Script::finalizing(profile, policy());
+        let seen = script.answer(FINALIZE, problem(ProblemKind::Refused(Refusal::Invalid)));
+        (script, seen)
+    };
+    let (blind, seen) = refused(Profile { verify: Verify::Unsupported, ..parts_profile() });
+    assert_eq!(seen, ["closed"], "there is nobody to ask");
+    for verdict in [Verdict::NotCommitted, Verdict::CannotTell] {
+        let (mut script, _) = refused(parts_profile());
+        assert_eq!(script.answer(VERIFY, found(verdict)), ["closed"], "asked once: two no's agree");
+        assert_eq!(script.error(), blind.error());
+        assert_eq!(script.kept(), blind.kept());
+    }
+    assert!(matches!(blind.error(), ErrorKind::Refused { operation: FINALIZE, .. }));
+}
+
+#[test]
+fn a_deadline_that_passes_while_a_refused_finalize_is_looked_into_ends_with_the_refusal() {
+    let mut script = Script::finalizing(parts_profile(), Policy { deadline: secs(60), ..policy() });
+    script.answer(FINALIZE, problem(ProblemKind::Refused(Refusal::Invalid)));
+    assert_eq!(script.secs(60), ["cancel verify", "closed"]);
+    assert!(matches!(script.error(), ErrorKind::Refused { operation: FINALIZE, .. }));
+}
+
 #[test]
 fn a_discard_at_a_repeated_finalize_asks_first() {
     let mut script = finalizing_again();
