@@ -4,9 +4,11 @@
 //! one variant of [`target::Target`].
 
 mod cell;
+mod finish;
 mod link;
 mod options;
 mod plot;
+mod prepare;
 mod recommend;
 mod report;
 mod run;

@@ -53,11 +53,11 @@ pub(crate) struct BenchArgs {
     #[arg(long = "for", value_name = "SIZE")]
     pub(super) meant_for: Option<Size>,
     /// Chunk sizes to measure, at most 5MB [default: 256KiB,512KiB,1MiB,2MiB,4MiB]
-    #[arg(long, value_name = "SIZE,…", value_delimiter = ',', num_args = 1..)]
+    #[arg(long, value_name = "SIZE,…", value_delimiter = ',')]
     pub(super) chunk_sizes: Vec<Size>,
     /// How many segments at once, 1 to 256 [default: 1,2,4,8; on a link in virtual time also 16 and 32]. The adaptive window up to the
     /// largest of them comes on top
-    #[arg(long, value_name = "N,…", value_delimiter = ',', num_args = 1.., value_parser = lanes)]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = lanes)]
     pub(super) in_flight: Vec<NonZeroU32>,
     /// How often each setting is measured; on a link in virtual time, with how many seeds
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=1000))]

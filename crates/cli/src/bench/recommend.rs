@@ -104,15 +104,15 @@ fn reason(chosen: &Candidate, fastest: &Candidate, tolerance: f64, all: &[Candid
     let fewer = all.iter().filter(|other| other.lanes < chosen.lanes);
     if let Some(fewer) = fewer.max_by(|a, b| a.summary.rate.total_cmp(&b.summary.rate)) {
         reason.push_str(&format!(
-            ". With fewer at once {} does best, and loses {}",
+            ". With fewer at once {} does best, {} behind the fastest",
             spoken(fewer.setting),
-            percent(fewer.loss(chosen))
+            percent(fewer.loss(fastest))
         ));
     } else if let Some(larger) = next_larger(chosen, all) {
         reason.push_str(&format!(
-            ". Segments of {} would take fewer requests, and lose {}",
+            ". Segments of {} would take fewer requests, and are {} behind the fastest",
             exact_size(larger.chunk()),
-            percent(larger.loss(chosen))
+            percent(larger.loss(fastest))
         ));
     }
     reason.push('.');
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(found.fastest.flags(), "--chunk-size 1MiB --window 8");
         assert_eq!(
             found.reason,
-            "4 at once: 8 gain 2.0 %, less than 3.0 %. With fewer at once 1 × 1MiB does best, and loses 49 %."
+            "4 at once: 8 gain 2.0 %, less than 3.0 %. With fewer at once 1 × 1MiB does best, 50 % behind the fastest."
         );
         assert_eq!(found.notes, Vec::<String>::new());
     }
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(
             found.reason,
             "segments of 2MiB: those of 1MiB gain 2.6 %, less than 3.0 %, and take more requests. Segments of 4MiB \
-             would take fewer requests, and lose 1.5 %."
+             would take fewer requests, and are 4.0 % behind the fastest."
         );
     }
 
@@ -268,7 +268,7 @@ mod tests {
         let found = recommend(&sweep(cells), SIZE).unwrap();
         assert_eq!(
             found.reason,
-            "8 × 1MiB is the fastest that was measured. With fewer at once 4 × 1MiB does best, and loses 50 %."
+            "8 × 1MiB is the fastest that was measured. With fewer at once 4 × 1MiB does best, 50 % behind the fastest."
         );
         assert_eq!(
             found.notes,

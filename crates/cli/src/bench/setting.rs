@@ -68,7 +68,7 @@ fn x_sizing() -> Sizing {
     XProtocol::new(Api::default(), media).profile().sizing
 }
 
-/// A size as `--chunk-size` takes it, without loss.
+/// A size as `--chunk-size` takes it, without loss: in the unit in which it is shortest.
 pub(super) fn exact_size(bytes: u64) -> String {
     let units = [
         ("GiB", 1 << 30),
@@ -78,8 +78,9 @@ pub(super) fn exact_size(bytes: u64) -> String {
         ("MB", 1_000_000),
         ("KB", 1000),
     ];
-    let unit = units.into_iter().find(|(_, unit)| bytes >= *unit && bytes.is_multiple_of(*unit));
-    unit.map_or_else(|| bytes.to_string(), |(name, unit)| format!("{}{name}", bytes / unit))
+    let whole = units.into_iter().filter(|(_, unit)| bytes.is_multiple_of(*unit) && bytes > 0);
+    let told = whole.map(|(name, unit)| format!("{}{name}", bytes / unit));
+    told.min_by_key(String::len).unwrap_or_else(|| bytes.to_string())
 }
 
 #[cfg(test)]
@@ -103,10 +104,12 @@ mod tests {
 
     #[test]
     fn what_is_told_to_be_typed_is_read_as_the_same() {
-        for bytes in [1, 1000, 1024, 262_144, 5_000_000, 4_194_305, 3 << 30, 524_288] {
+        for bytes in [1, 1000, 1024, 262_144, 256_000_000, 5_000_000, 4_194_305, 3 << 30, 524_288] {
             let size: crate::values::Size = exact_size(bytes).parse().unwrap();
             assert_eq!(size.bytes(), bytes, "{}", exact_size(bytes));
         }
+        let told = [4 << 20, 5_000_000, 256_000_000, 4_194_305].map(exact_size);
+        assert_eq!(told, ["4MiB", "5MB", "256MB", "4194305"]);
     }
 
     #[test]

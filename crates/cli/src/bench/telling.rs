@@ -47,21 +47,25 @@ impl Telling {
         Self { render, form }
     }
 
-    pub(super) fn note(&self, text: &str) {
-        self.render.note(text);
+    /// What is about to be measured. Programs are told at the end.
+    pub(super) fn about(&self, text: &str) {
+        match &self.form {
+            Form::Bar(_) | Form::Lines(_) => self.render.note(text),
+            Form::Json => {}
+        }
     }
 
     pub(super) fn warming_up(&self) {
         match &self.form {
             Form::Bar(bar) => bar.set_message("warming up"),
-            Form::Lines(_) => self.note("warming up …"),
+            Form::Lines(_) => self.render.note("warming up …"),
             Form::Json => {}
         }
     }
 
     /// Something is tried again while it warms up.
     pub(super) fn trouble(&self, text: &str) {
-        self.note(text);
+        self.render.note(text);
     }
 
     pub(super) fn measuring(&self, round: u32, setting: Setting) {
@@ -80,7 +84,11 @@ impl Telling {
                 let due = said.is_none_or(|(of, at)| of != round || at.elapsed() >= NOT_MORE_OFTEN);
                 if due {
                     *said = Some((round, Instant::now()));
-                    self.note(&format!("round {round}: {}: {} MB/s", spoken(setting), megabytes(rate)));
+                    self.render.note(&format!(
+                        "round {round}: {}: {} MB/s",
+                        spoken(setting),
+                        megabytes(rate)
+                    ));
                 }
             }
             Form::Json => {
@@ -99,7 +107,7 @@ impl Telling {
         if let Form::Bar(bar) = &self.form {
             bar.inc(1);
         }
-        self.note(&format!("round {round}: {} failed and is left out: {reason}", spoken(setting)));
+        self.render.note(&format!("round {round}: {} failed and is left out: {reason}", spoken(setting)));
     }
 }
 

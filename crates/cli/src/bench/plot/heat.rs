@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::colour::{readable_on, scale};
-use super::{Canvas, INK, PALE, Undrawn, clipped, font, titles};
+use super::{CHOSEN, Canvas, INK, PALE, Undrawn, clipped, font, titles};
 use crate::bench::cell::{Cell, State};
 use crate::bench::recommend::percent;
 use crate::bench::report::{Report, megabytes};
@@ -72,8 +72,17 @@ pub(in crate::bench) fn heat(report: &Report<'_>) -> Result<String, Undrawn> {
             let row = chunks.iter().rev().position(|chunk| *chunk == found.setting.chunk);
             if let Some((column, row)) = column.zip(row) {
                 let at = (MARGIN.0 + column as i32 * CELL.0, MARGIN.1 + row as i32 * CELL.1);
-                let frame = [(at.0 + 2, at.1 + 2), (at.0 + CELL.0 - 4, at.1 + CELL.1 - 4)];
-                canvas.draw(&Rectangle::new(frame, RGBColor(0xd6, 0x27, 0x28).stroke_width(4)))?;
+                let (left, right) = (at.0 + 1, at.0 + CELL.0 - 3);
+                let (top, bottom) = (at.1 + 1, at.1 + CELL.1 - 3);
+                let corners = vec![
+                    (left, top),
+                    (right, top),
+                    (right, bottom),
+                    (left, bottom),
+                    (left, top),
+                    (right, top),
+                ];
+                canvas.draw(&PathElement::new(corners, CHOSEN.stroke_width(4)))?;
             }
         }
         below(&canvas, &windows, MARGIN.1 + rows * CELL.1)?;

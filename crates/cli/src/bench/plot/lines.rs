@@ -4,12 +4,15 @@ use chunkwise::ChunkSize;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::{INK, PALE, Undrawn, clipped, colour, font, titles};
+use super::{CHOSEN, INK, PALE, Undrawn, clipped, colour, font, titles};
 use crate::bench::report::{Report, megabytes};
 use crate::bench::setting::exact_size;
 use crate::values::Window;
 
+/// With room for seven chunk sizes; it grows with more.
 const SIZE: (u32, u32) = (860, 500);
+/// A chunk size in the legend.
+const ENTRY: i32 = 46;
 /// The plot is so wide; the legend has the rest.
 const PLOT: u32 = 670;
 /// What the titles take.
@@ -36,9 +39,11 @@ pub(in crate::bench) fn lines(report: &Report<'_>) -> Result<String, Undrawn> {
     let all_rates = points().map(|(_, rate)| *rate).chain(lines.iter().filter_map(|line| line.adaptive));
     let most = all_rates.fold(0.0, f64::max).max(1.0) / 1e6 * 1.08;
     let ends = (lanes.first().copied().unwrap_or(1.0), lanes.last().copied().unwrap_or(1.0));
+    let legend_height = TITLES + 90 + ENTRY.unsigned_abs() * u32::try_from(lines.len()).unwrap_or(u32::MAX);
     let mut svg = String::new();
     {
-        let canvas = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let canvas =
+            SVGBackend::with_string(&mut svg, (SIZE.0, SIZE.1.max(legend_height))).into_drawing_area();
         canvas.fill(&WHITE)?;
         let sweep = report.sweep;
         let subtitle =
@@ -72,17 +77,27 @@ pub(in crate::bench) fn lines(report: &Report<'_>) -> Result<String, Undrawn> {
             let points = line.points.iter().map(|(lanes, rate)| (*lanes, rate / 1e6));
             chart.draw_series(LineSeries::new(points.clone(), colour.stroke_width(3)))?;
             chart.draw_series(points.map(|point| Circle::new(point, 5, colour.filled())))?;
-            let y = 24 + 46 * n as i32;
+            let y = 36 + ENTRY * n as i32;
             legend.draw(&Rectangle::new([(6, y - 2), (30, y + 1)], colour.filled()))?;
             legend.draw(&Circle::new((18, y), 5, colour.filled()))?;
             let place = (HPos::Left, VPos::Center);
             legend.draw(&Text::new(exact_size(line.chunk.bytes()), (40, y), font(15.0, &INK, place)))?;
             if let Some(rate) = line.adaptive {
-                let text = format!("adaptive: {}", megabytes(rate));
+                let text = format!("adaptive: {} MB/s", megabytes(rate));
                 legend.draw(&Text::new(text, (40, y + 18), font(13.0, &PALE, place)))?;
             }
         }
-        legend.draw(&Text::new("chunk size", (6, 0), label))?;
+        legend.draw(&Text::new("chunk size", (6, 4), label))?;
+        if let Some(found) = report.recommended
+            && let Window::Fixed(lanes) = found.setting.window
+        {
+            let point = (f64::from(lanes.get()), found.summary.rate / 1e6);
+            chart.draw_series([Circle::new(point, 10, CHOSEN.stroke_width(3))])?;
+            let y = 36 + ENTRY * lines.len() as i32;
+            legend.draw(&Circle::new((18, y), 10, CHOSEN.stroke_width(3)))?;
+            let style = font(15.0, &INK, (HPos::Left, VPos::Center));
+            legend.draw(&Text::new("recommended", (40, y), style))?;
+        }
         canvas.present()?;
     }
     Ok(svg)

@@ -17,6 +17,8 @@ pub(super) type Undrawn = Box<dyn std::error::Error + Send + Sync>;
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 const INK: RGBColor = RGBColor(0x22, 0x26, 0x2b);
+/// What is recommended.
+const CHOSEN: RGBColor = RGBColor(0xd6, 0x27, 0x28);
 const PALE: RGBColor = RGBColor(0x5b, 0x63, 0x6e);
 
 /// A text of this height and colour.
