@@ -84,7 +84,7 @@ impl Sweep {
                         return Ok(());
                     }
                     Err(failed) => {
-                        telling.failed(round, cell.setting, &failed.what);
+                        telling.failed(round, self.rounds - round, cell.setting, &failed.what);
                         cell.state = State::Failed { exit: failed.exit, reason: failed.what };
                     }
                 }

@@ -103,9 +103,11 @@ impl Telling {
         }
     }
 
-    pub(super) fn failed(&self, round: u32, setting: Setting, reason: &str) {
+    /// A setting is left out of so many rounds to come.
+    pub(super) fn failed(&self, round: u32, left: u32, setting: Setting, reason: &str) {
         if let Form::Bar(bar) = &self.form {
             bar.inc(1);
+            bar.dec_length(u64::from(left));
         }
         self.render.note(&format!("round {round}: {} failed and is left out: {reason}", spoken(setting)));
     }

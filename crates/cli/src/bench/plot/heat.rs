@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::colour::{readable_on, scale};
-use super::{CHOSEN, Canvas, INK, PALE, Undrawn, clipped, font, titles};
+use super::{CHOSEN, Canvas, INK, PALE, TITLES, Titles, Undrawn, font};
 use crate::bench::cell::{Cell, State};
 use crate::bench::recommend::percent;
 use crate::bench::report::{Report, megabytes};
@@ -14,13 +14,11 @@ use crate::values::Window;
 /// A setting's rectangle.
 const CELL: (i32, i32) = (92, 62);
 /// What is left of and above the map: chunk sizes, titles.
-const MARGIN: (i32, i32) = (112, 84);
+const MARGIN: (i32, i32) = (112, TITLES as i32 + 24);
 /// What is below it: numbers in flight, and what they are.
 const BELOW: i32 = 72;
 /// What is right of it: the scale of colours.
 const BESIDE: i32 = 140;
-/// The titles need so much.
-const LEAST_WIDTH: i32 = 620;
 
 /// Draws the map as SVG: a rectangle for every setting, its rate in it, the recommended one framed.
 ///
@@ -39,14 +37,14 @@ pub(in crate::bench) fn heat(report: &Report<'_>) -> Result<String, Undrawn> {
         .map(|cell| cell.setting.window)
         .collect();
     let (columns, rows) = (windows.len() as i32, chunks.len() as i32);
-    let width = (MARGIN.0 + columns * CELL.0 + BESIDE).max(LEAST_WIDTH);
+    let titles = Titles::of("Transfer rate in MB/s", report);
+    let width = (MARGIN.0 + columns * CELL.0 + BESIDE).unsigned_abs().max(titles.width());
     let height = MARGIN.1 + rows.max(3) * CELL.1 + BELOW;
     let mut svg = String::new();
     {
-        let canvas = SVGBackend::with_string(&mut svg, (width.unsigned_abs(), height.unsigned_abs()))
-            .into_drawing_area();
+        let canvas = SVGBackend::with_string(&mut svg, (width, height.unsigned_abs())).into_drawing_area();
         canvas.fill(&WHITE)?;
-        titles(&canvas, "Transfer rate in MB/s", &clipped(&subtitle(report), width as usize / 7))?;
+        titles.draw(&canvas)?;
         let summaries = sweep.cells.iter().filter_map(|cell| cell.summary(sweep.size));
         let range = summaries.fold((f64::INFINITY, 0.0_f64), |(least, most), summary| {
             (least.min(summary.rate), most.max(summary.rate))
@@ -94,15 +92,6 @@ pub(in crate::bench) fn heat(report: &Report<'_>) -> Result<String, Undrawn> {
         canvas.present()?;
     }
     Ok(svg)
-}
-
-fn subtitle(report: &Report<'_>) -> String {
-    let of =
-        format!("{} each, {} rounds: {}", exact_size(report.sweep.size), report.sweep.rounds, report.target);
-    match report.recommended {
-        Some(_) => format!("framed: recommended. {of}"),
-        None => of,
-    }
 }
 
 fn draw_cell(
@@ -153,9 +142,10 @@ fn below(canvas: &Canvas<'_>, windows: &[Window], y: i32) -> Result<(), Undrawn>
 fn beside(canvas: &Canvas<'_>, x: i32, height: i32, (least, most): (f64, f64)) -> Result<(), Undrawn> {
     const WIDTH: i32 = 18;
     let (top, height) = (MARGIN.1, height - 2);
-    for y in 0..height {
+    for y in (0..height).step_by(4) {
         let colour = scale(1.0 - f64::from(y) / f64::from(height));
-        canvas.draw(&Rectangle::new([(x, top + y), (x + WIDTH, top + y + 1)], colour.filled()))?;
+        let end = (y + 4).min(height);
+        canvas.draw(&Rectangle::new([(x, top + y), (x + WIDTH, top + end)], colour.filled()))?;
     }
     let (left, labels) = (
         x + WIDTH + 8,

@@ -4,19 +4,17 @@ use chunkwise::ChunkSize;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::{CHOSEN, INK, PALE, Undrawn, clipped, colour, font, titles};
+use super::{BOX, CHOSEN, INK, PALE, TITLES, Titles, Undrawn, colour, font};
 use crate::bench::report::{Report, megabytes};
 use crate::bench::setting::exact_size;
 use crate::values::Window;
 
 /// With room for seven chunk sizes; it grows with more.
-const SIZE: (u32, u32) = (860, 500);
+const SIZE: (u32, u32) = (880, 500);
 /// A chunk size in the legend.
 const ENTRY: i32 = 46;
 /// The plot is so wide; the legend has the rest.
 const PLOT: u32 = 670;
-/// What the titles take.
-const TITLES: u32 = 72;
 
 /// A chunk size with its points: in flight, bytes per second.
 struct Line {
@@ -40,15 +38,13 @@ pub(in crate::bench) fn lines(report: &Report<'_>) -> Result<String, Undrawn> {
     let most = all_rates.fold(0.0, f64::max).max(1.0) / 1e6 * 1.08;
     let ends = (lanes.first().copied().unwrap_or(1.0), lanes.last().copied().unwrap_or(1.0));
     let legend_height = TITLES + 90 + ENTRY.unsigned_abs() * u32::try_from(lines.len()).unwrap_or(u32::MAX);
+    let titles = Titles::of("Transfer rate by segments in flight", report);
+    let size = (SIZE.0.max(titles.width()), SIZE.1.max(legend_height));
     let mut svg = String::new();
     {
-        let canvas =
-            SVGBackend::with_string(&mut svg, (SIZE.0, SIZE.1.max(legend_height))).into_drawing_area();
+        let canvas = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         canvas.fill(&WHITE)?;
-        let sweep = report.sweep;
-        let subtitle =
-            format!("{} each, median of {} rounds: {}", exact_size(sweep.size), sweep.rounds, report.target);
-        titles(&canvas, "Transfer rate by segments in flight", &clipped(&subtitle, 115))?;
+        titles.draw(&canvas)?;
         let (_, below) = canvas.split_vertically(TITLES);
         let (plot, legend) = below.split_horizontally(PLOT);
         let x = (ends.0 * 0.9..ends.1 * 1.1).log_scale().base(2.0).with_key_points(lanes);
@@ -57,15 +53,15 @@ pub(in crate::bench) fn lines(report: &Report<'_>) -> Result<String, Undrawn> {
             .x_label_area_size(52)
             .y_label_area_size(76)
             .build_cartesian_2d(x, 0.0..most)?;
-        let label = font(15.0, &INK, (HPos::Left, VPos::Top));
+        let label = font(14.0, &INK, (HPos::Left, VPos::Top));
         chart
             .configure_mesh()
             .disable_x_mesh()
             .bold_line_style(RGBColor(0xdd, 0xe0, 0xe4))
             .light_line_style(TRANSPARENT)
             .axis_style(PALE)
-            .label_style(("sans-serif", 15.0).into_font().color(&INK))
-            .axis_desc_style(("sans-serif", 15.0).into_font().color(&PALE))
+            .label_style(("sans-serif", 14.0 * BOX).into_font().color(&INK))
+            .axis_desc_style(("sans-serif", 14.0 * BOX).into_font().color(&PALE))
             .x_desc("segments in flight")
             .y_desc("MB/s")
             .y_labels(8)
@@ -81,7 +77,7 @@ pub(in crate::bench) fn lines(report: &Report<'_>) -> Result<String, Undrawn> {
             legend.draw(&Rectangle::new([(6, y - 2), (30, y + 1)], colour.filled()))?;
             legend.draw(&Circle::new((18, y), 5, colour.filled()))?;
             let place = (HPos::Left, VPos::Center);
-            legend.draw(&Text::new(exact_size(line.chunk.bytes()), (40, y), font(15.0, &INK, place)))?;
+            legend.draw(&Text::new(exact_size(line.chunk.bytes()), (40, y), font(14.0, &INK, place)))?;
             if let Some(rate) = line.adaptive {
                 let text = format!("adaptive: {} MB/s", megabytes(rate));
                 legend.draw(&Text::new(text, (40, y + 18), font(13.0, &PALE, place)))?;
@@ -95,7 +91,7 @@ pub(in crate::bench) fn lines(report: &Report<'_>) -> Result<String, Undrawn> {
             chart.draw_series([Circle::new(point, 10, CHOSEN.stroke_width(3))])?;
             let y = 36 + ENTRY * lines.len() as i32;
             legend.draw(&Circle::new((18, y), 10, CHOSEN.stroke_width(3)))?;
-            let style = font(15.0, &INK, (HPos::Left, VPos::Center));
+            let style = font(14.0, &INK, (HPos::Left, VPos::Center));
             legend.draw(&Text::new("recommended", (40, y), style))?;
         }
         canvas.present()?;
