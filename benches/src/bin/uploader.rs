@@ -45,9 +45,9 @@ struct Args {
     /// Where checkpoints are kept. Default: in memory.
     #[arg(long)]
     store: Option<PathBuf>,
-    /// Threads of the runtime. Default: as many as there are cores, as the command line has them.
-    #[arg(long)]
-    workers: Option<usize>,
+    /// Threads of the runtime. Default: one, as the command line has it for what uploads.
+    #[arg(long, default_value = "1", value_parser = workers)]
+    workers: usize,
     /// How often the file is uploaded, all at once.
     #[arg(long, default_value = "1")]
     copies: usize,
@@ -58,15 +58,16 @@ struct Args {
 fn main() -> Result<(), Failed> {
     let args = Args::parse();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if let Some(workers) = args.workers {
-        runtime.worker_threads(workers);
-    }
-    let runtime = runtime.enable_all().build()?;
+    let runtime = runtime.worker_threads(args.workers).enable_all().build()?;
     let began = Instant::now();
     let bytes = runtime.block_on(uploads(&args))?;
     let seconds = began.elapsed().as_secs_f64();
     println!("{}", serde_json::json!({ "bytes": bytes, "seconds": seconds, "peak_kib": own_peak() }));
     Ok(())
+}
+
+fn workers(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|workers| *workers > 0).ok_or("a runtime has one thread at least")
 }
 
 async fn uploads(args: &Args) -> Result<u64, Failed> {

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use serde::Deserialize;
 
+use crate::bench::BenchArgs;
 use crate::fetch::FetchOptions;
 use crate::given::Given;
 use crate::keys::KeysArgs;
@@ -72,6 +73,10 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Upload a 512 MiB video of its own making to a sandbox of its own, and check every byte
     Demo(DemoArgs),
+    /// Measure which chunk size and how many segments at once are fastest, and say which to use
+    ///
+    /// It never measures X itself unless told twice.
+    Bench(BenchArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }

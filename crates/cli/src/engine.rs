@@ -56,14 +56,8 @@ pub(crate) struct EngineOptions {
 impl EngineOptions {
     /// The uploader for whoever these credentials are of, if the API takes such.
     pub(crate) fn of(self, credentials: Credentials) -> Result<XUploader, Failed> {
-        match (api(self.destination.api.as_deref())?, &credentials) {
-            (Api::V1_1, Credentials::Bearer(_)) => Err(Failed::new(
-                Exit::Auth,
-                "API v1.1 needs OAuth 1.0a credentials, and this is an OAuth 2.0 token: set CHUNKWISE_CONSUMER_KEY \
-                 and its like, or give --credentials-file FILE, or use API v2",
-            )),
-            (Api::V1_1 | Api::V2, _) => self.uploader(credentials),
-        }
+        fitting(self.destination.api.as_deref(), &credentials)?;
+        self.uploader(credentials)
     }
 
     /// The uploader, with these credentials.
@@ -78,7 +72,8 @@ impl EngineOptions {
             .policy(policy(&transfer)?)
             .limits(limit_values(limits));
         if let Some(base_url) = &destination.base_url {
-            builder = builder.base_url(base_url_of(base_url)?);
+            let place = "--base-url (or CHUNKWISE_BASE_URL, or base-url in the settings file)";
+            builder = builder.base_url(base_url_of(place, base_url)?);
         }
         builder.build().map_err(|error| Failed::new(Exit::Config, error.to_string()))
     }
@@ -98,11 +93,24 @@ fn api(name: Option<&str>) -> Result<Api, Failed> {
     }
 }
 
-fn base_url_of(url: &Untold) -> Result<BaseUrl, Failed> {
-    BaseUrl::new(url.expose()).map_err(|error| {
-        let place = "--base-url (or CHUNKWISE_BASE_URL, or base-url in the settings file) can't be used";
-        Failed::new(Exit::Usage, format!("{place}: {error}"))
-    })
+/// Whether an API takes such credentials.
+pub(crate) fn fitting(name: Option<&str>, credentials: &Credentials) -> Result<(), Failed> {
+    match (api(name)?, credentials) {
+        (Api::V1_1, Credentials::Bearer(_)) => Err(Failed::new(
+            Exit::Auth,
+            "API v1.1 needs OAuth 1.0a credentials, and this is an OAuth 2.0 token: set CHUNKWISE_CONSUMER_KEY \
+             and its like, or give --credentials-file FILE, or use API v2",
+        )),
+        (Api::V1_1, Credentials::OAuth1(_)) | (Api::V2, Credentials::Bearer(_) | Credentials::OAuth1(_)) => {
+            Ok(())
+        }
+    }
+}
+
+/// The base URL that stands in this place.
+pub(crate) fn base_url_of(place: &str, url: &Untold) -> Result<BaseUrl, Failed> {
+    BaseUrl::new(url.expose())
+        .map_err(|error| Failed::new(Exit::Usage, format!("{place} can't be used: {error}")))
 }
 
 pub(crate) const fn limit_values(limits: LimitSet) -> Limits {

@@ -17,8 +17,8 @@ use crate::exit::Exit;
 use crate::failed::Failed;
 
 /// A running sandbox. It stops when this is dropped, or when this process ends, however it ends.
-pub(super) struct ChildSandbox {
-    pub(super) address: Address,
+pub(crate) struct ChildSandbox {
+    pub(crate) address: Address,
     child: Child,
     /// The sandbox runs until this is closed.
     stdin: ChildStdin,
@@ -27,34 +27,34 @@ pub(super) struct ChildSandbox {
 
 /// What the sandbox says when it starts.
 #[derive(Debug, Deserialize)]
-pub(super) struct Address {
-    pub(super) base_url: String,
-    pub(super) https_url: Option<String>,
-    pub(super) ca_file: Option<PathBuf>,
-    pub(super) token: String,
+pub(crate) struct Address {
+    pub(crate) base_url: String,
+    pub(crate) https_url: Option<String>,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) token: String,
 }
 
 /// What the sandbox holds of a media.
 #[derive(Debug, Deserialize)]
-pub(super) struct Held {
-    pub(super) size: u64,
-    pub(super) sha256: String,
+pub(crate) struct Held {
+    pub(crate) size: u64,
+    pub(crate) sha256: String,
 }
 
 /// What it received.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Received {
-    pub(super) requests: u64,
-    pub(super) media_bytes: u64,
-    pub(super) faults: u64,
+pub(crate) struct Received {
+    pub(crate) requests: u64,
+    pub(crate) media_bytes: u64,
+    pub(crate) faults: u64,
 }
 
 fn bug(what: impl std::fmt::Display) -> Failed {
-    Failed::new(Exit::Bug, format!("the demo's sandbox does not work: {what}"))
+    Failed::new(Exit::Bug, format!("the sandbox of this command does not work: {what}"))
 }
 
 impl ChildSandbox {
-    pub(super) async fn start(directory: &Path, settings: &Value) -> Result<Self, Failed> {
+    pub(crate) async fn start(directory: &Path, settings: &Value) -> Result<Self, Failed> {
         let file = directory.join("sandbox.json");
         std::fs::write(&file, settings.to_string()).map_err(bug)?;
         let program = std::env::current_exe().map_err(bug)?;
@@ -74,12 +74,12 @@ impl ChildSandbox {
         Ok(Self { address, child, stdin, control: HyperBackend::new() })
     }
 
-    pub(super) async fn media(&self, media_id: &str) -> Result<Held, Failed> {
+    pub(crate) async fn media(&self, media_id: &str) -> Result<Held, Failed> {
         self.get(&format!("media/{media_id}")).await
     }
 
     /// Adds up its log, page by page: an answer may have a megabyte.
-    pub(super) async fn received(&self) -> Result<Received, Failed> {
+    pub(crate) async fn received(&self) -> Result<Received, Failed> {
         #[derive(Deserialize)]
         struct Logged {
             operation: Option<String>,
@@ -96,19 +96,30 @@ impl ChildSandbox {
         Ok(received)
     }
 
+    /// Has it forget sessions, media and its log.
+    pub(crate) async fn forget(&self) -> Result<(), Failed> {
+        self.ask(http::Method::POST, "reset").await.map(drop)
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failed> {
-        let request = http::Request::get(format!("{}/_sandbox/{path}", self.address.base_url))
+        serde_json::from_slice(&self.ask(http::Method::GET, path).await?).map_err(bug)
+    }
+
+    async fn ask(&self, method: http::Method, path: &str) -> Result<Bytes, Failed> {
+        let request = http::Request::builder()
+            .method(method.clone())
+            .uri(format!("{}/_sandbox/{path}", self.address.base_url))
             .body(Body::new(RequestBody::Empty, Payload::empty()))
             .map_err(bug)?;
         let response: http::Response<Bytes> = self.control.exchange(request).await.map_err(bug)?;
         if !response.status().is_success() {
-            return Err(bug(format_args!("GET {path} is answered by {}", response.status())));
+            return Err(bug(format_args!("{method} {path} is answered by {}", response.status())));
         }
-        serde_json::from_slice(response.body()).map_err(bug)
+        Ok(response.into_body())
     }
 
     /// Stops it, and waits until it has removed what it held.
-    pub(super) async fn stop(self) -> Result<(), Failed> {
+    pub(crate) async fn stop(self) -> Result<(), Failed> {
         let Self { mut child, stdin, .. } = self;
         drop(stdin);
         let status = child.wait().await.map_err(bug)?;

@@ -1,8 +1,8 @@
 //! `chunkwise demo`: shows that it works, on this machine, with nothing prepared.
 
-mod child;
+pub(crate) mod child;
 mod mp4;
 mod run;
-mod video;
+pub(crate) mod video;
 
 pub(crate) use run::run;

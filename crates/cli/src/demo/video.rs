@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::failed::Failed;
 
 /// Writes the video and says its SHA-256.
-pub(super) fn make(path: &Path, size: u64, seed: u64, stop: &CancellationToken) -> Result<String, Failed> {
+pub(crate) fn make(path: &Path, size: u64, seed: u64, stop: &CancellationToken) -> Result<String, Failed> {
     let failed = |error: io::Error| {
         if stop.is_cancelled() {
             return Failed::new(Exit::Interrupted, "the video is removed");

@@ -58,7 +58,8 @@ async fn completions_know_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = support::finish(bare(home.path(), &["completions", shell])).await;
         assert_eq!(ran.code, 0, "{ran:?}");
-        for word in ["upload", "resume", "uploads", "plan", "check", "sandbox", "demo", "chunk-size"] {
+        for word in ["upload", "resume", "uploads", "plan", "check", "sandbox", "demo", "bench", "chunk-size"]
+        {
             assert!(ran.stdout.contains(word), "{shell} does not know {word}");
         }
     }
