@@ -166,11 +166,13 @@ impl Preparation<'_> {
         connection: ConnectionOptions,
     ) -> Result<Prepared, Failed> {
         let base_url: BaseUrl = base_url_of("--url", &url)?;
-        let uploads = u64::from(self.sweep.rounds);
+        let (rounds, requests) =
+            (u64::from(self.sweep.rounds), self.sweep.planned().map(|(_, requests)| requests));
+        // With the one to warm up.
         let cost = Cost {
-            uploads: self.sweep.planned().count() as u64 * uploads + 1,
+            uploads: requests.clone().count() as u64 * rounds + 1,
             size: self.sweep.size,
-            requests: self.sweep.planned().map(|(_, requests)| requests).sum::<u64>() * uploads,
+            requests: requests.clone().sum::<u64>() * rounds + requests.last().unwrap_or(0),
         };
         permit(&base_url, told, cost)?;
         let layers = &self.context.layers;

@@ -35,7 +35,7 @@ impl Sweep {
     }
 
     /// Settings that can be measured, with the requests of one upload.
-    pub(super) fn planned(&self) -> impl Iterator<Item = (Setting, u64)> {
+    pub(super) fn planned(&self) -> impl Iterator<Item = (Setting, u64)> + Clone {
         self.cells.iter().filter_map(|cell| match cell.state {
             State::Goes { requests } => Some((cell.setting, requests)),
             State::Failed { .. } | State::Unplannable { .. } => None,
