@@ -12,7 +12,7 @@ use chunkwise_core::{
     Action, ByteRange, CredentialEpoch, Last, OpId, Operation, Segment, SegmentIndex, Session, Timestamp,
 };
 use chunkwise_transport::Payload;
-use chunkwise_transport::http::{Body, EncodeContext, Protocol as _, RequestBody};
+use chunkwise_transport::http::{Body, EncodeContext, Protocol as _, RequestBody, Tail};
 use chunkwise_x::{Api, Category, Media, MediaType, XProtocol};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use http_body::Body as _;
@@ -68,7 +68,7 @@ fn take(mut body: Body, segment: &Bytes) -> (usize, usize) {
 /// The same in the plain way: one buffer for all of it.
 fn copied(x: &XProtocol, append: &Operation, segment: &Bytes) -> usize {
     let request = x.encode(append, &CONTEXT).unwrap_or_else(|error| unreachable!("{error}"));
-    let RequestBody::Payload { head, tail } = request.body else { return 0 };
+    let RequestBody::Payload { head, tail: Tail::Fixed(tail) } = request.body else { return 0 };
     let mut whole = Vec::with_capacity(head.len() + segment.len() + tail.len());
     [&head, segment, &tail].into_iter().for_each(|part| whole.extend_from_slice(part));
     black_box(whole).len()

@@ -231,7 +231,7 @@ mod tests {
             // The runtime must have heard of it as well.
             tokio::time::sleep(Duration::from_millis(20)).await;
             let body = Body::new(
-                RequestBody::Payload { head: Bytes::new(), tail: Bytes::new() },
+                RequestBody::Payload { head: Bytes::new(), tail: Bytes::new().into() },
                 Payload::from_bytes(Bytes::from_static(b"payload")),
             );
             let mut request = Request::new(body);

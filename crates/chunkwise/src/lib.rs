@@ -21,6 +21,7 @@
 //! | you want to | look at |
 //! |---|---|
 //! | upload to X | [`x::XUploader`] (feature `x`) |
+//! | upload to S3 and stores that speak its API | `s3::S3Uploader` (feature `s3`) |
 //! | see progress, pause, cancel | [`x::XUpload::start`], [`driver::UploadHandle`] |
 //! | go on after a crash | [`driver::DirectoryStore`], [`x::XUploader::resume`] |
 //! | set chunk size, window, retries, deadlines | [`Policy`] |
@@ -36,6 +37,10 @@
 //! ([`UploadError`], [`UploadError::advice`]). With a [`driver::DirectoryStore`] an upload outlives its process: it goes
 //! on from its checkpoint and sends no segment again that the server had acknowledged.
 
+#[cfg(any(feature = "x", feature = "s3"))]
+mod records;
+#[cfg(feature = "s3")]
+pub mod s3;
 #[cfg(feature = "x")]
 pub mod x;
 

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use chunkwise_core::{Action, Operation, Session};
-use chunkwise_transport::http::{EncodeContext, EncodeError, Request, RequestBody};
+use chunkwise_transport::http::{EncodeContext, EncodeError, Request, RequestBody, percent};
 use http::{HeaderValue, Method, header};
 use serde::Serialize;
 
 use crate::media::Sharing;
-use crate::{Api, BaseUrl, MAX_SEGMENTS, MediaId, UserId, XProtocol, multipart, percent};
+use crate::{Api, BaseUrl, MAX_SEGMENTS, MediaId, UserId, XProtocol, multipart};
 
 /// The command API's one path. Source: X fact sheet §1.
 const V1_UPLOAD: &str = "/1.1/media/upload.json";

@@ -65,7 +65,6 @@
 
 mod alt_text;
 mod answer;
-mod base_url;
 mod category;
 mod decode;
 mod encode;
@@ -75,19 +74,18 @@ mod limits;
 mod media;
 mod multipart;
 mod oauth1;
-mod percent;
 mod post;
 mod problems;
 mod profile;
 mod protocol;
-mod redact;
 mod said;
 #[cfg(test)]
 mod vectors;
 mod x_media;
 
+pub use chunkwise_transport::http::{BaseUrl, BaseUrlError};
+
 pub use alt_text::{AltText, InvalidAltText, MAX_ALT_TEXT};
-pub use base_url::{BaseUrl, BaseUrlError};
 pub use category::{Category, UnknownCategory};
 pub use ids::{InvalidId, MediaId, PostId, UserId};
 pub use media::{InvalidMediaType, MAX_ADDITIONAL_OWNERS, Media, MediaType, Sharing, TooManyOwners};

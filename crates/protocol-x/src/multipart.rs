@@ -32,5 +32,5 @@ pub(crate) fn around_payload(
     );
     let tail = format!("\r\n--{boundary}--\r\n");
     let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))?;
-    Ok((content_type, RequestBody::Payload { head: Bytes::from(head), tail: Bytes::from(tail) }))
+    Ok((content_type, RequestBody::Payload { head: Bytes::from(head), tail: Bytes::from(tail).into() }))
 }

@@ -4,12 +4,11 @@
 //! v1.1's `errors` and `error`; HTML; nothing at all. JSON is never required.
 
 use chunkwise_core::{Detail, ServerError, ServerErrorFields};
-use chunkwise_transport::http::Response;
+use chunkwise_transport::http::{Response, redact};
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::lenient;
-use crate::redact::redact;
 
 /// How many entries of an `errors` array are looked at.
 const MAX_ERRORS: usize = 8;

@@ -34,7 +34,7 @@ pub fn post(url: &str, head: &'static str, frames: Vec<Bytes>, tail: &'static st
 pub fn post_payload(url: &str, head: &'static str, payload: Payload, tail: &'static str) -> Request<Body> {
     let parts = RequestBody::Payload {
         head: Bytes::from_static(head.as_bytes()),
-        tail: Bytes::from_static(tail.as_bytes()),
+        tail: Bytes::from_static(tail.as_bytes()).into(),
     };
     request(Method::POST, url, Body::new(parts, payload))
 }

@@ -8,6 +8,7 @@ use chunkwise_media::FileError;
 use chunkwise_x::MediaId;
 
 use super::{Destination, NotToX};
+use crate::records::{NoFile, advice};
 
 /// Why there is no media to post.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -101,17 +102,17 @@ impl XError {
             | Self::FileGone { .. } => None,
         }
     }
+
+    pub(super) fn no_file(id: &UploadId, why: NoFile) -> Self {
+        match why {
+            NoFile::Unnamed => Self::NoPath { id: id.clone() },
+            NoFile::Gone(path, error) => Self::FileGone { id: id.clone(), path, error },
+        }
+    }
 }
 
 impl From<DriverError> for XError {
     fn from(error: DriverError) -> Self {
         Self::Upload(Box::new(error))
-    }
-}
-
-fn advice(error: &DriverError) -> String {
-    match error {
-        DriverError::Upload { error, .. } => error.advice(),
-        DriverError::Panicked(_) => "Resume, and report this as a bug.".to_owned(),
     }
 }

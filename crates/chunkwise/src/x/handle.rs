@@ -43,6 +43,11 @@ impl XHandle {
         Self { handle, driver, transport, destination }
     }
 
+    /// The upload itself, without what comes after it.
+    pub(super) fn into_inner(self) -> UploadHandle {
+        self.handle
+    }
+
     /// Where it goes.
     pub const fn destination(&self) -> &Destination {
         &self.destination

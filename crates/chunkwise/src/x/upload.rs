@@ -13,6 +13,7 @@ use chunkwise_transport::http::Protocol as _;
 use chunkwise_x::AltText;
 
 use super::{Destination, Uploaded, XError, XHandle, XUploader};
+use crate::records::blocking;
 
 /// One upload to X, before it starts.
 ///
@@ -193,12 +194,6 @@ impl XUpload {
 
 async fn open(path: PathBuf) -> Result<FileSource, XError> {
     Ok(blocking(move || FileSource::open(path)).await??)
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, XError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| chunkwise_driver::DriverError::Panicked(error.to_string()).into())
 }
 
 impl IntoFuture for XUpload {

@@ -5,15 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chunkwise_core::{Cut, Detail, Disposition, Failure, NotSent, Policy, Timestamp};
-use chunkwise_driver::{
-    Driver, FileSource, Listed, Record, ResumeRequest, Source, StoreError, UploadId, WhenDone,
-};
+use chunkwise_core::{Cut, Detail, Failure, NotSent, Policy, Timestamp};
+use chunkwise_driver::{Driver, Listed, Record, ResumeRequest, Source, StoreError, UploadId, WhenDone};
 use chunkwise_media::Limits;
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
 use chunkwise_x::{Api, BaseUrl, Post, PostId};
 
 use super::{Destination, XError, XHandle, XUpload};
+use crate::records;
 
 /// Uploads media to one account at X. Clones share everything: connections, byte budget, rate limits.
 #[derive(Clone)]
@@ -168,7 +167,7 @@ impl XUploader {
     /// [`XError`]; then nothing was sent, and the checkpoint is as it was.
     pub async fn resume(&self, id: &UploadId) -> Result<XHandle, XError> {
         let record = self.record(id).await?;
-        let source = self.reopened(id, &record)?;
+        let source = records::reopened(&record).map_err(|why| XError::no_file(id, why))?;
         self.go_on(id, &record, source).await
     }
 
@@ -224,23 +223,12 @@ impl XUploader {
         {
             return Ok(self.inner.driver.forget(id).await?);
         }
-        let handle = self.resume(id).await?;
-        handle.cancel(Disposition::Discard);
-        match handle.wait().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.kind() {
-                Some(chunkwise_core::ErrorKind::Discarded(_)) => Ok(()),
-                _ => Err(error),
-            },
-        }
+        records::discard(self.resume(id).await?.into_inner()).await?;
+        Ok(())
     }
 
     async fn record(&self, id: &UploadId) -> Result<Record, XError> {
-        let listed = self.inner.driver.uploads().await?;
-        match listed.into_iter().find(|listed| listed.id == *id) {
-            Some(listed) => Ok(listed.record?),
-            None => Err(StoreError::NotFound { id: id.clone() }.into()),
-        }
+        Ok(records::record(&self.inner.driver, id).await?)
     }
 
     fn check_address(&self, id: &UploadId, destination: &Destination) -> Result<(), XError> {
@@ -253,19 +241,6 @@ impl XUploader {
 
     fn destination_name(&self) -> String {
         format!("{} ({})", self.inner.base_url, self.inner.api.name())
-    }
-
-    fn reopened(&self, id: &UploadId, record: &Record) -> Result<Option<Arc<dyn Source>>, XError> {
-        if !record.needs_source() {
-            return Ok(None);
-        }
-        let path = record.source.path().ok_or_else(|| XError::NoPath { id: id.clone() })?;
-        let source = FileSource::open(path).map_err(|error| XError::FileGone {
-            id: id.clone(),
-            path: path.to_owned(),
-            error,
-        })?;
-        Ok(Some(Arc::new(source)))
     }
 
     pub(super) fn transport(&self, destination: &Destination) -> Result<HttpTransport, XError> {

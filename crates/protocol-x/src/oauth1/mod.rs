@@ -7,11 +7,11 @@ mod tests;
 use std::fmt;
 
 use async_trait::async_trait;
-use chunkwise_transport::http::{AuthorizeError, Authorizer, EncodeContext, Request, RequestBody};
+use chunkwise_transport::http::{AuthorizeError, Authorizer, EncodeContext, Request, RequestBody, percent};
 use chunkwise_transport::{Account, Secret};
 use http::{HeaderValue, header};
 
-use crate::{UserId, percent};
+use crate::UserId;
 use signature::{Parameters, base_uri, sign};
 
 /// The four values that X gives an app for one of its users.

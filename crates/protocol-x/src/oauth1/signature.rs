@@ -7,7 +7,7 @@ use http::{Method, Uri};
 use percent_encoding::{percent_decode, percent_encode};
 use sha1::Sha1;
 
-use crate::percent::{self, RESERVED};
+use chunkwise_transport::http::percent::{self, RESERVED};
 
 /// The parameters that are signed: names and values, encoded.
 #[derive(Default)]

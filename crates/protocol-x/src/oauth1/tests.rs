@@ -138,7 +138,7 @@ fn forms_and_queries_are_signed_and_other_bodies_are_not() {
         "a parameter counts the same wherever it stands"
     );
     assert_eq!(authorization(ADDRESS, "application/json", form("{}")), unsigned);
-    let parts = RequestBody::Payload { head: Bytes::from_static(b"a=b"), tail: Bytes::new() };
+    let parts = RequestBody::Payload { head: Bytes::from_static(b"a=b"), tail: Bytes::new().into() };
     assert_eq!(authorization(ADDRESS, "multipart/form-data; boundary=x", parts), unsigned);
 }
 

@@ -1,18 +1,29 @@
 //! Who we are: what turns credentials into request headers.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use chunkwise_core::CredentialEpoch;
+use chunkwise_core::{CredentialEpoch, NotSent, Timestamp};
 use http::{HeaderValue, header};
 
-use super::{EncodeContext, Request};
+use super::{EncodeContext, Renewed, Request, Response};
 use crate::{Account, RefreshError, Secret};
 
 /// Turns credentials into request headers, and gets new ones when they have expired.
 #[async_trait]
 pub trait Authorizer: Send + Sync {
+    /// Does to the request what takes time before it can be authorized: asks somebody else for a signed address, for
+    /// instance. Called for every attempt, before [`authorize`](Self::authorize). Default: nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthorizeError`] if it can't be had.
+    async fn prepare(&self, request: &mut Request, context: &EncodeContext) -> Result<(), AuthorizeError> {
+        let _ = (request, context);
+        Ok(())
+    }
+
     /// Adds to the request what proves who we are. Called for every attempt, after the request is complete but for
     /// its payload.
     ///
@@ -32,6 +43,12 @@ pub trait Authorizer: Send + Sync {
         Err(RefreshError::new("these credentials can't be refreshed"))
     }
 
+    /// Sees every answer before it is decoded: what it tells about our credentials (how far our clock is off) is kept for
+    /// the next [`refresh`](Self::refresh). `received_at` is the wall-clock time of receipt. Default: nothing.
+    fn observe(&self, response: &Response, received_at: Timestamp) {
+        let _ = (response, received_at);
+    }
+
     /// The account whose rate limits count.
     fn account(&self) -> Option<Account> {
         None
@@ -40,12 +57,20 @@ pub trait Authorizer: Send + Sync {
 
 #[async_trait]
 impl<A: Authorizer + ?Sized> Authorizer for Arc<A> {
+    async fn prepare(&self, request: &mut Request, context: &EncodeContext) -> Result<(), AuthorizeError> {
+        (**self).prepare(request, context).await
+    }
+
     fn authorize(&self, request: &mut Request, context: &EncodeContext) -> Result<(), AuthorizeError> {
         (**self).authorize(request, context)
     }
 
     async fn refresh(&self, stale: CredentialEpoch) -> Result<CredentialEpoch, RefreshError> {
         (**self).refresh(stale).await
+    }
+
+    fn observe(&self, response: &Response, received_at: Timestamp) {
+        (**self).observe(response, received_at);
     }
 
     fn account(&self) -> Option<Account> {
@@ -57,13 +82,24 @@ impl<A: Authorizer + ?Sized> Authorizer for Arc<A> {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the credentials can't be used: {reason}")]
 pub struct AuthorizeError {
+    cause: NotSent,
     reason: String,
 }
 
 impl AuthorizeError {
-    /// With a reason for people; it must not hold a secret.
+    /// With a reason for people; it must not hold a secret. It will not help to try again.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
+        Self { cause: NotSent::Misconfigured, reason: reason.into() }
+    }
+
+    /// The same, of what may work in a moment.
+    pub fn unreachable(reason: impl Into<String>) -> Self {
+        Self { cause: NotSent::Unreachable, reason: reason.into() }
+    }
+
+    /// Whether it may work in a moment.
+    pub const fn cause(&self) -> NotSent {
+        self.cause
     }
 }
 
@@ -80,21 +116,15 @@ pub trait RefreshToken: Send + Sync {
 
 /// A bearer token (RFC 6750), with an optional hook that gets a new one.
 pub struct Bearer {
-    current: Mutex<(CredentialEpoch, Secret<String>)>,
+    current: Renewed<Secret<String>>,
     hook: Option<Box<dyn RefreshToken>>,
-    refreshing: tokio::sync::Mutex<()>,
     account: Account,
 }
 
 impl Bearer {
     /// A token that can't be refreshed.
     pub fn new(token: impl Into<Secret<String>>) -> Self {
-        Self {
-            current: Mutex::new((CredentialEpoch::default(), token.into())),
-            hook: None,
-            refreshing: tokio::sync::Mutex::default(),
-            account: Account::unique(),
-        }
+        Self { current: Renewed::new(token.into()), hook: None, account: Account::unique() }
     }
 
     /// The same with a hook that gets a new token when this one has expired.
@@ -111,10 +141,6 @@ impl Bearer {
         self.account = account;
         self
     }
-
-    fn current(&self) -> (CredentialEpoch, Secret<String>) {
-        self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
-    }
 }
 
 impl fmt::Debug for Bearer {
@@ -126,7 +152,7 @@ impl fmt::Debug for Bearer {
 #[async_trait]
 impl Authorizer for Bearer {
     fn authorize(&self, request: &mut Request, _: &EncodeContext) -> Result<(), AuthorizeError> {
-        let (_, token) = self.current();
+        let (_, token) = self.current.current();
         let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
             .map_err(|_| AuthorizeError::new("the token has characters that no header can hold"))?;
         value.set_sensitive(true);
@@ -138,15 +164,7 @@ impl Authorizer for Bearer {
         let Some(hook) = &self.hook else {
             return Err(RefreshError::new("the token was refused and there is no way to get another"));
         };
-        let _one_at_a_time = self.refreshing.lock().await;
-        let (epoch, token) = self.current();
-        if epoch > stale {
-            return Ok(epoch);
-        }
-        let token = hook.refresh(&token).await?;
-        let epoch = stale.next();
-        *self.current.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = (epoch, token);
-        Ok(epoch)
+        self.current.refresh(stale, |token| async move { hook.refresh(&token).await }).await
     }
 
     fn account(&self) -> Option<Account> {

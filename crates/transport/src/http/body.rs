@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::task::AtomicWaker;
 use http_body::{Frame, SizeHint};
 
-use super::RequestBody;
+use super::{RequestBody, Tail};
 use crate::{Payload, PayloadError};
 
 /// The body of one request.
@@ -19,7 +19,7 @@ use crate::{Payload, PayloadError};
 pub struct Body {
     head: Bytes,
     payload: Payload,
-    tail: Bytes,
+    tail: Tail,
     end: SendingEnd,
 }
 
@@ -59,8 +59,8 @@ impl Body {
     /// From what a protocol encoded and the operation's payload.
     pub fn new(body: RequestBody, payload: Payload) -> Self {
         let (head, payload, tail) = match body {
-            RequestBody::Empty => (Bytes::new(), Payload::empty(), Bytes::new()),
-            RequestBody::Bytes(bytes) => (bytes, Payload::empty(), Bytes::new()),
+            RequestBody::Empty => (Bytes::new(), Payload::empty(), Tail::Fixed(Bytes::new())),
+            RequestBody::Bytes(bytes) => (bytes, Payload::empty(), Tail::Fixed(Bytes::new())),
             RequestBody::Payload { head, tail } => (head, payload, tail),
         };
         Self { head, payload, tail, end: SendingEnd::default() }
@@ -105,13 +105,24 @@ impl http_body::Body for Body {
         }
         match this.payload.poll_frame(cx) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(frame)) => return Poll::Ready(Some(frame.map(Frame::data))),
+            Poll::Ready(Some(frame)) => {
+                if let (Ok(frame), Tail::Computed(tail)) = (&frame, &mut this.tail) {
+                    tail.update(frame);
+                }
+                return Poll::Ready(Some(frame.map(Frame::data)));
+            }
             Poll::Ready(None) => {}
         }
-        if this.tail.is_empty() {
-            return Poll::Ready(None);
+        let announced = this.tail.len();
+        let tail = match std::mem::replace(&mut this.tail, Tail::Fixed(Bytes::new())) {
+            Tail::Fixed(bytes) => bytes,
+            Tail::Computed(mut tail) => tail.finish(),
+        };
+        if tail.len() != announced {
+            let reason = "what goes behind it is not as long as announced";
+            return Poll::Ready(Some(Err(PayloadError::new(reason))));
         }
-        Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.tail)))))
+        Poll::Ready(Some(tail).filter(|tail| !tail.is_empty()).map(|tail| Ok(Frame::data(tail))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -130,6 +141,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
+    use crate::http::ComputeTail;
 
     fn payload() -> Payload {
         Payload::from_bytes(Bytes::from_static(b"payload"))
@@ -141,11 +153,80 @@ mod tests {
 
     #[test]
     fn the_length_is_exact_and_the_order_kept() {
-        let parts = RequestBody::Payload { head: Bytes::from_static(b"<"), tail: Bytes::from_static(b">") };
+        let parts =
+            RequestBody::Payload { head: Bytes::from_static(b"<"), tail: Bytes::from_static(b">").into() };
         let body = Body::new(parts, payload());
         assert_eq!(body.len(), 9);
         assert_eq!(http_body::Body::size_hint(&body).exact(), Some(9));
         assert_eq!(collect(body).unwrap(), "<payload>");
+    }
+
+    /// A tail that counts: as many digits as it says, or not.
+    #[derive(Clone)]
+    struct Counted {
+        announced: usize,
+        bytes: usize,
+    }
+
+    impl ComputeTail for Counted {
+        fn len(&self) -> usize {
+            self.announced
+        }
+
+        fn update(&mut self, frame: &[u8]) {
+            self.bytes += frame.len();
+        }
+
+        fn finish(&mut self) -> Bytes {
+            format!("{:04}", self.bytes).into()
+        }
+
+        fn boxed_clone(&self) -> Box<dyn ComputeTail> {
+            Box::new(self.clone())
+        }
+    }
+
+    fn counted(announced: usize, payload: Payload) -> Body {
+        let tail = Tail::Computed(Box::new(Counted { announced, bytes: 0 }));
+        Body::new(RequestBody::Payload { head: Bytes::from_static(b"<"), tail }, payload)
+    }
+
+    #[test]
+    fn a_computed_tail_sees_every_frame_and_nothing_else() {
+        let frames = ["pay", "load"].map(|frame| Ok(Bytes::from_static(frame.as_bytes())));
+        let payload = Payload::from_frames(7, Box::pin(futures::stream::iter(frames)));
+        let body = counted(4, payload);
+        assert_eq!((body.len(), http_body::Body::size_hint(&body).exact()), (12, Some(12)));
+        assert_eq!(collect(body).unwrap(), "<payload0007");
+        assert_eq!(collect(counted(4, Payload::empty())).unwrap(), "<0000");
+    }
+
+    #[test]
+    fn frames_go_by_a_computed_tail_without_a_copy() {
+        let frame = Bytes::from(vec![7; 1000]);
+        let home = frame.as_ptr();
+        let mut body = counted(4, Payload::from_bytes(frame));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut data = || match http_body::Body::poll_frame(Pin::new(&mut body), &mut cx) {
+            Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(data(), "<");
+        assert_eq!(data().as_ptr(), home);
+        assert_eq!(data(), "1000");
+    }
+
+    #[test]
+    fn a_computed_tail_of_another_length_than_announced_is_an_error_and_not_sent() {
+        for announced in [0, 3, 5] {
+            assert!(collect(counted(announced, payload())).is_err(), "{announced}");
+        }
+    }
+
+    #[test]
+    fn a_payload_that_ends_early_has_no_computed_tail() {
+        let frames = futures::stream::iter([Ok(Bytes::from_static(b"pay"))]);
+        assert!(collect(counted(4, Payload::from_frames(7, Box::pin(frames)))).is_err());
     }
 
     #[test]
@@ -156,7 +237,8 @@ mod tests {
 
     #[test]
     fn held_sending_waits_and_its_end_wakes_it() {
-        let mut body = Body::new(RequestBody::Payload { head: Bytes::new(), tail: Bytes::new() }, payload());
+        let mut body =
+            Body::new(RequestBody::Payload { head: Bytes::new(), tail: Bytes::new().into() }, payload());
         let (waker, woken) = counting_waker();
         let mut cx = Context::from_waker(&waker);
         let end = body.sending_end();
@@ -185,7 +267,8 @@ mod tests {
 
     #[test]
     fn ended_sending_is_an_error() {
-        let body = Body::new(RequestBody::Payload { head: Bytes::new(), tail: Bytes::new() }, payload());
+        let body =
+            Body::new(RequestBody::Payload { head: Bytes::new(), tail: Bytes::new().into() }, payload());
         body.sending_end().end();
         assert!(collect(body).is_err());
     }

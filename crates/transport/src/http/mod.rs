@@ -2,14 +2,25 @@
 
 mod authorizer;
 mod backend;
+mod base_url;
 mod body;
+pub mod percent;
 mod protocol;
+mod redact;
+mod renewed;
 mod request;
+mod retry_after;
+mod tail;
 mod transport;
 
 pub use authorizer::{AuthorizeError, Authorizer, Bearer, RefreshToken};
 pub use backend::{Backend, BackendError, MAX_RESPONSE};
+pub use base_url::{BaseUrl, BaseUrlError};
 pub use body::{Body, SendingEnd};
 pub use protocol::{EncodeContext, EncodeError, Protocol};
+pub use redact::redact;
+pub use renewed::Renewed;
 pub use request::{Request, RequestBody, Response};
+pub use retry_after::retry_after;
+pub use tail::{ComputeTail, Tail};
 pub use transport::HttpTransport;

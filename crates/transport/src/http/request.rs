@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 
+use super::Tail;
+
 /// An HTTP request whose payload is still to come.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -17,7 +19,7 @@ pub struct Request {
 }
 
 /// What a request's body is made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum RequestBody {
     /// There is none.
     Empty,
@@ -28,7 +30,7 @@ pub enum RequestBody {
         /// What goes before the payload.
         head: Bytes,
         /// What goes behind it.
-        tail: Bytes,
+        tail: Tail,
     },
 }
 

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use chunkwise_core::{CredentialEpoch, Detail, Failure, NotSent, Operation, Outcome, Profile, Timestamp};
 use http::HeaderValue;
 
-use super::{Authorizer, Backend, BackendError, Body, EncodeContext, Protocol, Request, Response};
+use super::{
+    AuthorizeError, Authorizer, Backend, BackendError, Body, EncodeContext, Protocol, Request, Response,
+};
 use crate::{Account, Payload, RefreshError, Transport};
 
 /// What requests call us unless the protocol says otherwise.
@@ -37,7 +39,9 @@ impl HttpTransport {
         let request =
             self.protocol.encode(operation, &context).map_err(|error| unsendable(&error.to_string()))?;
         let response = self.carry(request, &context, payload).await?;
-        Ok(self.protocol.decode(operation, &response, wall_clock()))
+        let received_at = wall_clock();
+        self.authorizer.observe(&response, received_at);
+        Ok(self.protocol.decode(operation, &response, received_at))
     }
 
     /// Sends a request that is no operation of an upload (an alt text, for instance), once, with the same backend
@@ -56,7 +60,12 @@ impl HttpTransport {
         context: &EncodeContext,
         payload: Payload,
     ) -> Result<Response, Failure> {
-        self.authorizer.authorize(&mut request, context).map_err(|error| unsendable(&error.to_string()))?;
+        let refused = |error: AuthorizeError| {
+            let detail = Detail::new(error.to_string());
+            Failure::NotSent { cause: error.cause(), detail }
+        };
+        self.authorizer.prepare(&mut request, context).await.map_err(refused)?;
+        self.authorizer.authorize(&mut request, context).map_err(refused)?;
         let mut http = http::Request::new(Body::new(request.body, payload));
         *http.method_mut() = request.method;
         *http.uri_mut() = request.uri;

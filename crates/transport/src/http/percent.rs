@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What is encoded.
-pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The text with everything encoded that is not unreserved.
-pub(crate) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// Parameters as a query or an urlencoded form; the same text is right for both, since a space becomes `%20`.
-pub(crate) fn form(parameters: &[(&str, &str)]) -> String {
+pub fn form(parameters: &[(&str, &str)]) -> String {
     let mut form = String::new();
     for (name, value) in parameters {
         let separator = if form.is_empty() { "" } else { "&" };

@@ -1,11 +1,11 @@
-//! Where X is: its own hosts, or a stand-in for them.
+//! Where a service is: its own hosts, or a stand-in for them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
 
-/// Where the API lives: scheme, host, port, and a path that goes before X's own.
+/// Where the API lives: scheme, host, port, and a path that goes before the service's own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BaseUrl(Box<str>);
 
@@ -49,11 +49,16 @@ impl BaseUrl {
     }
 
     /// The URI of a path (which begins with a slash) under this base.
-    pub(crate) fn join(&self, path: &str) -> Result<Uri, http::Error> {
+    ///
+    /// # Errors
+    ///
+    /// If the path has characters that no URI has.
+    pub fn join(&self, path: &str) -> Result<Uri, http::Error> {
         Ok(Uri::try_from(format!("{}{path}", self.0))?)
     }
 
-    pub(crate) fn trusted(url: &'static str) -> Self {
+    /// A base that is known to be one: a URL as [`BaseUrl::new`] takes it, without a slash at its end.
+    pub fn trusted(url: &'static str) -> Self {
         Self(url.into())
     }
 }

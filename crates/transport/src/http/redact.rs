@@ -8,8 +8,8 @@ const MAX_TEXT: usize = 4 << 10;
 /// What stands in the place of a credential.
 const REDACTED: &str = "[redacted]";
 
-/// The shortest run of token characters that is taken for a credential by its look alone. X's access tokens have 50
-/// characters and more; its ids have 19.
+/// The shortest run of token characters that is taken for a credential by its look alone. Access tokens have 50
+/// characters and more (X); ids have 19 (X).
 const OPAQUE: usize = 40;
 
 /// The text without credentials, cut to a bound.
@@ -17,7 +17,7 @@ const OPAQUE: usize = 40;
 /// Taken out are the values of names such as `oauth_token`, `access_token`, `authorization` or `cookie` (in JSON, in
 /// forms, in headers, percent-encoded or escaped once more), what follows `Bearer`, and any run of forty or more
 /// token characters with letters and digits in it.
-pub(crate) fn redact(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     let mut rest = bounded(text);
     let mut out = String::with_capacity(rest.len());
     let mut before = None;

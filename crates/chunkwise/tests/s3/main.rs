@@ -1,0 +1,9 @@
+//! Uploads to S3, over real sockets, against stores that others wrote.
+#![cfg(test)]
+
+mod credentials;
+mod faults;
+mod foreign;
+mod store;
+mod uploads;
+mod world;

@@ -1,0 +1,117 @@
+//! Uploads that go well, are cut off, or are given up.
+
+use std::sync::Arc;
+
+use chunkwise::core::Discard;
+use chunkwise::driver::BytesSource;
+use chunkwise::s3::{AddressStyle, Checksum, Store};
+
+use crate::world::{World, object, until_stored};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_the_same_object_with_every_checksum_and_without_one() {
+    let world = World::new().await;
+    let path = world.file((24 << 20) + 12_345);
+    for checksum in [None].into_iter().chain(Checksum::ALL.map(Some)) {
+        let key = format!("clips/{checksum:?} ä.mp4");
+        let uploader = world.uploader_of(Store::COMPATIBLE.with_checksum(checksum));
+        let uploaded = uploader.upload(&path, object(&key)).content_type("video/mp4").await.unwrap();
+        assert_eq!(uploaded.object, format!("s3://media/{key}"));
+        world.assert_same(&key, &path);
+    }
+    assert_eq!(world.store.count("PUT"), 4 * 5);
+    assert_eq!(world.leftovers(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_without_a_byte_is_an_object_without_a_byte() {
+    let world = World::new().await;
+    for checksum in [None, Some(Checksum::Crc64Nvme)] {
+        let key = format!("empty-{checksum:?}");
+        let uploader = world.uploader_of(Store::COMPATIBLE.with_checksum(checksum));
+        let source = Arc::new(BytesSource::new(bytes::Bytes::new()));
+        uploader.upload_source(source, object(&key)).await.unwrap();
+        assert_eq!(world.stored(&key).as_deref(), Some(&b""[..]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_before_the_host_is_another_address() {
+    let world = World::new().await;
+    let path = world.file(1000);
+    let uploader = world.builder(crate::world::signer()).style(AddressStyle::VirtualHost).build().unwrap();
+    // There is no such host; that it is asked for is what shows.
+    let error = uploader.upload(&path, object("a")).await.unwrap_err();
+    assert_eq!(world.store.log(), Vec::<String>::new());
+    assert!(error.to_string().contains("media.127.0.0.1"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_kill_nothing_that_the_store_lists_is_sent_again() {
+    let world = World::new().await;
+    let path = world.file(30 << 20);
+    let handle = world.uploader().upload(&path, object("big")).start().await.unwrap();
+    let id = handle.id().clone();
+    until_stored(&handle, 10 << 20).await;
+    drop(handle);
+    let uploader = world.uploader();
+    // The checkpoint is free once the upload is over that was dropped.
+    let handle = loop {
+        match uploader.resume(&id).await {
+            Ok(handle) => break handle,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    };
+    let listed_at = world.store.log().len();
+    let listed = world.leftovers();
+    handle.wait().await.unwrap();
+    world.assert_same("big", &path);
+    assert!(listed >= 2, "{listed} parts were there before");
+    let log = world.store.log();
+    let lists = log.iter().filter(|line| line.starts_with("GET")).count();
+    assert!(lists >= 1, "{log:#?}");
+    let again = log[listed_at..].iter().filter(|line| line.starts_with("PUT")).count();
+    assert!(again <= 6 - 2, "{again} parts again: {log:#?}");
+    assert_eq!(world.store.count("?uploads"), 1, "one session: {log:#?}");
+    assert_eq!(world.leftovers(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_leaves_nothing_at_the_store() {
+    let world = World::new().await;
+    let path = world.file(30 << 20);
+    let uploader = world.uploader();
+    let handle = uploader.upload(&path, object("never")).start().await.unwrap();
+    until_stored(&handle, 5 << 20).await;
+    handle.cancel(chunkwise::Disposition::Discard);
+    let error = handle.wait().await.unwrap_err();
+    let kind = error.kind().unwrap();
+    assert!(matches!(kind, chunkwise::ErrorKind::Discarded(Discard::Confirmed)), "{kind:?}");
+    assert_eq!((world.leftovers(), world.stored("never")), (0, None));
+    assert!(world.store.count("DELETE") >= 1);
+    assert!(uploader.unfinished().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_the_store_forgot_between_crash_and_resume_is_replaced() {
+    let world = World::new().await;
+    let path = world.file(20 << 20);
+    let handle = world.uploader().upload(&path, object("forgotten")).start().await.unwrap();
+    let id = handle.id().clone();
+    until_stored(&handle, 5 << 20).await;
+    drop(handle);
+    let uploader = world.uploader();
+    let gone = "<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>";
+    for _ in 0..2 {
+        world.store.fault("GET /media/forgotten?uploadId", crate::store::Fault::Instead(404, gone));
+    }
+    let handle = loop {
+        match uploader.resume(&id).await {
+            Ok(handle) => break handle,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    };
+    handle.wait().await.unwrap();
+    world.assert_same("forgotten", &path);
+    assert_eq!(world.store.count("?uploads"), 2, "{:#?}", world.store.log());
+}
