@@ -186,7 +186,12 @@ impl Cursor {
     pub(super) fn answered(&mut self, shared: &mut Shared, op: OpId, outcome: Outcome) -> Answered {
         let Some(live) = self.live.take_if(|live| live.op.id == op) else { return Answered::NotOurs };
         Answered::Ours(match outcome.result {
-            Ok(Reply::Advanced { cursor }) => self.advanced(shared, &live, cursor),
+            Ok(Reply::Advanced { cursor, expires }) => {
+                match (self.advanced(shared, &live, cursor), expires) {
+                    (Transition::Stay, Some(expires)) => Transition::Expires(expires.until(shared.now)),
+                    (transition, _) => transition,
+                }
+            }
             Ok(Reply::Completed(result)) if completes(shared, &live) => Transition::Complete(result),
             Ok(reply) => self.failed(shared, &live, &unexpected(KIND, &reply)),
             Err(failure) => self.failed(shared, &live, &failure),
