@@ -80,7 +80,6 @@ mod post;
 mod problems;
 mod profile;
 mod protocol;
-mod redact;
 mod said;
 #[cfg(test)]
 mod vectors;

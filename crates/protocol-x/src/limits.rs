@@ -1,9 +1,8 @@
 //! Waits and rate limits out of an answer's headers.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use chunkwise_core::{Delay, Pace, Timestamp};
-use http::{HeaderMap, header};
+use chunkwise_transport::http::retry_after;
+use http::HeaderMap;
 
 use crate::lenient;
 
@@ -13,17 +12,6 @@ use crate::lenient;
 pub(crate) fn pace(headers: &HeaderMap) -> Option<Pace> {
     let window = Limit::read(headers, "x-rate-limit-remaining", "x-rate-limit-reset");
     Some(Pace { remaining: window.remaining?, reset: window.reset? })
-}
-
-/// The wait that an answer asks for by `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3). No seconds at all
-/// say nothing.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Delay> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    if let Some(secs) = lenient::text_uint(text) {
-        return (secs > 0).then_some(Delay::After(Duration::from_secs(secs)));
-    }
-    let date: SystemTime = httpdate::parse_http_date(text.trim()).ok()?;
-    Some(Delay::At(Timestamp::EPOCH.after(date.duration_since(UNIX_EPOCH).ok()?)))
 }
 
 /// How long a throttled client is to wait: what `Retry-After` says, else until every limit that is used up starts
@@ -64,6 +52,8 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http::HeaderName;
 
     use super::*;

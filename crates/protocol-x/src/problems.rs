@@ -6,7 +6,7 @@
 use std::fmt;
 
 use chunkwise_core::{Action, Cut, Detail, Failure, Problem, ProblemKind, Refusal, Timestamp};
-use chunkwise_transport::http::Response;
+use chunkwise_transport::http::{Response, retry_after};
 
 use crate::limits;
 use crate::said::Said;
@@ -203,7 +203,7 @@ pub(crate) fn failure(step: Step, response: &Response, said: Said, now: Timestam
     let after = match means {
         Throttled => limits::throttled(headers, now),
         Transient | TooLarge | SizeMismatch | SessionGone | CredentialsExpired | Refused(_) | Broken
-        | Ambiguous => limits::retry_after(headers),
+        | Ambiguous => retry_after(headers),
     };
     let kind = match means {
         Transient => ProblemKind::Transient,

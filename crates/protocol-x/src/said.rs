@@ -5,11 +5,11 @@
 
 use chunkwise_core::{Detail, ServerError, ServerErrorFields};
 use chunkwise_transport::http::Response;
+use chunkwise_transport::redact;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use crate::lenient;
-use crate::redact::redact;
 
 /// How many entries of an `errors` array are looked at.
 const MAX_ERRORS: usize = 8;

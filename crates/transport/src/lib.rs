@@ -8,6 +8,7 @@
 
 pub mod http;
 mod payload;
+mod redact;
 mod secret;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use chunkwise_core::{CredentialEpoch, Operation, Outcome, Profile};
 
 pub use payload::{Frames, Payload, PayloadError};
+pub use redact::redact;
 pub use secret::Secret;
 
 /// Performs one operation.

@@ -5,6 +5,7 @@ mod backend;
 mod body;
 mod protocol;
 mod request;
+mod said;
 mod transport;
 
 pub use authorizer::{AuthorizeError, Authorizer, Bearer, RefreshToken};
@@ -12,4 +13,5 @@ pub use backend::{Backend, BackendError, MAX_RESPONSE};
 pub use body::{Body, SendingEnd};
 pub use protocol::{EncodeContext, EncodeError, Protocol};
 pub use request::{Request, RequestBody, Response};
+pub use said::{date, retry_after, said};
 pub use transport::HttpTransport;

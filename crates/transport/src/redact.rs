@@ -17,7 +17,7 @@ const OPAQUE: usize = 40;
 /// Taken out are the values of names such as `oauth_token`, `access_token`, `authorization` or `cookie` (in JSON, in
 /// forms, in headers, percent-encoded or escaped once more), what follows `Bearer`, and any run of forty or more
 /// token characters with letters and digits in it.
-pub(crate) fn redact(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     let mut rest = bounded(text);
     let mut out = String::with_capacity(rest.len());
     let mut before = None;
