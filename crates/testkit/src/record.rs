@@ -198,7 +198,7 @@ impl Record {
     pub const fn must_find_out(&self) -> bool {
         match self.profile.transfer {
             Transfer::Append(_) => true,
-            Transfer::Parts(Parts { resend, .. }) => matches!(resend, Resend::ProbeFirst),
+            Transfer::Parts(Parts { resend, .. }) => matches!(resend, Resend::ProbeFirst | Resend::Never),
         }
     }
 

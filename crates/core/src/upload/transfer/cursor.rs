@@ -116,6 +116,11 @@ impl Cursor {
         self.at == plan.total() && (plan.total() > 0 || plan.count() == 0 || self.blank == Blank::Stored)
     }
 
+    /// Whether every byte is stored or may be.
+    pub(super) const fn is_all_sent(&self, plan: &Plan) -> bool {
+        self.sent_end >= plan.total()
+    }
+
     pub(super) fn is_live(&self, op: OpId) -> bool {
         self.live.as_ref().is_some_and(|live| live.op.id == op)
     }
