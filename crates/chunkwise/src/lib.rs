@@ -21,6 +21,7 @@
 //! | you want to | look at |
 //! |---|---|
 //! | upload to X | [`x::XUploader`] (feature `x`) |
+//! | upload to a tus server | [`tus::TusUploader`] (feature `tus`) |
 //! | see progress, pause, cancel | [`x::XUpload::start`], [`driver::UploadHandle`] |
 //! | go on after a crash | [`driver::DirectoryStore`], [`x::XUploader::resume`] |
 //! | set chunk size, window, retries, deadlines | [`Policy`] |
@@ -36,6 +37,10 @@
 //! ([`UploadError`], [`UploadError::advice`]). With a [`driver::DirectoryStore`] an upload outlives its process: it goes
 //! on from its checkpoint and sends no segment again that the server had acknowledged.
 
+#[cfg(any(feature = "tus", feature = "x"))]
+mod failed;
+#[cfg(feature = "tus")]
+pub mod tus;
 #[cfg(feature = "x")]
 pub mod x;
 
@@ -77,4 +82,4 @@ pub use chunkwise_core::{
 };
 pub use chunkwise_driver::{DirectoryStore, Driver, UploadId};
 pub use chunkwise_transport::Secret;
-pub use chunkwise_transport::http::Bearer;
+pub use chunkwise_transport::http::{Anonymous, Bearer};

@@ -39,6 +39,11 @@ impl Metadata {
         Ok(self)
     }
 
+    /// The keys with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
     /// As a header's value. Nothing if there is nothing to say: an empty header is an error to some servers.
     pub(crate) fn header(&self) -> Option<HeaderValue> {
         let mut text = String::new();

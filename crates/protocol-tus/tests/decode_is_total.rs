@@ -1,5 +1,7 @@
 //! Whatever a server answers, decoding gives an outcome that fits the operation, is bounded, and holds no credential.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 use chunkwise_core::Operation;
 use chunkwise_core::{Failure, OperationKind, Outcome, Reply};
 use chunkwise_testkit::fuzz::Finding;

@@ -73,7 +73,6 @@ mod ids;
 mod lenient;
 mod limits;
 mod media;
-mod multipart;
 mod oauth1;
 mod percent;
 mod post;

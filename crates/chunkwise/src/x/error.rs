@@ -26,7 +26,7 @@ pub enum XError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The upload ended without a ready media.
-    #[error("{0}. {advice}", advice = advice(.0))]
+    #[error("{0}. {advice}", advice = crate::failed::advice(.0))]
     Upload(Box<DriverError>),
     /// X's final answer names no media.
     #[error("X said that the upload is done, but named no media")]
@@ -106,12 +106,5 @@ impl XError {
 impl From<DriverError> for XError {
     fn from(error: DriverError) -> Self {
         Self::Upload(Box::new(error))
-    }
-}
-
-fn advice(error: &DriverError) -> String {
-    match error {
-        DriverError::Upload { error, .. } => error.advice(),
-        DriverError::Panicked(_) => "Resume, and report this as a bug.".to_owned(),
     }
 }

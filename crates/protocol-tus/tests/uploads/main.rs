@@ -10,6 +10,7 @@
 mod deferred;
 mod discovery;
 mod faults;
+mod foreign;
 mod parts;
 mod refusals;
 mod server;

@@ -3,14 +3,16 @@
 mod authorizer;
 mod backend;
 mod body;
+mod multipart;
 mod protocol;
 mod request;
 mod said;
 mod transport;
 
-pub use authorizer::{AuthorizeError, Authorizer, Bearer, RefreshToken};
+pub use authorizer::{Anonymous, AuthorizeError, Authorizer, Bearer, RefreshToken};
 pub use backend::{Backend, BackendError, MAX_RESPONSE};
 pub use body::{Body, SendingEnd};
+pub use multipart::{FilePart, multipart};
 pub use protocol::{EncodeContext, EncodeError, Protocol};
 pub use request::{Request, RequestBody, Response};
 pub use said::{date, retry_after, said};
