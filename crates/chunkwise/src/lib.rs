@@ -22,6 +22,7 @@
 //! |---|---|
 //! | upload to X | [`x::XUploader`] (feature `x`) |
 //! | upload to S3 and stores that speak its API | `s3::S3Uploader` (feature `s3`) |
+//! | upload to a tus server | [`tus::TusUploader`] (feature `tus`) |
 //! | see progress, pause, cancel | [`x::XUpload::start`], [`driver::UploadHandle`] |
 //! | go on after a crash | [`driver::DirectoryStore`], [`x::XUploader::resume`] |
 //! | set chunk size, window, retries, deadlines | [`Policy`] |
@@ -37,10 +38,14 @@
 //! ([`UploadError`], [`UploadError::advice`]). With a [`driver::DirectoryStore`] an upload outlives its process: it goes
 //! on from its checkpoint and sends no segment again that the server had acknowledged.
 
-#[cfg(any(feature = "x", feature = "s3"))]
+#[cfg(any(feature = "s3", feature = "tus", feature = "x"))]
+mod failed;
+#[cfg(any(feature = "s3", feature = "tus", feature = "x"))]
 mod records;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(feature = "tus")]
+pub mod tus;
 #[cfg(feature = "x")]
 pub mod x;
 
@@ -82,4 +87,4 @@ pub use chunkwise_core::{
 };
 pub use chunkwise_driver::{DirectoryStore, Driver, UploadId};
 pub use chunkwise_transport::Secret;
-pub use chunkwise_transport::http::Bearer;
+pub use chunkwise_transport::http::{Anonymous, Bearer};

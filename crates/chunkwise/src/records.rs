@@ -59,11 +59,3 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, DriverError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| DriverError::Panicked(error.to_string()))
 }
-
-/// What to do about an upload that ended badly.
-pub(crate) fn advice(error: &DriverError) -> String {
-    match error {
-        DriverError::Upload { error, .. } => error.advice(),
-        DriverError::Panicked(_) => "Resume, and report this as a bug.".to_owned(),
-    }
-}

@@ -216,6 +216,8 @@ fn a_wrong_arrow_is_objected_to() {
     assert!(ours("crates/core", "crates/transport", false));
     assert!(ours("crates/protocol-x", "crates/driver", false));
     assert!(ours("crates/protocol-x", "crates/backend-hyper", false));
+    assert!(ours("crates/protocol-tus", "crates/protocol-x", false));
+    assert!(other("crates/protocol-oneshot", "tokio", false));
     assert!(ours("crates/backend-hyper", "crates/protocol-x", false));
     assert!(ours("crates/driver", "crates/protocol-x", false));
     assert!(ours("crates/sandbox", "crates/core", false));

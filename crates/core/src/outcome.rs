@@ -82,6 +82,8 @@ pub enum Reply {
     Advanced {
         /// The offset of the first byte that the server does not hold.
         cursor: u64,
+        /// To an Append: when the server forgets the session, if it said so anew.
+        expires: Option<Delay>,
     },
     /// To a Probe, parts family: one page of the segments that the server holds.
     Probed(Page),
@@ -217,7 +219,7 @@ mod tests {
         for (reply, name) in [
             (Reply::Opened { session: Session::new("7"), expires: None }, "Opened"),
             (Reply::Stored { receipt: None, expires: None }, "Stored"),
-            (Reply::Advanced { cursor: 1 }, "Advanced"),
+            (Reply::Advanced { cursor: 1, expires: None }, "Advanced"),
             (Reply::Probed(Page { parts: Vec::new(), next: None }), "Probed"),
             (Reply::Processing(running), "Processing"),
             (Reply::Verified(Verdict::CannotTell), "Verified"),

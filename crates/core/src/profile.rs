@@ -28,6 +28,17 @@ pub struct Profile {
     pub abort: Abort,
 }
 
+impl Profile {
+    /// Whether a segment that may be stored must not be sent again, and nobody can be asked.
+    pub(crate) const fn resends_never(&self) -> bool {
+        match self.transfer {
+            Transfer::Parts(Parts { resend: Resend::Never, .. }) => true,
+            Transfer::Parts(Parts { resend: Resend::Overwrites | Resend::ProbeFirst, .. })
+            | Transfer::Append(_) => false,
+        }
+    }
+}
+
 /// How a session comes to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -66,6 +77,9 @@ pub enum Resend {
     Overwrites,
     /// It is not known to be harmless: Probe first.
     ProbeFirst,
+    /// It may make a second object, and nobody can be asked: it is never done unless the server certainly holds nothing
+    /// of the first. Where that is not certain, the upload ends, and says so. For where a single Append makes the object.
+    Never,
 }
 
 /// Whether the server can list the segments it holds.

@@ -66,6 +66,20 @@ pub(crate) fn finished_append_profile() -> Profile {
     }
 }
 
+/// A protocol of a single request, which makes the object and must not be sent twice.
+pub(crate) fn once_profile() -> Profile {
+    Profile {
+        name: Cow::Borrowed("once"),
+        open: Open::None,
+        transfer: Transfer::Parts(Parts { resend: Resend::Never, listing: Listing::None }),
+        sizing: Sizing { max: u64::MAX, max_count: 1, max_total: u64::MAX, ..parts_profile().sizing },
+        finalize: Finalize::Implicit,
+        verify: Verify::Unsupported,
+        processing: Processed::Never,
+        ..parts_profile()
+    }
+}
+
 /// One of each kind of transfer.
 pub(crate) fn transfers() -> [(&'static str, Transfer); 3] {
     [

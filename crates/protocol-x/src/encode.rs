@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use chunkwise_core::{Action, Operation, Session};
-use chunkwise_transport::http::{EncodeContext, EncodeError, Request, RequestBody, percent};
+use chunkwise_transport::http::{
+    EncodeContext, EncodeError, FilePart, Request, RequestBody, multipart, percent,
+};
 use http::{HeaderValue, Method, header};
 use serde::Serialize;
 
 use crate::media::Sharing;
-use crate::{Api, BaseUrl, MAX_SEGMENTS, MediaId, UserId, XProtocol, multipart};
+use crate::{Api, BaseUrl, MAX_SEGMENTS, MediaId, UserId, XProtocol};
 
 /// The command API's one path. Source: X fact sheet §1.
 const V1_UPLOAD: &str = "/1.1/media/upload.json";
@@ -116,8 +118,9 @@ fn append(x: &XProtocol, id: &MediaId, index: u32, nonce: u128) -> Result<Reques
             vec![("command", "APPEND"), ("media_id", id.as_str()), ("segment_index", index.as_str())],
         ),
     };
-    let (content_type, body) =
-        multipart::around_payload(nonce, &fields, "media").map_err(|error| unsayable(&error))?;
+    // X takes the fields in any order (X fact sheet §2.3).
+    let file = FilePart { name: "media", file_name: "segment", content_type: "application/octet-stream" };
+    let (content_type, body) = multipart(nonce, &fields, file).map_err(|error| unsayable(&error))?;
     with_body(x, &path, content_type, body)
 }
 

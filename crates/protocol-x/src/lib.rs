@@ -72,7 +72,6 @@ mod ids;
 mod lenient;
 mod limits;
 mod media;
-mod multipart;
 mod oauth1;
 mod post;
 mod problems;

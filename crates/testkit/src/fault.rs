@@ -169,7 +169,7 @@ pub fn misfit(kind: OperationKind, until: Timestamp) -> Outcome {
         | OperationKind::Finalize
         | OperationKind::Status
         | OperationKind::Verify => Reply::Aborted,
-        OperationKind::Abort => Reply::Advanced { cursor: u64::MAX },
+        OperationKind::Abort => Reply::Advanced { cursor: u64::MAX, expires: None },
     };
     Outcome::from(reply).with_pace(Some(Pace { remaining: 0, reset: until }))
 }

@@ -198,7 +198,7 @@ impl Record {
     pub const fn must_find_out(&self) -> bool {
         match self.profile.transfer {
             Transfer::Append(_) => true,
-            Transfer::Parts(Parts { resend, .. }) => matches!(resend, Resend::ProbeFirst),
+            Transfer::Parts(Parts { resend, .. }) => matches!(resend, Resend::ProbeFirst | Resend::Never),
         }
     }
 
@@ -323,7 +323,7 @@ impl Record {
             (Action::Append { segment, .. }, Reply::Stored { receipt, .. }) if !self.is_append() => {
                 self.stored(*segment, receipt.clone(), facts);
             }
-            (Action::Append { segment, .. }, Reply::Advanced { cursor }) if self.is_append() => {
+            (Action::Append { segment, .. }, Reply::Advanced { cursor, .. }) if self.is_append() => {
                 let range = segment.range;
                 if range.is_empty() && *cursor == range.start() {
                     self.acked.insert(segment.index.get(), range);
@@ -334,7 +334,7 @@ impl Record {
                     facts.push(Fact::MayBeDone(op));
                 }
             }
-            (Action::Probe { .. }, Reply::Advanced { cursor }) if self.is_append() => {
+            (Action::Probe { .. }, Reply::Advanced { cursor, .. }) if self.is_append() => {
                 if *cursor <= self.ours_end {
                     self.sent_end = self.sent_end.max(*cursor);
                     self.ours_end = self.sent_end;

@@ -6,7 +6,8 @@ use chunkwise_core::ErrorKind;
 use chunkwise_driver::{DriverError, SourceError, StartError, StoreError, UploadId};
 
 use super::{Destination, NotToS3};
-use crate::records::{NoFile, advice};
+use crate::failed::advice;
+use crate::records::NoFile;
 
 /// Why there is no object.
 #[derive(Clone, Debug, thiserror::Error)]

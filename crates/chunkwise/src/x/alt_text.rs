@@ -7,7 +7,7 @@ use chunkwise_transport::http::HttpTransport;
 use chunkwise_x::{AltText, MediaId};
 
 use super::Destination;
-use super::uploader::within;
+use crate::failed::within;
 
 /// How often it is tried, and how long is waited in between: setting an alt text twice does no harm.
 const WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(4)];

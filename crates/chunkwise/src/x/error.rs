@@ -8,7 +8,8 @@ use chunkwise_media::FileError;
 use chunkwise_x::MediaId;
 
 use super::{Destination, NotToX};
-use crate::records::{NoFile, advice};
+use crate::failed::advice;
+use crate::records::NoFile;
 
 /// Why there is no media to post.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -3,15 +3,16 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use chunkwise_core::{Cut, Detail, Failure, NotSent, Policy, Timestamp};
+use chunkwise_core::{Detail, Failure, NotSent, Policy, Timestamp};
 use chunkwise_driver::{Driver, Listed, Record, ResumeRequest, Source, StoreError, UploadId, WhenDone};
 use chunkwise_media::Limits;
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
 use chunkwise_x::{Api, BaseUrl, Post, PostId};
 
 use super::{Destination, XError, XHandle, XUpload};
+use crate::failed::within;
 use crate::records;
 
 /// Uploads media to one account at X. Clones share everything: connections, byte budget, rate limits.
@@ -247,16 +248,6 @@ impl XUploader {
         let protocol = Arc::new(destination.protocol()?);
         Ok(HttpTransport::new(protocol, Arc::clone(&self.inner.backend), Arc::clone(&self.inner.authorizer)))
     }
-}
-
-/// What comes of a request that is no operation of an upload, and that no engine watches over: whoever says nothing for so
-/// long will not.
-pub(super) async fn within<T>(
-    longest: Duration,
-    exchange: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    let late = || Failure::Unknown { cut: Cut::TimedOut, detail: Detail::new("there was no answer in time") };
-    tokio::time::timeout(longest, exchange).await.unwrap_or_else(|_| Err(late()))
 }
 
 impl fmt::Debug for XUploader {

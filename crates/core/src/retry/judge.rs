@@ -68,7 +68,7 @@ fn unknown(kind: OperationKind, cut: Cut, profile: &Profile) -> Verdict {
         Cut::TimedOut | Cut::Ambiguous { .. } => Fate::Unknown,
     };
     match kind {
-        OperationKind::Append if must_probe(profile) => Verdict::FindOut { fate },
+        OperationKind::Append if must_probe(profile) || profile.resends_never() => Verdict::FindOut { fate },
         // Whether or not it can be found out is the phase's business; it is never repeated blindly.
         OperationKind::Finalize => Verdict::FindOut { fate },
         OperationKind::Init
@@ -85,7 +85,7 @@ const fn must_probe(profile: &Profile) -> bool {
         Transfer::Append(_) => true,
         Transfer::Parts(parts) => match (parts.resend, parts.listing) {
             (Resend::ProbeFirst, Listing::Complete) => true,
-            (Resend::ProbeFirst, Listing::None) | (Resend::Overwrites, _) => false,
+            (Resend::ProbeFirst, Listing::None) | (Resend::Overwrites | Resend::Never, _) => false,
         },
     }
 }

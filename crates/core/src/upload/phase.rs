@@ -29,7 +29,7 @@ use crate::failure::Failure;
 use crate::io::Completed;
 use crate::operation::OperationKind;
 use crate::outcome::{Commitment, Final, Percent, Processing, Verdict};
-use crate::profile::{Abort, Profile, Verify};
+use crate::profile::{Abort, Finalize, Profile, Verify};
 use crate::retry::backoff;
 use crate::time::Timestamp;
 use crate::token::Session;
@@ -410,13 +410,23 @@ impl Upload {
     fn abort(&mut self, purpose: Purpose) {
         self.cancel_live();
         match self.shared.profile.abort {
-            Abort::Unsupported => self.aborted(purpose, Discard::ExpiresByItself),
+            Abort::Unsupported => {
+                let discard =
+                    if self.may_be_an_object() { Discard::Unknown } else { Discard::ExpiresByItself };
+                self.aborted(purpose, discard);
+            }
             Abort::Call => {
                 self.shared.persist.changed();
                 let aborting = Aborting::new(purpose, self.shared.now);
                 self.enter(Stage::Aborting(aborting));
             }
         }
+    }
+
+    /// Whether the last Append makes the object, and may have been sent.
+    fn may_be_an_object(&self) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        self.shared.profile.finalize == Finalize::Implicit && open.transfer.is_all_sent(&self.shared.plan)
     }
 
     fn aborted(&mut self, purpose: Purpose, discard: Discard) {

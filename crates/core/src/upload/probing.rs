@@ -67,7 +67,9 @@ impl Probing {
     ) -> Transition {
         let found = match (outcome.result, transfer) {
             (Ok(Reply::Probed(page)), Transfer::Parts(parts)) => self.take_in(shared, parts, page),
-            (Ok(Reply::Advanced { cursor }), Transfer::Append(known)) => known.found_at(shared, cursor),
+            (Ok(Reply::Advanced { cursor, expires: _ }), Transfer::Append(known)) => {
+                known.found_at(shared, cursor)
+            }
             // Where the last Append finalizes, its answer may have been lost.
             (Ok(Reply::Completed(result)), _) if shared.profile.finalize == Finalize::Implicit => {
                 Ok(Transition::Complete(result))

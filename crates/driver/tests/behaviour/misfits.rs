@@ -20,7 +20,7 @@ fn replies() -> Vec<Reply> {
     vec![
         Reply::Opened { session: Session::new("another"), expires: None },
         Reply::Stored { receipt: None, expires: None },
-        Reply::Advanced { cursor: 7 },
+        Reply::Advanced { cursor: 7, expires: None },
         Reply::Probed(Page { parts: Vec::new(), next: None }),
         Reply::Processing(Processing::Running { after: None, percent: None }),
         Reply::Completed(object()),

@@ -74,7 +74,9 @@ fn reply(tape: &mut Tape<'_>, now: Timestamp) -> Reply {
             Reply::Opened { session, expires: perhaps(tape, 3, |tape| delay(tape, now)) }
         }
         2..=5 => Reply::Stored { receipt: receipt(tape), expires: perhaps(tape, 6, |tape| delay(tape, now)) },
-        6..=7 => Reply::Advanced { cursor: tape.number() },
+        6..=7 => {
+            Reply::Advanced { cursor: tape.number(), expires: perhaps(tape, 6, |tape| delay(tape, now)) }
+        }
         8..=9 => Reply::Probed(page(tape)),
         10 => Reply::Processing(processing(tape, now)),
         11 => Reply::Completed(final_answer(tape)),

@@ -359,7 +359,7 @@ impl Watch {
                     self.committed = true;
                     Reply::Completed(done())
                 } else if appending {
-                    Reply::Advanced { cursor: segment.range.end() }
+                    Reply::Advanced { cursor: segment.range.end(), expires: None }
                 } else {
                     Reply::Stored { receipt: receipt(), expires: None }
                 }
@@ -368,7 +368,10 @@ impl Watch {
                 let checkpoint = self.upload.checkpoint();
                 let stored = checkpoint.stored_ranges().cloned().unwrap_or_default();
                 if appending {
-                    return Reply::Advanced { cursor: stored.covering(0).map_or(0, |range| range.end()) };
+                    return Reply::Advanced {
+                        cursor: stored.covering(0).map_or(0, |range| range.end()),
+                        expires: None,
+                    };
                 }
                 let held = checkpoint.plan().segments().filter(|segment| stored.contains(segment.range));
                 let part = |segment: chunkwise_core::Segment| Part {

@@ -65,7 +65,7 @@ impl Bytewise {
             }
         }
         match arrived {
-            Arrived::Whole => Answer::Reply(Reply::Advanced { cursor: self.cursor() }),
+            Arrived::Whole => Answer::Reply(Reply::Advanced { cursor: self.cursor(), expires: None }),
             Arrived::Part(_) => Answer::Reset,
         }
     }

@@ -71,11 +71,13 @@ impl Server {
                     let _ = segment;
                     Reply::Stored { receipt, expires: None }
                 }
-                Action::Append { segment, .. } => Reply::Advanced { cursor: segment.range.end() },
+                Action::Append { segment, .. } => {
+                    Reply::Advanced { cursor: segment.range.end(), expires: None }
+                }
                 Action::Probe { .. } if self.settings.model.is_parts() => {
                     Reply::Probed(Page { parts: Vec::new(), next: None })
                 }
-                Action::Probe { .. } => Reply::Advanced { cursor: 0 },
+                Action::Probe { .. } => Reply::Advanced { cursor: 0, expires: None },
                 Action::Finalize { .. } | Action::Status { .. } => Reply::Completed(made_up(None)),
                 Action::Verify { .. } => Reply::Verified(Verdict::NotCommitted),
                 Action::Abort { .. } => Reply::Aborted,
@@ -84,7 +86,7 @@ impl Server {
                 let _ = self.perform(now, action, Arrived::Whole);
                 return Answer::Problem(ProblemKind::Transient);
             }
-            Lie::Cursor(cursor) => Reply::Advanced { cursor },
+            Lie::Cursor(cursor) => Reply::Advanced { cursor, expires: None },
             Lie::Foreign(index) => {
                 let parts = vec![part(index, 1_000_000, Some(Receipt::new("r0")))];
                 Reply::Probed(Page { parts, next: None })

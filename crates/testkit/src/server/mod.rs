@@ -352,7 +352,7 @@ impl Server {
                         held.state = SessionState::Committed;
                         return Answer::Reply(Reply::Completed(result(n, held.total)));
                     }
-                    Answer::Reply(Reply::Advanced { cursor: bytewise.cursor() })
+                    Answer::Reply(Reply::Advanced { cursor: bytewise.cursor(), expires: None })
                 }
                 (Content::Bytewise(_), SessionState::Committed) if settings.model == Model::AppendPrefix => {
                     Answer::Reply(Reply::Completed(result(n, held.total)))

@@ -101,7 +101,7 @@ impl World {
 pub(crate) fn brief(outcome: &Outcome) -> String {
     match &outcome.result {
         Ok(Reply::Opened { session, .. }) => format!("opened {session}"),
-        Ok(Reply::Advanced { cursor }) => format!("advanced to {cursor}"),
+        Ok(Reply::Advanced { cursor, .. }) => format!("advanced to {cursor}"),
         Ok(Reply::Verified(verdict)) => format!("{verdict:?}"),
         Ok(Reply::Probed(page)) => {
             let parts: Vec<_> = page.parts.iter().map(|part| (part.index.get(), part.len)).collect();

@@ -50,7 +50,7 @@ async fn append(transport: &ModelTransport, from: u64, to: u64) -> Outcome {
 
 async fn cursor(transport: &ModelTransport) -> u64 {
     match ask(transport, Action::Probe { session: session(), page: None }).await.result {
-        Ok(Reply::Advanced { cursor }) => cursor,
+        Ok(Reply::Advanced { cursor, .. }) => cursor,
         other => panic!("{other:?}"),
     }
 }

@@ -78,6 +78,16 @@ impl<A: Authorizer + ?Sized> Authorizer for Arc<A> {
     }
 }
 
+/// Nobody in particular: requests go without credentials.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anonymous;
+
+impl Authorizer for Anonymous {
+    fn authorize(&self, _: &mut Request, _: &EncodeContext) -> Result<(), AuthorizeError> {
+        Ok(())
+    }
+}
+
 /// Why credentials can't be put into a request.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the credentials can't be used: {reason}")]

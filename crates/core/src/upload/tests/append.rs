@@ -12,7 +12,7 @@ const FINALIZE: OperationKind = OperationKind::Finalize;
 const ABORT: OperationKind = OperationKind::Abort;
 
 fn at(cursor: u64) -> Reply {
-    Reply::Advanced { cursor }
+    Reply::Advanced { cursor, expires: None }
 }
 
 fn opened_with(len: u64) -> Script {
@@ -440,6 +440,19 @@ fn the_deadline_and_the_expiry_hold_while_it_is_being_found_out() {
     script.answer(APPEND, lost(Cut::Reset));
     next(&mut script);
     assert_eq!(script.pass(Duration::from_secs(60)), ["cancel probe", "init"]);
+    assert_eq!(script.restarts(), [SessionEnd::Expired]);
+}
+
+#[test]
+fn an_append_moves_the_expiry_of_the_session_on() {
+    let expiring = |cursor| Reply::Advanced { cursor, expires: Some(after(50)) };
+    let mut script = Script::with(25, append_profile(), policy());
+    script
+        .answer(OperationKind::Init, Reply::Opened { session: Session::new("77"), expires: Some(after(50)) });
+    script.secs(40);
+    script.answer(APPEND, expiring(10));
+    assert_eq!(script.secs(49), NOTHING);
+    assert_eq!(script.secs(1), ["cancel append 1 [10, 20)", "init"]);
     assert_eq!(script.restarts(), [SessionEnd::Expired]);
 }
 

@@ -13,7 +13,7 @@ const PROBE: OperationKind = OperationKind::Probe;
 const ABORT: OperationKind = OperationKind::Abort;
 
 fn at(cursor: u64) -> Reply {
-    Reply::Advanced { cursor }
+    Reply::Advanced { cursor, expires: None }
 }
 
 fn too_large(ceiling: Option<u64>) -> Failure {

@@ -55,7 +55,7 @@ fn appending_in_phase(phase: Phase) -> Script {
         Phase::Probing => Script::opened(35, append_profile(), window(2)).crash(),
         Phase::Finalizing => {
             let mut script = Script::opened(5, finished_append_profile(), policy());
-            script.answer(OperationKind::Append, Reply::Advanced { cursor: 5 });
+            script.answer(OperationKind::Append, Reply::Advanced { cursor: 5, expires: None });
             script
         }
         Phase::Opening => Script::with(35, append_profile(), policy()),
@@ -97,7 +97,7 @@ fn fitting(phase: Phase) -> Reply {
 
 fn fitting_append(phase: Phase) -> Reply {
     match phase {
-        Phase::Transferring | Phase::Probing => Reply::Advanced { cursor: 3 },
+        Phase::Transferring | Phase::Probing => Reply::Advanced { cursor: 3, expires: None },
         other => fitting(other),
     }
 }

@@ -8,6 +8,7 @@ mod credentials;
 mod finalize;
 mod listed;
 mod matrix;
+mod once;
 mod opening;
 mod persist;
 mod processing;

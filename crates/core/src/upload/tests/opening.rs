@@ -72,7 +72,9 @@ fn settings_that_cannot_work_are_not_tried_again() {
 
 #[test]
 fn answers_that_make_no_sense_end_as_a_protocol_error() {
-    for reply in [stored(), completed(), running(None), Reply::Aborted, Reply::Advanced { cursor: 9 }] {
+    for reply in
+        [stored(), completed(), running(None), Reply::Aborted, Reply::Advanced { cursor: 9, expires: None }]
+    {
         let mut script = Script::new(5);
         assert_eq!(script.always(INIT, reply), 8);
         match script.error() {

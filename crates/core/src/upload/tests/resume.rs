@@ -511,7 +511,7 @@ fn the_receipts_of_a_resumed_upload_go_with_its_finalize() {
 fn an_empty_segment_that_was_stored_is_finalized_by_the_next_process_too() {
     for (mut profile, reply) in [
         (parts_profile(), stored()),
-        (crate::testing::finished_append_profile(), Reply::Advanced { cursor: 0 }),
+        (crate::testing::finished_append_profile(), Reply::Advanced { cursor: 0, expires: None }),
     ] {
         profile.sizing.empty = Empty::OneSegment;
         let mut script = Script::opened(0, profile, policy());

@@ -273,7 +273,7 @@ fn the_retry_budget_refills_only_when_a_segment_is_stored() {
 
 #[test]
 fn a_success_that_moves_nothing_counts_as_a_failure() {
-    for reply in [Reply::Advanced { cursor: 0 }, running(None), completed(), opened()] {
+    for reply in [Reply::Advanced { cursor: 0, expires: None }, running(None), completed(), opened()] {
         let mut script = opened_with(10, policy());
         assert_eq!(script.always(APPEND, reply), 8);
         assert_eq!(script.upload.progress().stored, 0);

@@ -116,6 +116,11 @@ impl Cursor {
         self.at == plan.total() && (plan.total() > 0 || plan.count() == 0 || self.blank == Blank::Stored)
     }
 
+    /// Whether every byte is stored or may be.
+    pub(super) const fn is_all_sent(&self, plan: &Plan) -> bool {
+        self.sent_end >= plan.total()
+    }
+
     pub(super) fn is_live(&self, op: OpId) -> bool {
         self.live.as_ref().is_some_and(|live| live.op.id == op)
     }
@@ -186,7 +191,12 @@ impl Cursor {
     pub(super) fn answered(&mut self, shared: &mut Shared, op: OpId, outcome: Outcome) -> Answered {
         let Some(live) = self.live.take_if(|live| live.op.id == op) else { return Answered::NotOurs };
         Answered::Ours(match outcome.result {
-            Ok(Reply::Advanced { cursor }) => self.advanced(shared, &live, cursor),
+            Ok(Reply::Advanced { cursor, expires }) => {
+                match (self.advanced(shared, &live, cursor), expires) {
+                    (Transition::Stay, Some(expires)) => Transition::Expires(expires.until(shared.now)),
+                    (transition, _) => transition,
+                }
+            }
             Ok(Reply::Completed(result)) if completes(shared, &live) => Transition::Complete(result),
             Ok(reply) => self.failed(shared, &live, &unexpected(KIND, &reply)),
             Err(failure) => self.failed(shared, &live, &failure),

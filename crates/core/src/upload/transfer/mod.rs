@@ -104,6 +104,14 @@ impl Transfer {
         }
     }
 
+    /// Whether every segment is stored or may be.
+    pub(super) const fn is_all_sent(&self, plan: &Plan) -> bool {
+        match self {
+            Self::Parts(parts) => parts.is_all_sent(plan),
+            Self::Append(cursor) => cursor.is_all_sent(plan),
+        }
+    }
+
     /// Whether every segment is stored.
     pub(super) fn is_complete(&self, plan: &Plan) -> bool {
         match self {

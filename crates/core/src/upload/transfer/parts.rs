@@ -11,7 +11,7 @@ use super::{Answered, Blank, Known, everything_is_stored, refused_at, unplannabl
 use crate::checkpoint::Doubt;
 use crate::error::{ErrorKind, Violation};
 use crate::event::{Event, SessionEnd};
-use crate::failure::Failure;
+use crate::failure::{Cut, Detail, Failure};
 use crate::io::Output;
 use crate::operation::{Action, Last, OpId, OperationKind};
 use crate::outcome::{Outcome, Reply};
@@ -77,6 +77,20 @@ struct Troubled {
     past: Past,
 }
 
+/// Whether it is on disk, or will be, that a segment is being sent.
+enum Announced {
+    Before,
+    Now,
+    /// By a process before this one, and nobody knows what became of it.
+    ByAnother,
+}
+
+/// What a process before this one sent is not sent again.
+fn cut_off() -> ErrorKind {
+    let detail = Detail::new("the upload was interrupted after its bytes may have been sent");
+    ErrorKind::FinalizeUnknown { failure: Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail } }
+}
+
 /// What happened to a segment so far.
 #[derive(Clone, Copy, Debug, Default, Hash)]
 struct Past {
@@ -116,8 +130,10 @@ impl Parts {
     /// Of a session that goes on: everything sent before may be stored.
     pub(super) fn resumed(known: Known, blank: Blank, shared: &Shared) -> Self {
         let Known { stored, receipts, sent_to, doubt } = known;
-        // Writing a checkpoint may lag behind what was sent by any number of segments. A list tells of them.
-        let frozen_to = if is_listed(&shared.profile) { sent_to } else { shared.plan.count() };
+        // Writing a checkpoint may lag behind what was sent by any number of segments. A list tells of them; where nothing
+        // is sent twice, it is written down before it is sent.
+        let is_known = is_listed(&shared.profile) || shared.profile.resends_never();
+        let frozen_to = if is_known { sent_to } else { shared.plan.count() };
         Self { stored, receipts, sent_to, doubt, blank, frozen_to, ..Self::new(shared) }
     }
 
@@ -170,6 +186,8 @@ impl Parts {
             shared.cancel(live.op.id);
             if live.op.is_started() {
                 self.freeze(live.segment.index);
+            } else {
+                self.unannounce(shared, live.segment.index);
             }
         }
     }
@@ -235,6 +253,13 @@ impl Parts {
             if size > ceiling {
                 return unplannable(shared, ceiling.saturating_add(1), ceiling, size);
             }
+            if shared.profile.resends_never() {
+                match self.announce(shared, segment.index, past) {
+                    Announced::Before => {}
+                    Announced::Now => return Transition::Stay,
+                    Announced::ByAnother => return Transition::Fail(cut_off()),
+                }
+            }
             self.send(shared, session, segment, past);
         }
         if self.live.is_empty() && self.troubled.is_empty() && self.is_complete(&shared.plan) {
@@ -290,11 +315,39 @@ impl Parts {
         }
     }
 
+    /// Writes down that a segment is about to be sent which must not be sent twice: whoever goes on from a checkpoint
+    /// knows then that it may be stored.
+    fn announce(&mut self, shared: &mut Shared, index: SegmentIndex, past: Past) -> Announced {
+        if past.sent == Sent::Unknown {
+            return Announced::ByAnother;
+        }
+        if index.get() < self.sent_to {
+            return Announced::Before;
+        }
+        self.sent_to = index.get() + 1;
+        self.troubled.push(Troubled { index, due: shared.now, past });
+        shared.persist.barrier();
+        Announced::Now
+    }
+
+    /// Takes that back: the server certainly holds nothing of it.
+    fn unannounce(&mut self, shared: &mut Shared, index: SegmentIndex) {
+        if shared.profile.resends_never() {
+            self.sent_to = self.sent_to.min(index.get());
+            shared.persist.changed();
+        }
+    }
+
     fn send(&mut self, shared: &mut Shared, session: &Session, segment: Segment, past: Past) {
         if past.sent == Sent::Unknown {
             self.doubt = Doubt::Repeated;
         }
-        if segment.index.get() < self.sent_to {
+        let before = if shared.profile.resends_never() {
+            past.tries.attempt() > 1
+        } else {
+            segment.index.get() < self.sent_to
+        };
+        if before {
             shared.stats.sent_again = shared.stats.sent_again.saturating_add(segment.range.len());
         }
         self.sent_to = self.sent_to.max(segment.index.get() + 1);
@@ -343,6 +396,11 @@ impl Parts {
         }
         self.quiet = Quiet::until(self.overdue_at());
         None
+    }
+
+    /// Whether every segment is stored or may be.
+    pub(super) const fn is_all_sent(&self, plan: &Plan) -> bool {
+        self.sent_to >= plan.count()
     }
 
     /// Whether an object is complete with this Append, where the last one finalizes.
@@ -405,7 +463,11 @@ impl Parts {
         failure: &Failure,
     ) -> Result<Transition, ErrorKind> {
         let index = live.segment.index;
-        let due = match judge(KIND, failure, &shared.profile) {
+        let verdict = judge(KIND, failure, &shared.profile);
+        if matches!(verdict, Verdict::Retry { fate: Fate::NotDone } | Verdict::Wait | Verdict::Refresh) {
+            self.unannounce(shared, index);
+        }
+        let due = match verdict {
             Verdict::Stored(receipt) => {
                 self.store(shared, &live, receipt, false)?;
                 return Ok(Transition::Stay);
@@ -455,6 +517,9 @@ impl Parts {
                 refused_at(shared, size, ceiling);
                 self.refused = Some(self.refused.map_or(size, |known| known.min(size)));
                 shared.now
+            }
+            Verdict::FindOut { .. } if shared.profile.resends_never() => {
+                return Err(ErrorKind::FinalizeUnknown { failure: failure.clone() });
             }
             Verdict::FindOut { fate } => {
                 if let Some(restart) = self.doubt_fate(shared, &mut live, fate) {

@@ -1,0 +1,270 @@
+//! The uploader: one tus server, and what all uploads to it share.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use chunkwise_core::{Detail, Disposition, ErrorKind, Failure, NotSent, Policy, Timestamp};
+use chunkwise_driver::{BuildError, Driver, Record, ResumeRequest, Source, StoreError, UploadId};
+use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
+use chunkwise_tus::{Capabilities, Endpoint, Extension, Metadata, TusProtocol, Way};
+use tokio::sync::OnceCell;
+
+use super::upload::From;
+use super::{Destination, TusError, TusHandle, TusUpload};
+use crate::failed::within;
+use crate::records::{self, NoFile};
+
+/// Uploads to one tus server. Clones share everything: connections, byte budget, what the server can do.
+#[derive(Clone)]
+pub struct TusUploader {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    endpoint: Endpoint,
+    elsewhere: Vec<Endpoint>,
+    capabilities: OnceCell<Capabilities>,
+    backend: Arc<dyn Backend>,
+    authorizer: Arc<dyn Authorizer>,
+    driver: Driver,
+    policy: Policy,
+}
+
+/// Settings of a [`TusUploader`].
+#[must_use]
+pub struct TusUploaderBuilder {
+    endpoint: Endpoint,
+    elsewhere: Vec<Endpoint>,
+    capabilities: OnceCell<Capabilities>,
+    backend: Arc<dyn Backend>,
+    authorizer: Arc<dyn Authorizer>,
+    driver: Option<Driver>,
+    policy: Policy,
+}
+
+impl TusUploaderBuilder {
+    /// What the server can do, for one that does not say it. Default: it is asked.
+    pub fn capabilities(self, capabilities: Capabilities) -> Self {
+        Self { capabilities: OnceCell::new_with(Some(capabilities)), ..self }
+    }
+
+    /// Another place where the server has its uploads: the credentials go there, too. Default: at the endpoint's origin alone.
+    pub fn uploads_at(mut self, elsewhere: Endpoint) -> Self {
+        self.elsewhere.push(elsewhere);
+        self
+    }
+
+    /// What runs the uploads: its byte budget, bandwidth cap and checkpoints. Default: [`Driver::builder`]'s, with
+    /// checkpoints in memory.
+    pub fn driver(self, driver: Driver) -> Self {
+        Self { driver: Some(driver), ..self }
+    }
+
+    /// Chunk size, window, retries, deadlines. Default: [`Policy::default`].
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The uploader.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if the default driver can't be made; never if one was given.
+    pub fn build(self) -> Result<TusUploader, BuildError> {
+        let Self { endpoint, elsewhere, capabilities, backend, authorizer, driver, policy } = self;
+        let driver = match driver {
+            Some(driver) => driver,
+            None => Driver::builder().build()?,
+        };
+        let inner = Inner { endpoint, elsewhere, capabilities, backend, authorizer, driver, policy };
+        Ok(TusUploader { inner: Arc::new(inner) })
+    }
+}
+
+impl TusUploader {
+    /// With defaults: the hyper backend without a proxy, checkpoints in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`chunkwise_tus::EndpointError`] if the endpoint is no absolute http or https URL, or holds credentials.
+    #[cfg(feature = "hyper")]
+    pub fn new(
+        endpoint: &str,
+        authorizer: impl Authorizer + 'static,
+    ) -> Result<Self, chunkwise_tus::EndpointError> {
+        let builder =
+            Self::builder(Endpoint::new(endpoint)?, authorizer, chunkwise_hyper::HyperBackend::new());
+        let TusUploaderBuilder { endpoint, elsewhere, capabilities, backend, authorizer, policy, .. } =
+            builder;
+        let driver = Driver::default();
+        let inner = Inner { endpoint, elsewhere, capabilities, backend, authorizer, driver, policy };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// To be made with other settings: to this server, with these credentials
+    /// ([`Anonymous`](chunkwise_transport::http::Anonymous) if it wants none), over this backend.
+    pub fn builder(
+        endpoint: Endpoint,
+        authorizer: impl Authorizer + 'static,
+        backend: impl Backend + 'static,
+    ) -> TusUploaderBuilder {
+        TusUploaderBuilder {
+            endpoint,
+            elsewhere: Vec::new(),
+            capabilities: OnceCell::new(),
+            backend: Arc::new(backend),
+            authorizer: Arc::new(authorizer),
+            driver: None,
+            policy: Policy::default(),
+        }
+    }
+
+    /// An upload of this file. Await it for the whole, or [`TusUpload::start`] it to watch and steer.
+    pub fn upload(&self, path: impl AsRef<Path>) -> TusUpload {
+        TusUpload::new(self.clone(), From::Path(path.as_ref().to_owned()))
+    }
+
+    /// An upload of anything else: bytes in memory, a file that still grows.
+    pub fn upload_source(&self, source: Arc<dyn Source>) -> TusUpload {
+        TusUpload::new(self.clone(), From::Source(source))
+    }
+
+    /// What runs the uploads.
+    pub fn driver(&self) -> &Driver {
+        &self.inner.driver
+    }
+
+    /// What the server can do, as it says itself; it is asked once.
+    ///
+    /// # Errors
+    ///
+    /// [`TusError::Discovery`] if it can't be asked, or speaks no tus 1.0.
+    pub async fn capabilities(&self) -> Result<&Capabilities, TusError> {
+        let inner = &self.inner;
+        let asked = inner.capabilities.get_or_try_init(async || {
+            let misconfigured = |reason: String| Failure::NotSent {
+                cause: NotSent::Misconfigured,
+                detail: Detail::new(reason),
+            };
+            let request = Capabilities::request(&inner.endpoint).map_err(|e| misconfigured(e.to_string()))?;
+            // The protocol has no say in a request that is made already.
+            let assumed = Capabilities::new([Extension::Creation]);
+            let protocol = TusProtocol::new(inner.endpoint.clone(), assumed, Way::Whole)
+                .map_err(|error| misconfigured(error.to_string()))?;
+            let transport = self.over(protocol);
+            let response = within(inner.policy.timeouts.response, transport.send(request)).await?;
+            // Nothing in the answer is a date but a wait, and nobody waits.
+            Capabilities::decode(&response, Timestamp::EPOCH)
+        });
+        asked.await.map_err(TusError::Discovery)
+    }
+
+    /// Goes on with an upload from its checkpoint. Its file is opened where it was, and must be as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`TusError`]; then no byte of the source was sent, and the checkpoint is as it was.
+    pub async fn resume(&self, id: &UploadId) -> Result<TusHandle, TusError> {
+        let record = self.record(id).await?;
+        let source = self.reopened(id, &record)?;
+        self.go_on(id, &record, source).await
+    }
+
+    /// The same, with the bytes from elsewhere than from the file that the record names. They must be the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`TusUploader::resume`].
+    pub async fn resume_source(&self, id: &UploadId, source: Arc<dyn Source>) -> Result<TusHandle, TusError> {
+        let record = self.record(id).await?;
+        let source = Some(source).filter(|_| record.needs_source());
+        self.go_on(id, &record, source).await
+    }
+
+    /// Gives an unfinished upload up: the server is told, if it can be told, and the checkpoint removed.
+    ///
+    /// # Errors
+    ///
+    /// [`TusError`] if the upload is running, unknown, or not one to this server, or if the server does not confirm it. A
+    /// checkpoint that is damaged is removed all the same.
+    pub async fn discard(&self, id: &UploadId) -> Result<(), TusError> {
+        match self.record(id).await {
+            Ok(_) => {}
+            Err(TusError::Store(StoreError::Damaged { .. } | StoreError::Newer { .. })) => {
+                return Ok(self.driver().forget(id).await?);
+            }
+            Err(error) => return Err(error),
+        }
+        let handle = self.resume(id).await?;
+        handle.cancel(Disposition::Discard);
+        match handle.wait().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.kind() {
+                Some(ErrorKind::Discarded(_)) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn go_on(
+        &self,
+        id: &UploadId,
+        record: &Record,
+        source: Option<Arc<dyn Source>>,
+    ) -> Result<TusHandle, TusError> {
+        let destination = Destination::from_record(&record.destination)?;
+        let wanted = self.inner.endpoint.to_string();
+        if destination.endpoint != wanted {
+            return Err(TusError::OtherEndpoint { id: id.clone(), found: destination.endpoint, wanted });
+        }
+        let transport = self.transport(destination.way()?, destination.metadata()?).await?;
+        let mut request = ResumeRequest::new(id.clone(), source, Arc::new(transport));
+        request.policy = self.inner.policy.clone();
+        Ok(TusHandle::new(self.driver().resume(request).await?))
+    }
+
+    async fn record(&self, id: &UploadId) -> Result<Record, TusError> {
+        Ok(records::record(self.driver(), id).await?)
+    }
+
+    fn reopened(&self, id: &UploadId, record: &Record) -> Result<Option<Arc<dyn Source>>, TusError> {
+        records::reopened(record).map_err(|error| match error {
+            NoFile::Unnamed => TusError::NoPath { id: id.clone() },
+            NoFile::Gone(path, error) => TusError::FileGone { id: id.clone(), path, error },
+        })
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.inner.endpoint
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    pub(super) async fn transport(&self, way: Way, metadata: Metadata) -> Result<HttpTransport, TusError> {
+        let capabilities = self.capabilities().await?.clone();
+        let protocol = TusProtocol::new(self.inner.endpoint.clone(), capabilities, way)?;
+        let elsewhere = self.inner.elsewhere.iter();
+        let protocol = elsewhere.fold(protocol, |protocol, place| protocol.with_uploads_at(place));
+        Ok(self.over(protocol.with_metadata(metadata)))
+    }
+
+    fn over(&self, protocol: TusProtocol) -> HttpTransport {
+        let inner = &self.inner;
+        HttpTransport::new(Arc::new(protocol), Arc::clone(&inner.backend), Arc::clone(&inner.authorizer))
+    }
+}
+
+impl fmt::Debug for TusUploader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TusUploader").field("to", &self.inner.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TusUploaderBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TusUploaderBuilder").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! The facade for tus servers, against the strict one of `chunkwise-tus`.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+#[expect(dead_code, reason = "this test asks less of it than those it was written for")]
+#[path = "../../protocol-tus/tests/uploads/server.rs"]
+mod server;
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use chunkwise::tus::{Endpoint, TusError, TusUploader, Way};
+use chunkwise::{Anonymous, Bearer, ChunkSize, DirectoryStore, Disposition, Driver, ErrorKind, Policy};
+use tempfile::{NamedTempFile, TempDir};
+
+use server::{Fault, Server, Settings};
+
+fn file(len: usize) -> (NamedTempFile, Vec<u8>) {
+    let bytes: Vec<u8> = (0..len).map(|at| (at * 31 % 251) as u8).collect();
+    let mut file = tempfile::Builder::new().prefix("clip").suffix(".mp4").tempfile().unwrap();
+    file.write_all(&bytes).unwrap();
+    (file, bytes)
+}
+
+fn small_chunks() -> Policy {
+    let mut policy = Policy { chunk_size: ChunkSize::new(64 << 10).unwrap(), ..Policy::default() };
+    policy.retry.backoff_base = Duration::from_millis(4);
+    policy
+}
+
+fn uploader(server: &Server, state: &TempDir) -> TusUploader {
+    let driver = Driver::builder().checkpoints(DirectoryStore::new(state.path())).build().unwrap();
+    let endpoint = Endpoint::new(&server.endpoint()).unwrap();
+    let backend = chunkwise::hyper::HyperBackend::new();
+    TusUploader::builder(endpoint, Anonymous, backend).driver(driver).policy(small_chunks()).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_file_goes_up_in_ten_lines() {
+    let server = Server::with(Settings { token: Some("t7"), ..Settings::default() }).await;
+    let (file, bytes) = file(1_000_000);
+    let uploader = TusUploader::new(&server.endpoint(), Bearer::new("t7".to_owned())).unwrap();
+    let uploaded = uploader.upload(file.path()).metadata("filetype", "video/mp4").await.unwrap();
+    assert_eq!(server.bytes(&uploaded.url), bytes);
+    let metadata = server.state().uploads["/files/1"].metadata.clone();
+    assert_eq!(metadata["filename"], file.path().file_name().unwrap().to_str().unwrap());
+    assert_eq!(metadata["filetype"], "video/mp4");
+
+    uploader.upload(file.path()).await.unwrap();
+    assert_eq!(server.count("OPTIONS 204"), 1, "it is asked once");
+}
+
+#[tokio::test]
+async fn what_the_server_can_t_do_is_an_error_before_anything_is_sent() {
+    let server = Server::with(Settings { extensions: "creation", ..Settings::default() }).await;
+    let (file, _) = file(10);
+    let uploader = TusUploader::new(&server.endpoint(), Anonymous).unwrap();
+    let refused = uploader.upload(file.path()).way(Way::Parts).await.unwrap_err();
+    assert!(matches!(refused, TusError::Unsupported(_)), "{refused}");
+    server.set(|settings| settings.max_size = Some(5));
+    let uploader = TusUploader::new(&server.endpoint(), Anonymous).unwrap();
+    let too_large = uploader.upload(file.path()).await.unwrap_err();
+    assert!(matches!(too_large, TusError::Start(_)), "{too_large}");
+    assert_eq!(server.log(), ["OPTIONS 204", "OPTIONS 204"]);
+
+    server.next("OPTIONS", Fault::Answer("404 Not Found"));
+    let uploader = TusUploader::new(&server.endpoint(), Anonymous).unwrap();
+    let wrong = uploader.upload(file.path()).await.unwrap_err();
+    assert!(matches!(wrong, TusError::Discovery(_)), "{wrong}");
+}
+
+#[tokio::test]
+async fn another_process_goes_on_with_it_or_gives_it_up() {
+    let server = Server::start().await;
+    let state = TempDir::new().unwrap();
+    let (file, bytes) = file(4_000_000);
+    let mut ids = Vec::new();
+    for way in [Way::Whole, Way::Parts, Way::Whole] {
+        let first = uploader(&server, &state);
+        let seen = server.log().len();
+        let handle = first.upload(file.path()).way(way).start().await.unwrap();
+        while server.log().len() < seen + 6 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        handle.cancel(Disposition::Keep);
+        ids.push(handle.id().clone());
+        assert_eq!(handle.wait().await.unwrap_err().kind(), Some(&ErrorKind::Cancelled));
+    }
+    let second = uploader(&server, &state);
+    for id in &ids[..2] {
+        let uploaded = second.resume(id).await.unwrap().wait().await.unwrap();
+        assert_eq!(server.bytes(&uploaded.url), bytes);
+    }
+    let left = server.state().uploads.len();
+    second.discard(&ids[2]).await.unwrap();
+    assert_eq!(server.state().uploads.len(), left - 1);
+
+    let elsewhere = Server::start().await;
+    let unknown = second.resume(&ids[2]).await.unwrap_err();
+    assert!(matches!(unknown, TusError::Store(_)), "{unknown}");
+    let handle = second.upload(file.path()).start().await.unwrap();
+    handle.cancel(Disposition::Keep);
+    let id = handle.id().clone();
+    let _ = handle.wait().await;
+    let other = uploader(&elsewhere, &state).resume(&id).await.unwrap_err();
+    assert!(matches!(other, TusError::OtherEndpoint { .. }), "{other}");
+    assert_eq!(elsewhere.log(), [""; 0]);
+}
