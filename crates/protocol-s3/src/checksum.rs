@@ -157,7 +157,7 @@ mod tests {
         let mut trailer = Trailer::new(Checksum::Crc32c, 0);
         assert_eq!(
             (trailer.len(), trailer.finish()),
-            (38, "0\r\nx-amz-checksum-crc32c:AAAAAA==\r\n\r\n".into())
+            (37, "0\r\nx-amz-checksum-crc32c:AAAAAA==\r\n\r\n".into())
         );
     }
 }
