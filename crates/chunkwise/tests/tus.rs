@@ -46,7 +46,8 @@ async fn a_file_goes_up_in_ten_lines() {
     assert_eq!(metadata["filename"], file.path().file_name().unwrap().to_str().unwrap());
     assert_eq!(metadata["filetype"], "video/mp4");
 
-    uploader.upload(file.path()).await.unwrap();
+    server.set(|settings| settings.wants_checksums = true);
+    uploader.upload(file.path()).checksums().await.unwrap();
     assert_eq!(server.count("OPTIONS 204"), 1, "it is asked once");
 }
 

@@ -216,6 +216,13 @@ impl Allotment {
     }
 }
 
+impl Allotment {
+    /// So many frames more are to be taken than were said: the same bytes are read once more.
+    pub(crate) fn expect(&self, frames: u64) {
+        self.0.lock().unread += frames;
+    }
+}
+
 impl Drop for Allotment {
     fn drop(&mut self) {
         let mut state = self.0.lock();

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -37,9 +37,29 @@ pub(crate) struct SegmentFrames {
     range: ByteRange,
     next: u64,
     frame_size: usize,
-    allotment: Allotment,
+    allotment: Arc<Allotment>,
     ahead: VecDeque<Ahead>,
-    fault: Option<oneshot::Sender<SourceError>>,
+    fault: Fault,
+}
+
+/// Who is told once what is wrong with a source. Clones tell the same.
+#[derive(Clone)]
+pub(crate) struct Fault(Arc<Mutex<Option<oneshot::Sender<SourceError>>>>);
+
+impl From<oneshot::Sender<SourceError>> for Fault {
+    fn from(sender: oneshot::Sender<SourceError>) -> Self {
+        Self(Arc::new(Mutex::new(Some(sender))))
+    }
+}
+
+impl Fault {
+    fn tell(&self, error: SourceError) {
+        let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sender) = sender {
+            // Nobody listens once the operation was given up.
+            let _ = sender.send(error);
+        }
+    }
 }
 
 impl SegmentFrames {
@@ -48,11 +68,12 @@ impl SegmentFrames {
         source: Arc<dyn Source>,
         range: ByteRange,
         frame_size: usize,
-        allotment: Allotment,
-        fault: oneshot::Sender<SourceError>,
+        allotment: impl Into<Arc<Allotment>>,
+        fault: impl Into<Fault>,
     ) -> Self {
         let (next, ahead) = (range.start(), VecDeque::new());
-        Self { source, range, next, frame_size, allotment, ahead, fault: Some(fault) }
+        let (allotment, fault) = (allotment.into(), fault.into());
+        Self { source, range, next, frame_size, allotment, ahead, fault }
     }
 
     fn read_ahead(&mut self, cx: &Context<'_>) {
@@ -118,10 +139,7 @@ impl Stream for SegmentFrames {
         let told = PayloadError::new(error.to_string());
         this.next = this.range.end();
         this.ahead.clear();
-        if let Some(fault) = this.fault.take() {
-            // Nobody listens once the operation was given up.
-            let _ = fault.send(error);
-        }
+        this.fault.tell(error);
         Poll::Ready(Some(Err(told)))
     }
 }

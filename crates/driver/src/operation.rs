@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use chunkwise_core::{ByteRange, CredentialEpoch, Growth, OpId, Operation, OperationKind, Outcome};
-use chunkwise_transport::{Payload, RefreshError, Transport};
+use chunkwise_transport::{Frames, Payload, RefreshError, Transport};
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use crate::account::AccountPace;
 use crate::budget::{Allotment, ByteBudget};
 use crate::clock::Clock;
-use crate::frames::{SegmentFrames, slices};
+use crate::frames::{Fault, SegmentFrames, slices};
 use crate::rate::RateLimit;
 use crate::source::{Availability, Source, SourceError, WRITER_GONE};
 
@@ -134,19 +134,31 @@ impl Performer {
 
     fn payload(&self, bytes: Bytes, fault: oneshot::Sender<SourceError>) -> Payload {
         let frame_size = self.budget.frame_size();
-        let (len, frames) = match bytes {
+        // What is read beforehand goes nowhere, so no rate limits it.
+        let (len, frames, before): (_, _, Box<dyn FnOnce() -> Frames + Send>) = match bytes {
             Bytes::None => return Payload::empty(),
-            Bytes::Resident(bytes) => (bytes.len() as u64, slices(bytes, frame_size)),
+            Bytes::Resident(bytes) => {
+                let again = bytes.clone();
+                (bytes.len() as u64, slices(bytes, frame_size), Box::new(move || slices(again, frame_size)))
+            }
             Bytes::Read(source, range, allotment) => {
-                let frames = SegmentFrames::new(source, range, frame_size, allotment, fault);
-                (range.len(), Box::pin(frames) as _)
+                let (allotment, fault) = (Arc::new(allotment), Fault::from(fault));
+                let frames = {
+                    let (source, allotment) = (Arc::clone(&source), Arc::clone(&allotment));
+                    SegmentFrames::new(source, range, frame_size, allotment, fault.clone())
+                };
+                let before = move || {
+                    allotment.expect(range.len().div_ceil(frame_size as u64));
+                    Box::pin(SegmentFrames::new(source, range, frame_size, allotment, fault)) as _
+                };
+                (range.len(), Box::pin(frames) as _, Box::new(before))
             }
         };
         let frames = match &self.limit {
             Some(limit) => limit.limit(frames),
             None => frames,
         };
-        Payload::from_frames(len, frames)
+        Payload::from_frames(len, frames).readable_before(before)
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Extension {
     CreationWithUpload,
     /// Its length may be said later.
     CreationDeferLength,
+    /// The bytes of a request may come with a digest of them.
+    Checksum,
     /// An upload that is not finished is forgotten after a while.
     Expiration,
     /// An upload can be given up.
@@ -28,10 +30,11 @@ pub enum Extension {
 
 impl Extension {
     /// Every one of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Creation,
         Self::CreationWithUpload,
         Self::CreationDeferLength,
+        Self::Checksum,
         Self::Expiration,
         Self::Termination,
         Self::Concatenation,
@@ -43,6 +46,7 @@ impl Extension {
             Self::Creation => "creation",
             Self::CreationWithUpload => "creation-with-upload",
             Self::CreationDeferLength => "creation-defer-length",
+            Self::Checksum => "checksum",
             Self::Expiration => "expiration",
             Self::Termination => "termination",
             Self::Concatenation => "concatenation",

@@ -39,7 +39,7 @@ impl Exchange<'_> {
                 self.appended(session, *segment, *last)
             }
             (Action::Probe { session, .. }, Way::Whole | Way::Deferred) => {
-                let standing = self.standing(Step::Ask, session)?;
+                let standing = self.standing(session)?;
                 Ok(match (standing.is_complete, self.tus.way) {
                     (true, Way::Whole) => Reply::Completed(standing.done()),
                     // There, a Finalize makes it an object.
@@ -49,7 +49,7 @@ impl Exchange<'_> {
                 })
             }
             (Action::Verify { session, .. }, Way::Whole | Way::Deferred) => {
-                let standing = self.standing(Step::Ask, session)?;
+                let standing = self.standing(session)?;
                 Ok(Reply::Verified(if standing.is_complete {
                     Verdict::Committed(Commitment::Ready(standing.done()))
                 } else {
@@ -132,7 +132,7 @@ impl Exchange<'_> {
                 Ok(Reply::Completed(done(&self.upload(session)?, Some(offset))))
             }
             Announced::Length(_) => {
-                let standing = self.standing(Step::Ask, session)?;
+                let standing = self.standing(session)?;
                 if standing.is_complete {
                     return Ok(Reply::Completed(standing.done()));
                 }
@@ -143,8 +143,8 @@ impl Exchange<'_> {
 
     /// "HEAD": how far an upload is. One of another length than we announced is not ours: the server mixed them up, or
     /// has given the URL to somebody else meanwhile.
-    fn standing(&self, step: Step, session: &Session) -> Result<Standing, Failure> {
-        self.good(step)?;
+    fn standing(&self, session: &Session) -> Result<Standing, Failure> {
+        self.good(Step::Ask)?;
         let (upload, cursor) = (self.upload(session)?, self.offset()?);
         let length = number(self.response.headers(), "upload-length");
         match (upload.length, length) {

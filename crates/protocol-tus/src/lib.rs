@@ -49,7 +49,8 @@
 //!
 //! # What it does not do
 //!
-//! - `Upload-Checksum` is not sent: a protocol sees no byte of the payload, and a header goes before it.
+//! - `Upload-Checksum` goes as a header, and only if asked for ([`TusProtocol::with_checksums`]): the bytes are read twice. As
+//!   a trailer (`checksum-trailer`) it is not sent.
 //! - `creation-with-upload` is used by [`Way::Parts`] alone: an Init has no payload. Servers with `concatenation` and
 //!   without it would need two requests for a part, which one operation is not.
 //! - Partial uploads are not terminated, neither on a discard nor after they were joined: an Abort knows a session, and
@@ -57,6 +58,7 @@
 //! - After a lost answer to the joining nobody can tell whether the object is there: its URL was in that answer.
 
 mod capabilities;
+mod checksum;
 mod decode;
 mod encode;
 mod metadata;

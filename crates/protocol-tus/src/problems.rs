@@ -89,7 +89,8 @@ const TABLE: &[ErrorRow] = &[
     row("forbidden",      EVERY,             (403, 403), &[], Refused(Forbidden)),
     row("proxy",          EVERY,             (407, 407), &[], Refused(Forbidden)),
     // What passes.
-    row("timeout",        EVERY,             (408, 408), &[], Ambiguous),
+    row("timeout-asking", &[Ask],            (408, 408), &[], Transient),
+    row("timeout",        CHANGING,          (408, 408), &[], Ambiguous),
     row("too-early",      EVERY,             (425, 425), &[], Transient),
     row("throttled",      EVERY,             (429, 429), &[], Throttled),
     row("locked",         EVERY,             (423, 423), &[], Busy),
@@ -110,7 +111,8 @@ const TABLE: &[ErrorRow] = &[
     row("unavailable",    &[Create, Join],   (503, 503), &[], Transient),
     // Of a PATCH a part may be stored by then, whatever is said.
     row("server-error",   CHANGING,          (500, 599), &[], Ambiguous),
-    // Redirects are not followed: the request has credentials on it.
+    // Redirects are not followed: the request has credentials on it. That of a creation says that the endpoint is another.
+    row("moved",          &[Create, Part],   (300, 399), &[], Refused(Invalid)),
     row("redirect",       EVERY,             (300, 399), &[], Broken),
     row("no-such-status", EVERY,             (100, 999), &[], Broken),
 ];

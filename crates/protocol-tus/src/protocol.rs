@@ -1,11 +1,11 @@
 //! The protocol: one value is one upload's destination.
 
-use chunkwise_core::{Operation, Outcome, Profile, Timestamp};
-use chunkwise_transport::http::{EncodeContext, EncodeError, Protocol, Request, Response};
+use chunkwise_core::{Operation, OperationKind, Outcome, Profile, Timestamp};
+use chunkwise_transport::http::{EncodeContext, EncodeError, Preview, Protocol, Request, Response};
 use url::Origin;
 
 use crate::place::{Misplaced, Upload};
-use crate::{Capabilities, Endpoint, Extension, Metadata, decode, encode, profile};
+use crate::{Capabilities, Endpoint, Extension, Metadata, checksum, decode, encode, profile};
 
 /// How the source becomes an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +37,14 @@ pub struct Unsupported {
     pub lacks: Extension,
 }
 
+/// Whether the bytes of a request come with a digest of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checksums {
+    None,
+    /// The one algorithm that every server with the extension has (tus 1.0.0, "Checksum").
+    Sha1,
+}
+
 /// tus 1.0 as a pure codec. One value is one upload's destination: a server with what it can do, a way, and what the
 /// server is told about the upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +54,7 @@ pub struct TusProtocol {
     pub(crate) way: Way,
     pub(crate) metadata: Metadata,
     pub(crate) max_parts: u32,
+    pub(crate) checksums: Checksums,
     elsewhere: Vec<Origin>,
 }
 
@@ -60,7 +69,8 @@ impl TusProtocol {
             return Err(Unsupported { lacks });
         }
         let (metadata, max_parts) = (Metadata::new(), profile::MAX_PARTS);
-        Ok(Self { endpoint, capabilities, way, metadata, max_parts, elsewhere: Vec::new() })
+        let checksums = Checksums::None;
+        Ok(Self { endpoint, capabilities, way, metadata, max_parts, checksums, elsewhere: Vec::new() })
     }
 
     /// The same with what the server is told about the upload. Default: nothing.
@@ -75,6 +85,20 @@ impl TusProtocol {
     pub const fn with_max_parts(mut self, max_parts: u32) -> Self {
         self.max_parts = max_parts;
         self
+    }
+
+    /// The same with a SHA-1 of the bytes in every request that has any (`checksum`): what changed on the way is refused and
+    /// sent again. Every segment is read twice then. Default: without.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`] if the server lacks the extension.
+    pub fn with_checksums(mut self) -> Result<Self, Unsupported> {
+        if !self.capabilities.has(Extension::Checksum) {
+            return Err(Unsupported { lacks: Extension::Checksum });
+        }
+        self.checksums = Checksums::Sha1;
+        Ok(self)
     }
 
     /// The same, where uploads may also be at the origin of this URL. Credentials go there then. Default: only at that of
@@ -110,6 +134,13 @@ impl Protocol for TusProtocol {
 
     fn encode(&self, operation: &Operation, _: &EncodeContext) -> Result<Request, EncodeError> {
         encode::encode(self, &operation.action)
+    }
+
+    fn preview(&self, operation: &Operation) -> Option<Box<dyn Preview>> {
+        match (self.checksums, operation.kind()) {
+            (Checksums::Sha1, OperationKind::Append) => Some(Box::new(checksum::Checksum::default())),
+            (Checksums::Sha1, _) | (Checksums::None, _) => None,
+        }
     }
 
     fn decode(&self, operation: &Operation, response: &Response, received_at: Timestamp) -> Outcome {

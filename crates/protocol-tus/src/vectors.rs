@@ -285,6 +285,7 @@ const BAD: &[(Step, Way, &str, &str, &str, &str)] = &[
     (Step::Create, Way::Whole, "Init", "404", "refused", "refused: invalid"),
     (Step::Ask, Way::Whole, "Probe", "407", "proxy", "refused: forbidden"),
     (Step::Append, Way::Whole, "Append", "408", "timeout", "unknown"),
+    (Step::Ask, Way::Whole, "Probe", "408", "timeout-asking", "transient"),
     (Step::Ask, Way::Whole, "Probe", "425", "too-early", "transient"),
     (Step::Create, Way::Whole, "Init", "429; retry-after: 7", "throttled", "throttled for 7s"),
     (Step::Append, Way::Whole, "Append", "423; ERR_UPLOAD_LOCKED", "locked", "busy"),
@@ -326,6 +327,7 @@ const BAD: &[(Step, Way, &str, &str, &str, &str)] = &[
     (Step::Append, Way::Whole, "Append", "503", "server-error", "unknown"),
     (Step::Join, Way::Parts, "Finalize", "500", "server-error", "unknown"),
     (Step::Terminate, Way::Whole, "Abort", "404", "gone", "session gone"),
+    (Step::Create, Way::Whole, "Init", "307; location: /files", "moved", "refused: invalid"),
     (Step::Ask, Way::Whole, "Probe", "302", "redirect", "protocol broken"),
     (Step::Append, Way::Whole, "Append", "101", "no-such-status", "protocol broken"),
 ];

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt as _};
 
 /// Frames of a segment, read a few ahead. Nothing is read before the first is asked for.
 pub type Frames = Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>> + Send>>;
@@ -34,24 +34,61 @@ pub struct Payload {
     len: u64,
     left: u64,
     frames: Option<Frames>,
+    before: Option<Before>,
     taken: Arc<AtomicU64>,
 }
+
+/// Gives the same bytes as the frames do, beforehand.
+type Before = Box<dyn FnOnce() -> Frames + Send>;
 
 impl Payload {
     /// Without a byte.
     pub fn empty() -> Self {
-        Self { len: 0, left: 0, frames: None, taken: Arc::default() }
+        Self { len: 0, left: 0, frames: None, before: None, taken: Arc::default() }
     }
 
     /// Of bytes that are in memory already, as one frame.
     pub fn from_bytes(bytes: Bytes) -> Self {
-        let len = bytes.len() as u64;
-        Self::from_frames(len, Box::pin(futures::stream::iter([Ok(bytes)])))
+        let (len, again) = (bytes.len() as u64, bytes.clone());
+        let one = |bytes| Box::pin(futures::stream::iter([Ok(bytes)])) as Frames;
+        Self::from_frames(len, one(bytes)).readable_before(move || one(again))
     }
 
     /// Of frames that hold `len` bytes together.
     pub fn from_frames(len: u64, frames: Frames) -> Self {
-        Self { len, left: len, frames: Some(frames), taken: Arc::default() }
+        Self { len, left: len, frames: Some(frames), before: None, taken: Arc::default() }
+    }
+
+    /// The same, whose bytes can also be read before they are sent: by the frames that this gives, the same bytes.
+    #[must_use]
+    pub fn readable_before(mut self, frames: impl FnOnce() -> Frames + Send + 'static) -> Self {
+        self.before = Some(Box::new(frames));
+        self
+    }
+
+    /// Reads all of it before it is sent, for a digest that goes first. It costs a second reading and counts as nothing
+    /// taken. At most once, and before the first frame.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError`] if its bytes can't be read twice, or are not as many as announced.
+    pub async fn read_before(&mut self, mut look: impl FnMut(&[u8])) -> Result<(), PayloadError> {
+        if self.len == 0 {
+            return Ok(());
+        }
+        let before = self.before.take().ok_or_else(|| PayloadError::new("it can't be read twice"))?;
+        let (mut frames, mut left) = (before(), self.len);
+        while let Some(frame) = frames.next().await {
+            let frame = frame?;
+            left = left
+                .checked_sub(frame.len() as u64)
+                .ok_or_else(|| PayloadError::new("it gave more bytes than announced"))?;
+            look(&frame);
+            // A digest of many frames that are all at hand must not hold up everybody else.
+            drop(frame);
+            tokio::task::yield_now().await;
+        }
+        if left > 0 { Err(PayloadError::new("it ended early")) } else { Ok(()) }
     }
 
     /// The exact number of bytes in it.
@@ -79,6 +116,7 @@ impl Payload {
     /// The next frame, or `None` behind the last one.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, PayloadError>>> {
         self.taken.store(self.len - self.left, Ordering::Relaxed);
+        self.before = None;
         let Some(frames) = self.frames.as_mut() else { return Poll::Ready(None) };
         if self.left == 0 {
             self.frames = None;
@@ -133,6 +171,23 @@ mod tests {
         assert_eq!(taken.load(Ordering::Relaxed), 3);
         assert!(next(&mut payload).is_none());
         assert_eq!(taken.load(Ordering::Relaxed), 5);
+    }
+
+    #[tokio::test]
+    async fn it_can_be_read_before_it_is_sent_and_that_counts_as_nothing() {
+        let before = || frames(&[b"ab", b"cde"]);
+        let mut payload = Payload::from_frames(5, frames(&[b"abc", b"de"])).readable_before(before);
+        let mut seen = Vec::new();
+        payload.read_before(|frame| seen.extend_from_slice(frame)).await.unwrap();
+        assert_eq!((seen, payload.taken().load(Ordering::Relaxed)), (b"abcde".to_vec(), 0));
+        assert_eq!(next(&mut payload).unwrap().unwrap(), "abc");
+        for piece in [b"abc".as_slice(), b"abcdef"] {
+            let mut payload = Payload::from_frames(5, frames(&[])).readable_before(move || frames(&[piece]));
+            assert!(payload.read_before(|_| ()).await.is_err());
+        }
+        let mut once = Payload::from_frames(5, frames(&[b"abcde"]));
+        assert!(once.read_before(|_| ()).await.is_err());
+        assert!(Payload::empty().read_before(|_| ()).await.is_ok());
     }
 
     #[test]

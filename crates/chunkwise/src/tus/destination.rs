@@ -14,6 +14,9 @@ pub struct Destination {
     /// What the server is told about it, as keys with values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metadata: Vec<(String, String)>,
+    /// Whether every request with bytes has a digest of them.
+    #[serde(default)]
+    pub checksums: bool,
 }
 
 /// A checkpoint that is not one of an upload to a tus server, or not one that this version understands.
@@ -35,10 +38,10 @@ impl Destination {
         Self::deserialize(destination).map_err(|error| NotToTus { reason: error.to_string() })
     }
 
-    pub(super) fn new(endpoint: String, way: Way, metadata: &Metadata) -> Self {
+    pub(super) fn new(endpoint: String, way: Way, metadata: &Metadata, checksums: bool) -> Self {
         let name = WAYS.iter().find(|(known, _)| *known == way).map_or("", |(_, name)| name);
         let metadata = metadata.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Self { endpoint, way: name.to_owned(), metadata }
+        Self { endpoint, way: name.to_owned(), metadata, checksums }
     }
 
     pub(super) fn to_record(&self) -> serde_json::Value {

@@ -21,6 +21,7 @@ pub struct TusUpload {
     from: From,
     way: Way,
     metadata: Vec<(String, String)>,
+    checksums: bool,
     policy: Option<Policy>,
     id: Option<UploadId>,
 }
@@ -34,7 +35,15 @@ pub(super) enum From {
 
 impl TusUpload {
     pub(super) const fn new(uploader: TusUploader, from: From) -> Self {
-        Self { uploader, from, way: Way::Whole, metadata: Vec::new(), policy: None, id: None }
+        Self {
+            uploader,
+            from,
+            way: Way::Whole,
+            metadata: Vec::new(),
+            checksums: false,
+            policy: None,
+            id: None,
+        }
     }
 
     /// How the source becomes an upload. Default: [`Way::Whole`]. [`Way::Parts`] sends several segments at once, where the
@@ -48,6 +57,13 @@ impl TusUpload {
     /// and some want it.
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
         self.metadata.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a SHA-1 of the bytes in every request, which the server checks; needs its extension `checksum`, and reads the
+    /// source twice. Default: without.
+    pub const fn checksums(mut self) -> Self {
+        self.checksums = true;
         self
     }
 
@@ -84,8 +100,9 @@ impl TusUpload {
             metadata = metadata.with(&key, value)?;
         }
         let uploader = self.uploader;
-        let destination = Destination::new(uploader.endpoint().to_string(), self.way, &metadata);
-        let transport = uploader.transport(self.way, metadata).await?;
+        let destination =
+            Destination::new(uploader.endpoint().to_string(), self.way, &metadata, self.checksums);
+        let transport = uploader.transport(&destination).await?;
         let mut request = UploadRequest::of(source, Arc::new(transport));
         request.policy = self.policy.unwrap_or_else(|| uploader.policy().clone());
         request.id = self.id;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chunkwise_core::{Detail, Disposition, ErrorKind, Failure, NotSent, Policy, Timestamp};
 use chunkwise_driver::{BuildError, Driver, Record, ResumeRequest, Source, StoreError, UploadId};
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
-use chunkwise_tus::{Capabilities, Endpoint, Extension, Metadata, TusProtocol, Way};
+use chunkwise_tus::{Capabilities, Endpoint, Extension, TusProtocol, Way};
 use tokio::sync::OnceCell;
 
 use super::upload::From;
@@ -218,7 +218,7 @@ impl TusUploader {
         if destination.endpoint != wanted {
             return Err(TusError::OtherEndpoint { id: id.clone(), found: destination.endpoint, wanted });
         }
-        let transport = self.transport(destination.way()?, destination.metadata()?).await?;
+        let transport = self.transport(&destination).await?;
         let mut request = ResumeRequest::new(id.clone(), source, Arc::new(transport));
         request.policy = self.inner.policy.clone();
         Ok(TusHandle::new(self.driver().resume(request).await?))
@@ -243,12 +243,13 @@ impl TusUploader {
         &self.inner.policy
     }
 
-    pub(super) async fn transport(&self, way: Way, metadata: Metadata) -> Result<HttpTransport, TusError> {
+    pub(super) async fn transport(&self, to: &Destination) -> Result<HttpTransport, TusError> {
         let capabilities = self.capabilities().await?.clone();
-        let protocol = TusProtocol::new(self.inner.endpoint.clone(), capabilities, way)?;
+        let protocol = TusProtocol::new(self.inner.endpoint.clone(), capabilities, to.way()?)?;
         let elsewhere = self.inner.elsewhere.iter();
         let protocol = elsewhere.fold(protocol, |protocol, place| protocol.with_uploads_at(place));
-        Ok(self.over(protocol.with_metadata(metadata)))
+        let protocol = protocol.with_metadata(to.metadata()?);
+        Ok(self.over(if to.checksums { protocol.with_checksums()? } else { protocol }))
     }
 
     fn over(&self, protocol: TusProtocol) -> HttpTransport {

@@ -1,6 +1,7 @@
 //! The gateway as its clients see it: real sockets, the sandbox in X's place.
 #![cfg(test)]
 
+mod as_a_client;
 mod beyond;
 mod contract;
 mod described;

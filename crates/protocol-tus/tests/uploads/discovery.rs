@@ -18,7 +18,8 @@ async fn a_server_says_what_it_can_do() {
     let extensions = "creation, expiration ,checksum,from-the-future";
     let server = Server::with(Settings { extensions, max_size: Some(77), ..Settings::default() }).await;
     let can = asked(&server).await.unwrap();
-    let expected = Capabilities::new([Extension::Creation, Extension::Expiration]).with_max_size(77);
+    let expected = Capabilities::new([Extension::Creation, Extension::Checksum, Extension::Expiration])
+        .with_max_size(77);
     assert_eq!(can, expected);
 }
 

@@ -7,6 +7,7 @@
     reason = "a test that can't go on has failed"
 )]
 
+mod checksums;
 mod deferred;
 mod discovery;
 mod faults;

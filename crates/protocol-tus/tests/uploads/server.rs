@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Answer(&'static str),
     /// All is done, and another offset is told.
     Offset(u64),
+    /// A byte of the body is another than was sent.
+    Spoil,
     /// Nothing is stored, and that is said politely.
     Nothing,
     /// All is done, and the answer has this header too.
@@ -59,12 +61,13 @@ pub(crate) struct Settings {
     pub(crate) expires: Option<String>,
     /// How long a body is held before it counts as taken.
     pub(crate) holds: Duration,
+    /// Whether bytes must come with a digest.
+    pub(crate) wants_checksums: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        let extensions =
-            "creation,creation-with-upload,creation-defer-length,expiration,termination,concatenation";
+        let extensions = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,concatenation";
         Self {
             extensions,
             max_size: None,
@@ -72,6 +75,7 @@ impl Default for Settings {
             located_at: String::new(),
             expires: None,
             holds: Duration::ZERO,
+            wants_checksums: false,
         }
     }
 }
@@ -239,6 +243,11 @@ async fn exchange(
                 None
             }
             Some(Fault::Nothing) => Some(state.handle(&seen, &[])),
+            Some(Fault::Spoil) => {
+                let mut spoilt = body.clone();
+                spoilt[0] ^= 1;
+                Some(state.handle(&seen, &spoilt))
+            }
             _ => Some(state.handle(&seen, &body)),
         };
         made.map(|mut made| {
@@ -307,6 +316,11 @@ impl State {
         let token = self.settings.token;
         if token.is_some_and(|token| header("authorization") != Some(&format!("Bearer {token}"))) {
             return answer(401, "who are you?");
+        }
+        match header("upload-checksum") {
+            Some(checksum) if checksum != sha1(body) => return answer(460, "another digest"),
+            None if self.settings.wants_checksums && !body.is_empty() => return answer(400, "no digest"),
+            Some(_) | None => {}
         }
         if seen.method == "POST" {
             return if seen.path == "/files/" {
@@ -423,6 +437,11 @@ impl Stored {
         self.bytes.extend_from_slice(body);
         answer(204, "").with(format!("Upload-Offset: {}", self.bytes.len()))
     }
+}
+
+fn sha1(bytes: &[u8]) -> String {
+    use sha1::Digest as _;
+    format!("sha1 {}", base64::engine::general_purpose::STANDARD.encode(sha1::Sha1::digest(bytes)))
 }
 
 fn metadata(text: &str) -> Option<BTreeMap<String, String>> {

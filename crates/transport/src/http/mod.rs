@@ -19,7 +19,7 @@ pub use backend::{Backend, BackendError, MAX_RESPONSE};
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use body::{Body, SendingEnd};
 pub use multipart::{FilePart, multipart};
-pub use protocol::{EncodeContext, EncodeError, Protocol};
+pub use protocol::{EncodeContext, EncodeError, Preview, Protocol};
 pub use redact::redact;
 pub use renewed::Renewed;
 pub use request::{Request, RequestBody, Response};

@@ -34,10 +34,15 @@ impl HttpTransport {
         Self { protocol, backend, authorizer }
     }
 
-    async fn exchange(&self, operation: &Operation, payload: Payload) -> Result<Outcome, Failure> {
+    async fn exchange(&self, operation: &Operation, mut payload: Payload) -> Result<Outcome, Failure> {
         let context = context()?;
-        let request =
+        let mut request =
             self.protocol.encode(operation, &context).map_err(|error| unsendable(&error.to_string()))?;
+        if let Some(mut preview) = self.protocol.preview(operation) {
+            let read = payload.read_before(|bytes| preview.bytes(bytes)).await;
+            read.map_err(|error| unsendable(&error.to_string()))?;
+            preview.finish(&mut request);
+        }
         let response = self.carry(request, &context, payload).await?;
         let received_at = wall_clock();
         self.authorizer.observe(&response, received_at);
