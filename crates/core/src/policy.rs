@@ -79,7 +79,7 @@ pub enum WindowPolicy {
     Fixed(NonZeroU32),
     /// From one to `max`, by measured goodput: bytes stored per second, while as many are live as the window allows.
     ///
-    /// It begins with four and doubles while that brings at least a quarter more. Then it goes down to what is needed for the
+    /// It begins with four and doubles while that brings at least half as much again. Then it goes down to what is needed for the
     /// same goodput, and a little more; where lanes are uneven, half more. There it stays. When the goodput of two rounds in
     /// a row is a sixth below or above what it was, the link has changed, and it searches anew.
     ///

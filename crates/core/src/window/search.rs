@@ -123,7 +123,7 @@ impl Search {
             Self::Climb { from: Some(Climbed { free, last }), below } => {
                 // Twice the size brings twice as much on a link that is free. If it is clear already, why wait.
                 let pays = last.is_reached_by(here.goodput, 7, 4)
-                    || is_firm && last.is_reached_by(here.goodput, 5, 4);
+                    || is_firm && last.is_reached_by(here.goodput, 3, 2);
                 if pays && size < bounds.max {
                     let linear = u128::from(free.goodput) * u128::from(size) / u128::from(free.size.max(1));
                     let linear = u64::try_from(linear).unwrap_or(u64::MAX);
@@ -134,19 +134,15 @@ impl Search {
                 }
                 if !is_firm {
                     Next::Look
-                } else if free != last || last.is_reached_by(here.goodput, 9, 8) || last.size == 1 {
-                    self.trim(here, free, measure.evenness())
+                } else if below == Below::Unknown
+                    && free == last
+                    && last.size > 1
+                    && !last.is_reached_by(here.goodput, 9, 8)
+                {
+                    *self = Self::Descend { top: here, evenness: measure.evenness() };
+                    Next::Go(last.size / 2)
                 } else {
-                    match below {
-                        Below::Unknown => {
-                            *self = Self::Descend { top: here, evenness: measure.evenness() };
-                            Next::Go(last.size / 2)
-                        }
-                        Below::Worse => {
-                            *self = Self::settled();
-                            Next::Go(last.size)
-                        }
-                    }
+                    self.trim(here, free, measure.evenness())
                 }
             }
             Self::Descend { top, evenness } => {
@@ -210,7 +206,8 @@ impl Search {
             Evenness::Uneven => needed / 2,
         };
         let size = needed.saturating_add(slack).saturating_add(1);
-        if size >= top.size {
+        // What is nearly as many is not worth a round.
+        if size >= top.size - top.size / 8 {
             return self.settle(top);
         }
         *self = Self::Trim { top };

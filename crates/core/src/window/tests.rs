@@ -105,8 +105,9 @@ fn once_found_the_size_is_kept_while_the_link_stays_as_it_is() {
 
 #[test]
 fn it_doubles_while_that_pays_and_halves_while_that_costs_nothing() {
-    // Twelve lanes are needed; one part in 16 and one come on top.
-    assert_eq!(Lanes::new(64, 12).steps(1_000), [4, 8, 16, 32, 13]);
+    // One part in 16 and one come on top of what is needed.
+    assert_eq!(Lanes::new(64, 13).steps(1_000), [4, 8, 16, 32, 14]);
+    assert_eq!(Lanes::new(64, 11).steps(1_000), [4, 8, 16, 12]);
     assert_eq!(Lanes::new(64, 1).steps(1_000), [4, 8, 2, 1, 2]);
     assert_eq!(Lanes::new(3, 64).steps(1_000), [3]);
     assert_eq!(Lanes::new(6, 64).steps(1_000), [4, 6]);
