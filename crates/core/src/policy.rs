@@ -77,7 +77,16 @@ impl ChunkSize {
 pub enum WindowPolicy {
     /// Always this many.
     Fixed(NonZeroU32),
-    /// From one to `max`, by measured goodput.
+    /// From one to `max`, by measured goodput: bytes stored per second, while as many are live as the window allows.
+    ///
+    /// It begins with four and doubles while that brings at least half as much again. Then it goes down to what is needed for the
+    /// same goodput, and a little more; where lanes are uneven, half more. There it stays. When the goodput of two rounds in
+    /// a row is a sixth below or above what it was, the link has changed, and it searches anew.
+    ///
+    /// A throttle makes it smaller if nothing that began among as many was stored since the last throttle; that many are not
+    /// tried again for 64 times the wait (at most five minutes), and then by one. A throttle that names the time of a reset
+    /// is a quota's, and changes nothing. An Append that fails costs goodput and changes nothing else, unless as many fail in
+    /// a row as the window holds: that halves it.
     Adaptive {
         /// The most that may be live.
         max: NonZeroU32,
@@ -93,9 +102,23 @@ impl WindowPolicy {
     }
 }
 
+impl WindowPolicy {
+    /// How many may be live at first.
+    pub const fn first(self) -> u32 {
+        match self {
+            Self::Fixed(n) => n.get(),
+            Self::Adaptive { max } if max.get() < FIRST => max.get(),
+            Self::Adaptive { .. } => FIRST,
+        }
+    }
+}
+
+/// What an adaptive window begins with, and what is fixed by default.
+const FIRST: u32 = 4;
+
 impl Default for WindowPolicy {
     fn default() -> Self {
-        Self::Fixed(nonzero_u32(4))
+        Self::Fixed(nonzero_u32(FIRST))
     }
 }
 

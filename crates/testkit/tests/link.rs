@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chunkwise_core::WindowPolicy;
-use chunkwise_testkit::link::{Link, Load, Run, Sweep, Throttle, catalogue, run};
+use chunkwise_testkit::link::{Link, Load, Phase, Run, Sweep, Throttle, catalogue, run};
 
 const MIB: u64 = 1 << 20;
 
@@ -107,4 +107,54 @@ fn a_link_that_halves_and_recovers_has_three_phases() {
         assert!(near(phase.best_rate, rate) && phase.ratio() <= 1.02, "{phase:?}");
         assert!(phase.sizes.0 >= 1 && phase.sizes.1 <= 4, "{phase:?}");
     }
+}
+
+/// What is asked of the adaptive window, strictly, on every link of the catalogue: see [`Phase`]. The full matrix, with more
+/// sizes and seeds, is `cargo run --release -p chunkwise-testkit --bin links`.
+#[test]
+fn on_every_link_the_adaptive_window_is_near_the_best_fixed_one_and_stays_there() {
+    let judged: usize = catalogue(4 * MIB, 1_500)
+        .iter()
+        .map(|named| {
+            let name = &named.name;
+            let segments = if named.link.bandwidth.later.is_empty() { 1_000 } else { 4_500 };
+            let sweep = Sweep::judging(&named.link, 4 * MIB, segments, &[6, 64], 1)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            let (least, most) = sweep.adaptive.window_between(Duration::ZERO, Duration::MAX);
+            assert!(least >= 1 && most <= 64, "{name}: {least} to {most}");
+            let phases = sweep.phases();
+            for phase in &phases {
+                let phase = phase.as_ref().unwrap_or_else(|| panic!("{name}: it was over before its rounds"));
+                assert!(phase.holds(), "{name}: {phase:?}");
+            }
+            phases.len()
+        })
+        .sum();
+    assert_eq!(judged, 36 + 4 * 2, "every phase of every link");
+}
+
+#[test]
+fn what_is_asked_of_a_phase_can_be_missed() {
+    let phase = Phase { best: vec![6], best_rate: 1_000, rate: 900, sizes: (4, 8) };
+    assert!(phase.holds() && phase.centre() == Some(6));
+    assert!(!Phase { rate: 899, ..phase.clone() }.holds());
+    assert!(!Phase { sizes: (3, 6), ..phase.clone() }.holds());
+    assert!(!Phase { sizes: (6, 9), ..phase.clone() }.holds());
+    let plateau = Phase { best: (8..=64).collect(), ..phase };
+    assert_eq!(Phase { sizes: (30, 34), ..plateau.clone() }.centre(), Some(32));
+    assert!(!Phase { sizes: (30, 35), ..plateau.clone() }.holds(), "not even on a plateau");
+    assert!(Phase { sizes: (6, 7), ..plateau.clone() }.holds());
+    assert!(!Phase { sizes: (5, 8), ..plateau }.holds());
+}
+
+/// 150 ms, 100 MB/s, 10 MB/s per connection. A lane sends 4 MiB in 0.42 s and waits a round trip for the answer: 14 lanes
+/// are the least that could fill the link.
+#[test]
+fn with_the_window_that_a_sweep_finds_a_long_link_is_filled_to_nine_tenths() {
+    let link = Link::new(Duration::from_millis(150), 100_000_000).per_connection(10_000_000);
+    let rate =
+        |n| run(&link, &Load { total: 128 * 4 * MIB, chunk: 4 * MIB, window: fixed(n) }, 1).unwrap().rate();
+    let (best, window) = (8..=40).map(|n| (rate(n), n)).max().unwrap();
+    assert!(best >= 90_000_000, "{best} bytes per second with {window}");
+    assert!(rate(8) < 80_000_000, "with fewer lanes than are needed it is not");
 }

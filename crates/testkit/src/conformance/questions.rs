@@ -103,7 +103,7 @@ pub(super) async fn probe_of_nothing<S: Subject + ?Sized>(subject: &S) -> Result
     let outcome = ask(&*place.transport, Action::Probe { session: session.clone(), page: None }).await;
     leave(&*place.transport, &session).await;
     match outcome.result {
-        Ok(Reply::Advanced { cursor: 0 }) => Ok(()),
+        Ok(Reply::Advanced { cursor: 0, .. }) => Ok(()),
         Ok(Reply::Probed(page)) if page.parts.is_empty() && page.next.is_none() => Ok(()),
         other => Err(format!("a Probe of what has just begun came to {other:?}").into()),
     }
@@ -123,11 +123,11 @@ pub(super) async fn probe_of_a_segment<S: Subject + ?Sized>(subject: &S) -> Resu
     leave(transport, &session).await;
     let receipt = match appended.result {
         Ok(Reply::Stored { receipt, .. }) => receipt,
-        Ok(Reply::Advanced { cursor }) if cursor == range.end() => None,
+        Ok(Reply::Advanced { cursor, .. }) if cursor == range.end() => None,
         other => return Err(format!("an Append came to {other:?}").into()),
     };
     match probed.result {
-        Ok(Reply::Advanced { cursor }) if cursor == range.end() => Ok(()),
+        Ok(Reply::Advanced { cursor, .. }) if cursor == range.end() => Ok(()),
         Ok(Reply::Probed(page)) => match page.parts.as_slice() {
             [part] if (part.index, part.len) == (segment.index, range.len()) && part.receipt == receipt => {
                 Ok(())

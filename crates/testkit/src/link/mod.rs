@@ -38,7 +38,7 @@ use std::time::Duration;
 pub use self::catalogue::{Named, catalogue};
 pub use self::record::Run;
 pub use self::run::run;
-pub use self::sweep::{Phase, ROUNDS, ROUNDS_OF_QUOTA, Sweep};
+pub use self::sweep::{Phase, ROUNDS, ROUNDS_OF_QUOTA, SHARE, SPREAD, Sweep};
 use chunkwise_core::WindowPolicy;
 
 /// A way to a server.

@@ -106,11 +106,7 @@ impl<'a> World<'a> {
             began: None,
             run: Run::default(),
         };
-        let first = match load.window {
-            chunkwise_core::WindowPolicy::Fixed(n) => n.get(),
-            chunkwise_core::WindowPolicy::Adaptive { .. } => 1,
-        };
-        world.run.windows.push((Duration::ZERO, first));
+        world.run.windows.push((Duration::ZERO, load.window.first()));
         world.after(LOOK, Coming::Look);
         world
     }

@@ -365,10 +365,15 @@ fn progress_counts_sent_and_stored_and_never_goes_back() {
 
 #[test]
 fn an_adaptive_window_grows_only_while_it_pays_and_keeps_its_bound() {
-    let max = 3.try_into().unwrap();
-    let policy = Policy { window: WindowPolicy::Adaptive { max }, ..policy() };
-    let mut script = opened_with(2_000, policy);
-    assert_eq!(script.under_way(), ["append 0 [0, 10)"], "it begins with one");
+    let adaptive =
+        |max: u32| Policy { window: WindowPolicy::Adaptive { max: max.try_into().unwrap() }, ..policy() };
+    assert_eq!(
+        opened_with(2_000, adaptive(3)).live.len(),
+        3,
+        "it begins with four, but never with more than its most"
+    );
+    let mut script = opened_with(2_000, adaptive(7));
+    assert_eq!(script.live.len(), 4, "it begins with four");
     let (mut most, mut n) = (0, 0);
     while script.upload.phase() == Phase::Transferring {
         most = most.max(script.live.len());
@@ -377,8 +382,19 @@ fn an_adaptive_window_grows_only_while_it_pays_and_keeps_its_bound() {
         script.answer(APPEND, stored());
         n += 1;
     }
-    assert_eq!((n, most), (200, 3));
-    assert!(script.count(|e| matches!(e, Event::Window { .. })) >= 2);
+    assert_eq!((n, most), (200, 7));
+    assert_eq!(script.count(|e| matches!(e, Event::Window { .. })), 1, "it stays at what pays");
+    // Twice as many bring nothing, and half of them no less: it goes down to one, and one more to be sure.
+    let mut script = opened_with(2_000, adaptive(64));
+    let mut sizes = Vec::new();
+    while script.upload.phase() == Phase::Transferring {
+        sizes.push(script.live.len());
+        script.now = script.now.after(Duration::from_millis(120));
+        script.answer(APPEND, stored());
+    }
+    sizes.dedup();
+    assert_eq!(sizes[..2], [4, 8], "{sizes:?}");
+    assert!(sizes.ends_with(&[3, 2, 1, 2, 1]), "the window of two, and then nothing is left: {sizes:?}");
 }
 
 #[test]
@@ -407,20 +423,75 @@ fn whoever_watches_is_told_when_the_last_of_a_quota_goes_out() {
     assert_eq!(script.wake(), ["append 2 [20, 30)"]);
 }
 
+/// An upload with an adaptive window that has just grown to eight; nothing that began among more than four is stored.
+fn grown_to_eight() -> Script {
+    let policy = Policy { window: WindowPolicy::Adaptive { max: 8.try_into().unwrap() }, ..policy() };
+    let mut script = opened_with(5_000, policy);
+    while script.live.len() < 8 {
+        script.now = script.now.after(Duration::from_millis(120 / script.live.len() as u64));
+        script.answer(APPEND, stored());
+    }
+    script.events.clear();
+    script
+}
+
 #[test]
-fn an_adaptive_window_shrinks_when_a_server_throttles_or_a_connection_breaks() {
-    let troubles: [Failure; 3] =
-        [problem(ProblemKind::Throttled), problem(ProblemKind::Busy), lost(Cut::TimedOut)];
+fn an_adaptive_window_shrinks_to_what_a_server_has_borne_when_it_throttles() {
+    let troubles = [
+        problem(ProblemKind::Throttled),
+        problem(ProblemKind::Busy),
+        problem_after(ProblemKind::Throttled, after(30)),
+        problem_after(ProblemKind::Busy, Delay::At(second(900))),
+    ];
     for trouble in troubles {
-        let policy = Policy { window: WindowPolicy::Adaptive { max: 8.try_into().unwrap() }, ..policy() };
-        let mut script = opened_with(5_000, policy);
-        while script.live.len() < 8 {
-            script.now = script.now.after(Duration::from_millis(120 / script.live.len() as u64));
-            script.answer(APPEND, stored());
+        let mut script = grown_to_eight();
+        // The newest began among eight, the one before it among seven.
+        for (nth, size) in [(7, 7), (6, 6), (5, 5)] {
+            let op = script.live[nth].id;
+            script.answer_op(op, trouble.clone());
+            assert_eq!(script.count(|e| *e == Event::Window { size }), 1, "{trouble:?}");
         }
-        script.events.clear();
+        assert_eq!(script.count(|e| matches!(e, Event::Window { .. })), 3, "{trouble:?}");
+        // The one before that began among five.
+        let op = script.live[4].id;
+        script.answer_op(op, trouble.clone());
+        assert_eq!(script.count(|e| *e == Event::Window { size: 4 }), 1, "{trouble:?}");
+        // What began among four was stored before: that it is throttled is not for being too many.
         script.answer(APPEND, trouble.clone());
-        assert_eq!(script.count(|e| *e == Event::Window { size: 6 }), 1, "{trouble:?}");
+        assert_eq!(script.count(|e| matches!(e, Event::Window { .. })), 4, "{trouble:?}");
+    }
+}
+
+#[test]
+fn an_adaptive_window_does_not_heed_a_quota_that_names_its_end() {
+    let mut script = grown_to_eight();
+    for _ in 0..8 {
+        script.answer(APPEND, problem_after(ProblemKind::Throttled, Delay::At(script.now.after(secs(900)))));
+    }
+    assert_eq!(script.count(|e| matches!(e, Event::Window { .. })), 0);
+    script.wake();
+    assert_eq!(script.live.len(), 8);
+}
+
+#[test]
+fn an_adaptive_window_halves_when_as_many_break_in_a_row_as_it_holds() {
+    for trouble in [lost(Cut::TimedOut), lost(Cut::Reset), unreachable(), problem(ProblemKind::Transient)] {
+        let mut script = grown_to_eight();
+        for _ in 0..7 {
+            script.answer(APPEND, trouble.clone());
+        }
+        script.answer(APPEND, stored());
+        for _ in 0..7 {
+            script.answer(APPEND, trouble.clone());
+        }
+        assert_eq!(
+            script.count(|e| matches!(e, Event::Window { .. })),
+            0,
+            "{trouble:?}: one was stored in between"
+        );
+        script.wake();
+        script.answer(APPEND, trouble.clone());
+        assert_eq!(script.count(|e| *e == Event::Window { size: 4 }), 1, "{trouble:?}");
     }
 }
 

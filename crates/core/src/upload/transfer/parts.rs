@@ -23,6 +23,7 @@ use crate::retry::{Fate, Verdict, judge};
 use crate::spec::Rewind;
 use crate::time::Timestamp;
 use crate::token::{Receipt, Session};
+use crate::window::{Among, Ended, Reason};
 
 const KIND: OperationKind = OperationKind::Append;
 
@@ -68,6 +69,7 @@ struct Live {
     op: LiveOp,
     segment: Segment,
     past: Past,
+    among: Among,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -104,6 +106,20 @@ enum Sent {
     #[default]
     NotDone,
     Unknown,
+}
+
+impl Live {
+    /// What the window is told of it when it has ended.
+    const fn ended(&self, shared: &Shared) -> Ended {
+        Ended { op: self.op.id, next: OpId(shared.next_op), among: self.among }
+    }
+
+    /// It came to nothing: the window may be too wide.
+    fn lost(&self, shared: &mut Shared) {
+        if shared.window.failed(self.ended(shared)) {
+            shared.notify(Event::Window { size: shared.window.size() });
+        }
+    }
 }
 
 impl Parts {
@@ -200,7 +216,7 @@ impl Parts {
                 i += 1;
                 continue;
             }
-            let Live { op, segment, past } = self.live.swap_remove(i);
+            let Live { op, segment, past, among: _ } = self.live.swap_remove(i);
             shared.cancel(op.id);
             self.troubled.push(Troubled { index: segment.index, due: now, past });
         }
@@ -354,7 +370,8 @@ impl Parts {
         let last = if segment.range.end() == shared.plan.total() { Last::End } else { Last::More };
         let action = Action::Append { session: session.clone(), segment, last };
         let op = shared.perform(past.tries.attempt(), action);
-        self.live.push(Live { op, segment, past });
+        let among = shared.window.among(self.live.len() + 1);
+        self.live.push(Live { op, segment, past, among });
     }
 
     /// What became of an Append.
@@ -440,7 +457,7 @@ impl Parts {
         shared.persist.changed();
         shared.stored_mark = shared.stored_mark.max(self.stored.bytes());
         shared.sent_mark = shared.sent_mark.max(self.stored.bytes() + self.sent_live());
-        if shared.window.stored(shared.now, segment.range.len(), limited) {
+        if shared.window.stored(shared.now, live.ended(shared), segment.range.len(), limited) {
             let size = shared.window.size();
             shared.notify(Event::Window { size });
         }
@@ -487,14 +504,18 @@ impl Parts {
                 return Err(ErrorKind::Misconfigured { operation: KIND, failure: failure.clone() });
             }
             Verdict::Retry { fate } => {
+                live.lost(shared);
                 if let Some(restart) = self.doubt_fate(shared, &mut live, fate) {
                     return Ok(restart);
                 }
                 shared.retry(KIND, &mut live.past.tries, failure, Charge::Upload)?
             }
             Verdict::Wait => {
-                self.trouble(shared);
-                shared.wait(KIND, &mut live.past.tries, failure)?
+                let due = shared.wait(KIND, &mut live.past.tries, failure)?;
+                if shared.window.throttled(shared.now, live.ended(shared), due, Reason::of(failure)) {
+                    shared.notify(Event::Window { size: shared.window.size() });
+                }
+                due
             }
             Verdict::Refresh => shared.refresh(KIND, &live.op, failure)?,
             Verdict::Gone => {
@@ -522,6 +543,7 @@ impl Parts {
                 return Err(ErrorKind::FinalizeUnknown { failure: failure.clone() });
             }
             Verdict::FindOut { fate } => {
+                live.lost(shared);
                 if let Some(restart) = self.doubt_fate(shared, &mut live, fate) {
                     return Ok(restart);
                 }
@@ -549,7 +571,6 @@ impl Parts {
         }
         self.freeze(live.segment.index);
         live.past.sent = Sent::Unknown;
-        self.trouble(shared);
         if fate != Fate::UnknownAfterReset {
             return None;
         }
@@ -562,13 +583,6 @@ impl Parts {
         shared.plan.shrunk(0, &shared.profile.sizing, ceiling, ceiling).ok()?;
         shared.ceiling = Some(ceiling);
         Some(Transition::Restart(SessionEnd::Unplannable, None))
-    }
-
-    fn trouble(&self, shared: &mut Shared) {
-        if shared.window.troubled() {
-            let size = shared.window.size();
-            shared.notify(Event::Window { size });
-        }
     }
 
     /// Plans the rest smaller, if it can be done within this session; otherwise says what else.
