@@ -332,6 +332,10 @@ impl Upload {
 
     pub(super) fn fail(&mut self, kind: ErrorKind) {
         let kept = self.kept(&kind);
+        self.fail_keeping(kind, kept);
+    }
+
+    pub(super) fn fail_keeping(&mut self, kind: ErrorKind, kept: Kept) {
         // What can't go on must not be left behind either, unless it is an object by now.
         let leftover = kept == Kept::Nothing
             && self.shared.profile.abort == Abort::Call
@@ -358,11 +362,14 @@ impl Upload {
     /// Closed is absorbing.
     fn close(&mut self, result: Result<Completed, UploadError>) {
         let settled = self.is_finalize_settled(&result);
+        let owed = result.as_ref().is_err_and(|error| error.kept == Kept::AbortOwed);
         let mut saved = self.saved();
-        if let Saved::Open(open) = &mut saved
-            && settled
-        {
-            open.stage = SavedStage::Transferring;
+        if let Saved::Open(open) = &mut saved {
+            if owed {
+                open.stage = SavedStage::Aborting;
+            } else if settled {
+                open.stage = SavedStage::Transferring;
+            }
         }
         self.processed = self.processed.max(self.progress().processed);
         self.shared.persist.changed();
