@@ -206,10 +206,9 @@ impl Checkpoint {
         match &self.state {
             Saved::Opening => true,
             Saved::Open(open) => match open.stage {
-                SavedStage::Transferring => true,
-                SavedStage::FinalizeSent => match self.spec.rewind {
+                SavedStage::Transferring | SavedStage::FinalizeSent => match self.spec.rewind {
                     Rewind::Possible => true,
-                    Rewind::UntilReleased => false,
+                    Rewind::UntilReleased => !self.plan.ends_at(open.stored.bytes()),
                 },
                 SavedStage::Processing | SavedStage::Aborting => false,
             },

@@ -83,6 +83,14 @@ impl Plan {
         Ok(())
     }
 
+    /// What the plan knew by the server's word alone does not count any more: the source is known to go so far.
+    pub(crate) fn unlearn(&mut self, seen_to: u64) {
+        if self.is_open() {
+            self.total = self.total.min(seen_to);
+            self.count = self.whole_segments();
+        }
+    }
+
     /// The source ends there. Without effect if its end is known.
     ///
     /// # Errors

@@ -32,7 +32,10 @@ impl Upload {
         // Of a source that can't be rewound nothing can go on while bytes of it are missing at the server.
         let gone = match self.shared.spec.rewind {
             Rewind::Possible => false,
-            Rewind::UntilReleased => true,
+            Rewind::UntilReleased => match &self.state {
+                State::Open(open) => !self.shared.plan.ends_at(open.transfer.stored_bytes()),
+                State::Opening(_) | State::Closed(_) => true,
+            },
         };
         let resumable = match &self.state {
             State::Opening(_) | State::Closed(_) => Kept::Nothing,

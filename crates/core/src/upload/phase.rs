@@ -30,6 +30,7 @@ use crate::io::Completed;
 use crate::outcome::{Commitment, Final, Percent, Processing, Verdict};
 use crate::profile::{Abort, Profile, Verify};
 use crate::retry::backoff;
+use crate::spec::Rewind;
 use crate::time::Timestamp;
 use crate::token::Session;
 
@@ -167,10 +168,18 @@ impl Upload {
         }
         let State::Open(open) = &mut self.state else { return };
         open.repairs += 1;
-        if open.repairs > REPAIRS || self.shared.spec.rewind != crate::spec::Rewind::Possible {
+        let gone = match self.shared.spec.rewind {
+            Rewind::Possible => false,
+            Rewind::UntilReleased => true,
+        };
+        if open.repairs > REPAIRS || gone {
             let operation = crate::operation::OperationKind::Finalize;
             let violation = crate::error::Violation::Unreadable(failure);
             let error = ErrorKind::Protocol { operation, violation };
+            if gone {
+                // What it lacks is released, and no resume has it either.
+                return self.fail_keeping(error, Kept::Nothing);
+            }
             if is_listed(&self.shared.profile) {
                 return self.fail(error);
             }
@@ -279,6 +288,7 @@ impl Upload {
             return self.fail(ErrorKind::SourceChanged);
         }
         let shared = &mut self.shared;
+        shared.plan.unlearn(shared.seen_to);
         let replanned = match shared.ceiling {
             None => Ok(shared.plan.clone()),
             Some(ceiling) => {

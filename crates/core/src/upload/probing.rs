@@ -122,18 +122,19 @@ impl Probing {
             let foreign = Violation::ForeignSegment(index.get());
             let Some(segment) = listed(shared, parts, index) else { return Err(foreign) };
             // The end of the source, which the process before knew: it goes again once it is known here.
-            let is_end = shared.plan.is_open() && len < segment.range.len() && parts.may_hold_more();
-            let end = segment.range.start().saturating_add(len);
-            shared
-                .plan
-                .grow(end, &shared.profile.sizing)
-                .map_err(|_| Violation::ForeignSegment(index.get()))?;
-            if is_end && range.is_none_or(|range| range == ByteRange::at(segment.range.start(), len)) {
+            let beyond = shared.plan.segment(index).is_none();
+            let held = ByteRange::at(segment.range.start(), len);
+            let whole = held == segment.range;
+            let may_be_end = beyond && held.end() < segment.range.end();
+            if !(whole || may_be_end) || range.is_some_and(|range| range != held) {
+                return Err(foreign);
+            }
+            if beyond {
+                shared.plan.grow(held.end(), &shared.profile.sizing).map_err(|_| foreign)?;
+            }
+            if !whole {
                 self.held.end = self.held.end.max(index.get() + 1);
                 continue;
-            }
-            if len != segment.range.len() || range.is_some_and(|range| range != segment.range) {
-                return Err(foreign);
             }
             match (shared.profile.finalize, receipt) {
                 (Finalize::Call { receipts: Receipts::Required }, None) => {
