@@ -172,7 +172,7 @@ pub use io::{CheckpointSeq, Completed, Disposition, Growth, Input, Output};
 pub use operation::{Action, CredentialEpoch, Last, OpId, Operation, OperationKind};
 pub use outcome::{Commitment, Final, Outcome, Pace, Page, Part, Percent, Processing, Reply, Verdict};
 pub use pacer::Pacer;
-pub use plan::{Plan, PlanError};
+pub use plan::{Plan, PlanError, Unsupported};
 pub use policy::{
     ChunkSize, Jitter, Policy, PolicyError, ProcessingPolicy, RetryPolicy, Timeouts, WindowPolicy,
 };

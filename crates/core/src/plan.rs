@@ -307,15 +307,30 @@ pub enum PlanError {
     },
     /// The protocol must know the source's length before it begins.
     LengthRequired,
-    /// A source of unknown length goes on behind the last segment that can be planned.
+    /// A source that is not there as a whole can't be uploaded like this.
+    Unsupported(Unsupported),
+    /// The policy can't be followed.
+    Policy(PolicyError),
+}
+
+/// What can't be done with a source that is not there as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unsupported {
+    /// Its length is not known, and it goes on behind the last segment that can be planned.
     Endless {
         /// How far it is known to go.
         seen: u64,
-        /// The largest source that can be planned with this chunk size.
+        /// The largest source of unknown length that can be planned with this chunk size: the nearest possible plan.
         largest: u64,
     },
-    /// The policy can't be followed.
-    Policy(PolicyError),
+    /// It can be read once only, so that segments of it have to be kept until they are stored, and they are too large for
+    /// that. The core plans no memory: whoever reads the source says so.
+    NotKept {
+        /// The size of the segments.
+        chunk: u64,
+        /// The largest that could be kept: the nearest possible plan.
+        largest: u64,
+    },
 }
 
 impl fmt::Display for PlanError {
@@ -339,10 +354,16 @@ impl fmt::Display for PlanError {
                 "the destination must know the source's length before the upload begins: give the length, or write the \
                  source to a file first",
             ),
-            Self::Endless { seen, largest } => write!(
+            Self::Unsupported(Unsupported::Endless { seen, largest }) => write!(
                 f,
                 "the source has {seen} bytes or more; of one whose length is not known, at most {largest} can be \
                  uploaded with this chunk size: take a larger one, or give the length"
+            ),
+            Self::Unsupported(Unsupported::NotKept { chunk, largest }) => write!(
+                f,
+                "a source that can be read once only is kept segment by segment until it is stored; of segments of {chunk} \
+                 bytes none can be kept, the largest possible has {largest}: take a smaller chunk size, or a larger byte \
+                 budget, of which such sources may hold half"
             ),
             Self::Policy(error) => error.fmt(f),
         }

@@ -1,7 +1,9 @@
 //! The judge: whether an end is a right one. The object, the reasons, what is said to be left, and whether all that is
 //! true.
 
-use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Progress, Timestamp, UploadError, Violation};
+use chunkwise_core::{
+    Completed, Discard, ErrorKind, Kept, OperationKind, Progress, Timestamp, UploadError, Violation,
+};
 
 use crate::fault::{Fault, Said};
 use crate::invariants::Breach;
@@ -305,6 +307,11 @@ impl Judge<'_> {
             | ErrorKind::Protocol { violation: Violation::ForeignSegment(_), .. } => {
                 self.progress.session > 1 || self.source == Source::Once
             }
+            // What the server has lost of a source that could be read once only is lost.
+            ErrorKind::Protocol { operation: OperationKind::Finalize, .. } => {
+                self.source == Source::Once && server.memory == Memory::LosesOnce
+            }
+            ErrorKind::SourceUnreadable { .. } => self.is_excused(Excuse::TooLong),
             _ => false,
         };
         if holds {

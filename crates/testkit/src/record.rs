@@ -341,7 +341,11 @@ impl Record {
                 }
             }
             (Action::Probe { .. }, Reply::Advanced { cursor }) if self.is_append() => {
-                if *cursor <= self.ours_end {
+                // No segment could be planned so far, whoever sent it.
+                let most = SegmentIndex::new(self.profile.sizing.max_count.saturating_sub(1));
+                let planned = plan.planned(most).map_or(u64::MAX, |last| last.range.end());
+                let reach = if plan.is_open() { planned } else { plan.total() };
+                if *cursor <= self.ours_end.min(reach) {
                     self.sent_end = self.sent_end.max(*cursor);
                     self.ours_end = self.sent_end;
                     if *cursor > self.cursor {

@@ -457,10 +457,13 @@ impl Scenario {
     /// enough in time, least of all where the server wants them small.
     pub fn may_be_endless(&self) -> bool {
         let profile = self.profile();
-        let reach = ChunkSize::new(self.chunk.max(1))
-            .and_then(|chunk| Plan::open(&profile.sizing, chunk).ok())
-            .and_then(|plan| plan.planned(SegmentIndex::new(self.max_count.saturating_sub(1))))
-            .map_or(0, |last| last.range.end());
+        let reach = |chunk: u64| {
+            let plan =
+                ChunkSize::new(chunk.max(1)).and_then(|chunk| Plan::open(&profile.sizing, chunk).ok())?;
+            let last = plan.planned(SegmentIndex::new(self.max_count.saturating_sub(1)))?;
+            Some(last.range.end())
+        };
+        let reach = reach(self.chunk).min(reach(self.chunk_later)).unwrap_or(0);
         self.length == Known::AtTheEnd && (self.total > reach || self.server.limit != Limit::None)
     }
 

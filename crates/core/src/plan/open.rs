@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Plan, PlanError, Run, round_down, round_up, smallest_size};
+use super::{Plan, PlanError, Run, Unsupported, round_down, round_up, smallest_size};
 use crate::policy::ChunkSize;
 use crate::profile::{Sizing, Uniformity};
 use crate::range::{Segment, SegmentIndex};
@@ -70,12 +70,12 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`PlanError::Endless`] if that is further than segments can be cut; then nothing has changed.
+    /// [`Unsupported::Endless`] if that is further than segments can be cut; then nothing has changed.
     pub(crate) fn grow(&mut self, up_to: u64, sizing: &Sizing) -> Result<(), PlanError> {
         if self.is_open() && up_to > self.total {
             let largest = self.reach(sizing);
             if up_to > largest {
-                return Err(PlanError::Endless { seen: up_to, largest });
+                return Err(PlanError::Unsupported(Unsupported::Endless { seen: up_to, largest }));
             }
             self.total = up_to;
             self.count = self.whole_segments();
@@ -95,14 +95,14 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// [`PlanError::Endless`], or [`PlanError::EmptySource`]; then nothing has changed.
+    /// [`Unsupported::Endless`], or [`PlanError::EmptySource`]; then nothing has changed.
     pub(crate) fn close(&mut self, total: u64, sizing: &Sizing) -> Result<(), PlanError> {
         if !self.is_open() {
             return Ok(());
         }
         let largest = self.reach(sizing);
         if total > largest {
-            return Err(PlanError::Endless { seen: total, largest });
+            return Err(PlanError::Unsupported(Unsupported::Endless { seen: total, largest }));
         }
         if total == 0 {
             // Whatever the size was to be, there is one way to cut nothing.

@@ -132,6 +132,12 @@ fn what_stands_in_the_way_of_a_plan_is_said_with_its_numbers() {
              possible has 50 bytes",
         ),
         (
+            PlanError::Unsupported(Unsupported::NotKept { chunk: 9, largest: 8 }),
+            "a source that can be read once only is kept segment by segment until it is stored; of segments of 9 bytes \
+             none can be kept, the largest possible has 8: take a smaller chunk size, or a larger byte budget, of which \
+             such sources may hold half",
+        ),
+        (
             PlanError::LengthRequired,
             "the destination must know the source's length before the upload begins: give the length, or write the \
              source to a file first",
@@ -224,7 +230,7 @@ fn ten_thousand_parts_of_unknown_number_suffice_for_the_largest_object() {
     assert_eq!((plan.count(), plan.chunk_size()), (909, 5 << 20));
     plan.grow(((910 * 5) << 20) + 1, &S3).unwrap();
     assert_eq!((plan.count(), plan.chunk_size()), (910, 10 << 20));
-    let endless = PlanError::Endless { seen: (5 << 40) + 1, largest: 5 << 40 };
+    let endless = PlanError::Unsupported(Unsupported::Endless { seen: (5 << 40) + 1, largest: 5 << 40 });
     assert_eq!(plan.grow((5 << 40) + 1, &S3), Err(endless));
 }
 
@@ -232,7 +238,10 @@ fn ten_thousand_parts_of_unknown_number_suffice_for_the_largest_object() {
 fn where_segments_must_be_alike_an_open_plan_does_not_grow() {
     let uniform = Sizing { uniformity: Uniformity::Uniform, max_count: 7, ..X };
     let mut plan = Plan::open(&uniform, chunk(10)).unwrap();
-    assert_eq!(plan.close(71, &uniform), Err(PlanError::Endless { seen: 71, largest: 70 }));
+    assert_eq!(
+        plan.close(71, &uniform),
+        Err(PlanError::Unsupported(Unsupported::Endless { seen: 71, largest: 70 }))
+    );
     plan.close(68, &uniform).unwrap();
     assert_eq!(plan.segments().map(|s| s.range.len()).collect::<Vec<_>>(), [10, 10, 10, 10, 10, 10, 8]);
 }
@@ -248,7 +257,10 @@ fn what_an_open_plan_can_not_be_is_said_at_once() {
     assert!(matches!(of(&none, 1), Err(PlanError::TooManySegments { max_count: 0, .. })));
     let mut plan = Plan::open(&X, chunk(5)).unwrap();
     assert_eq!(plan.close(0, &X), Err(PlanError::EmptySource));
-    let told = alloc::string::ToString::to_string(&PlanError::Endless { seen: 71, largest: 70 });
+    let told = alloc::string::ToString::to_string(&PlanError::Unsupported(Unsupported::Endless {
+        seen: 71,
+        largest: 70,
+    }));
     assert_eq!(
         told,
         "the source has 71 bytes or more; of one whose length is not known, at most 70 can be uploaded with this chunk \

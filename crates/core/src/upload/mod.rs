@@ -450,7 +450,7 @@ impl Upload {
             Growth::Ended if up_to < *seen_to => return self.source_failed(ErrorKind::SourceChanged),
             Growth::Ended => {
                 persist.changed();
-                plan.close(up_to, &profile.sizing)
+                plan.close(up_to, &profile.at_the_end())
             }
         };
         if let Err(error) = planned {

@@ -62,7 +62,7 @@ pub fn run(bytes: &[u8]) -> Result<(), Finding> {
                 PlanError::SourceTooLarge { .. } => total > sizing.max_total,
                 PlanError::ChunkTooLarge { .. } => wanted > sizing.max,
                 PlanError::TooManySegments { .. } => total > 0 && size.is_none(),
-                PlanError::LengthRequired | PlanError::Endless { .. } | PlanError::Policy(_) => false,
+                PlanError::LengthRequired | PlanError::Unsupported(_) | PlanError::Policy(_) => false,
             };
             ensure!(right, "{error} ({error:?}), but the oracle has {size:?}: {total} {wanted} {sizing:?}");
             return Ok(());

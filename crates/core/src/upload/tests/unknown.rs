@@ -135,9 +135,13 @@ fn a_source_that_comes_to_nothing_is_uploaded_as_an_empty_one_is() {
     };
     assert_eq!(of(Empty::NoSegment, listed_profile()).input(ended(0)), ["finalize"]);
     assert_eq!(of(Empty::OneSegment, listed_profile()).input(ended(0)), ["append 0 [0, 0)"]);
-    let mut one = of(Empty::OneSegment, append_profile());
-    assert_eq!(one.input(ended(0)), ["append 0 [0, 0)"]);
-    assert_eq!(lasts(&one), [Last::End]);
+    // Where the last Append makes the object it has to be told that there is nothing, whatever is usual otherwise.
+    for empty in [Empty::OneSegment, Empty::NoSegment] {
+        let mut one = of(empty, append_profile());
+        assert_eq!(one.input(ended(0)), ["append 0 [0, 0)"]);
+        assert_eq!(lasts(&one), [Last::End]);
+        assert_eq!(one.answer(APPEND, completed()), ["closed"]);
+    }
     let mut refused = of(Empty::Refused, listed_profile());
     assert_eq!(refused.input(ended(0)), ["abort"]);
     refused.answer(OperationKind::Abort, Reply::Aborted);
