@@ -14,6 +14,7 @@ use crate::fetch::FetchOptions;
 use crate::given::Given;
 use crate::keys::KeysArgs;
 use crate::logs::{Form, Level};
+use crate::to::{StoreAddress, To};
 use crate::values::{LimitSet, Rate, Size, Span, Window, scalar};
 
 /// Uploads large media to X over networks and servers that fail: in segments, in parallel, with checkpoints.
@@ -83,9 +84,12 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct UploadArgs {
-    /// Files, or http and https URLs; several go up at once, and the options count for each of them
-    #[arg(required = true, value_name = "FILE|URL", value_parser = OsStringValueParser::new().map(Given::from))]
+    /// Files, http and https URLs, or - for standard input; several go up at once, and the options count for each of them
+    #[arg(required = true, value_name = "FILE|URL|-", value_parser = OsStringValueParser::new().map(Given::from))]
     pub(crate) given: Vec<Given>,
+    /// Where to: x, s3://bucket/key (or a folder, with a slash at its end), or tus+https:// and a tus server's address
+    #[arg(long, value_name = "DESTINATION", default_value = "x", value_parser = str::parse::<To>)]
+    pub(crate) to: To,
     #[command(flatten)]
     pub(crate) media: MediaOptions,
     #[command(flatten)]
@@ -100,6 +104,8 @@ pub(crate) struct UploadArgs {
     pub(crate) transfer: TransferOptions,
     #[command(flatten)]
     pub(crate) store: StoreOptions,
+    #[command(flatten)]
+    pub(crate) s3: StoreAddress,
 }
 
 #[derive(Args, Debug)]
@@ -120,6 +126,8 @@ pub(crate) struct ResumeArgs {
     pub(crate) transfer: TransferOptions,
     #[command(flatten)]
     pub(crate) store: StoreOptions,
+    #[command(flatten)]
+    pub(crate) s3: StoreAddress,
 }
 
 #[derive(Args, Debug)]
@@ -177,13 +185,28 @@ pub(crate) struct DiscardArgs {
     #[arg(required = true, value_name = "ID")]
     pub(crate) ids: Vec<String>,
     #[command(flatten)]
+    pub(crate) server: ServerOptions,
+    #[command(flatten)]
     pub(crate) store: StoreOptions,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct SweepArgs {
     #[command(flatten)]
+    pub(crate) server: ServerOptions,
+    #[command(flatten)]
     pub(crate) store: StoreOptions,
+}
+
+/// What it takes to tell a server that an upload is given up; X can't be told.
+#[derive(Args, Debug)]
+pub(crate) struct ServerOptions {
+    #[command(flatten)]
+    pub(crate) credentials: CredentialOptions,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionOptions,
+    #[command(flatten)]
+    pub(crate) s3: StoreAddress,
 }
 
 #[derive(Args, Debug)]

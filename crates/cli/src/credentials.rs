@@ -17,6 +17,29 @@ use crate::settings::{Layers, SettingsError};
 /// The longest token that is read: X's have some hundred characters.
 const LONGEST_TOKEN: u64 = 64 << 10;
 
+/// The token for a tus server, from a flag or from CHUNKWISE_TUS_TOKEN; most want none. What is set for X is not for others.
+pub(crate) fn tus_token(
+    flags: &CredentialOptions,
+    variable_of: impl Fn(&str) -> Option<OsString>,
+) -> Result<Option<Bearer>, CredentialsError> {
+    if flags.token_stdin {
+        return Ok(Some(Bearer::new(read_token(io::stdin().lock(), || "stdin".to_owned())?)));
+    }
+    if let Some(path) = &flags.token_file {
+        return Ok(Some(Bearer::new(token_in(path)?).with_refresh(TokenFile(path.clone()))));
+    }
+    let place = || TUS_TOKEN.to_owned();
+    match variable_of(TUS_TOKEN).filter(|value| !value.is_empty()) {
+        None => Ok(None),
+        Some(value) => {
+            let token = value.into_string().map_err(|_| CredentialsError::NotText { place: place() })?;
+            Ok(Some(Bearer::new(read_token(token.as_bytes(), place)?)))
+        }
+    }
+}
+
+const TUS_TOKEN: &str = "CHUNKWISE_TUS_TOKEN";
+
 /// The variables of OAuth 1.0a, in the order of X's portal.
 const OAUTH1: [&str; 4] = [
     "CHUNKWISE_CONSUMER_KEY",

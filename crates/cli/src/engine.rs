@@ -78,6 +78,12 @@ impl EngineOptions {
         builder.build().map_err(|error| Failed::new(Exit::Config, error.to_string()))
     }
 
+    /// What every uploader is made of, whatever its protocol: what carries requests, what runs uploads, and how.
+    pub(crate) fn parts(self) -> Result<(HyperBackend, Driver, Policy), Failed> {
+        let Self { connection, transfer, directory, .. } = self;
+        Ok((backend(&connection, transfer.window)?, driver(&transfer, directory)?, policy(&transfer)?))
+    }
+
     /// The uploader for what sends nothing.
     pub(crate) fn silent(self) -> Result<XUploader, Failed> {
         self.uploader(Bearer::new(String::new()))

@@ -3,6 +3,8 @@
 use chunkwise::core::{ErrorKind, Failure, ProblemKind, Refusal, UploadError};
 use chunkwise::driver::{DriverError, Left, SourceError, StartError, StoreError, UploadId};
 use chunkwise::media::{FileError, FileProblem};
+use chunkwise::s3::S3Error;
+use chunkwise::tus::TusError;
 use chunkwise::x::{Destination, XError};
 
 use crate::credentials::CredentialsError;
@@ -201,7 +203,7 @@ impl From<XError> for Failed {
             XError::Source(error) => Self::new(error.exit(), what),
             XError::Start(error) => started(&error, what),
             XError::Store(error) => Self::from(error),
-            XError::Upload(error) => ended(&error),
+            XError::Upload(error) => ended(&error, advice),
             XError::NoMedia => Self { kept: Kept::Nothing, ..Self::new(Exit::Protocol, what) },
             XError::AltText { id, media_id, failure } => Self {
                 kept: Kept::Checkpoint(id),
@@ -220,6 +222,45 @@ impl From<XError> for Failed {
     }
 }
 
+impl From<S3Error> for Failed {
+    fn from(error: S3Error) -> Self {
+        let what = error.to_string();
+        match error {
+            S3Error::Source(error) => Self::new(error.exit(), what),
+            S3Error::Start(error) => started(&error, what),
+            S3Error::Store(error) => Self::from(error),
+            S3Error::Upload(error) => ended(&error, UploadError::advice),
+            S3Error::NotToS3(_) | S3Error::OtherStore { .. } => Self::new(Exit::Config, what),
+            S3Error::NoPath { id } | S3Error::FileGone { id, .. } => {
+                Self { kept: Kept::Unusable(id), ..Self::new(Exit::NoInput, what) }
+            }
+            S3Error::Random(_) => Self::new(Exit::Io, what),
+            _ => Self::new(Exit::Bug, what),
+        }
+    }
+}
+
+impl From<TusError> for Failed {
+    fn from(error: TusError) -> Self {
+        let what = error.to_string();
+        match error {
+            TusError::Discovery(failure) => Self::new(failure.exit(), what),
+            TusError::Unsupported(_) | TusError::NotToTus(_) | TusError::OtherEndpoint { .. } => {
+                Self::new(Exit::Config, what)
+            }
+            TusError::Metadata(_) => Self::new(Exit::Usage, what),
+            TusError::Source(error) => Self::new(error.exit(), what),
+            TusError::Start(error) => started(&error, what),
+            TusError::Store(error) => Self::from(error),
+            TusError::Upload(error) => ended(&error, UploadError::advice),
+            TusError::NoPath { id } | TusError::FileGone { id, .. } => {
+                Self { kept: Kept::Unusable(id), ..Self::new(Exit::NoInput, what) }
+            }
+            _ => Self::new(Exit::Bug, what),
+        }
+    }
+}
+
 fn started(error: &StartError, what: String) -> Failed {
     let kept = match error {
         StartError::SourceChanged { id, .. } | StartError::Resume { id, .. } => Kept::Unusable(id.clone()),
@@ -228,7 +269,7 @@ fn started(error: &StartError, what: String) -> Failed {
     Failed { kept, ..Failed::new(error.exit(), what) }
 }
 
-fn ended(error: &DriverError) -> Failed {
+fn ended(error: &DriverError, advice: impl Fn(&UploadError) -> String) -> Failed {
     let (exit, what) = (error.exit(), told(error));
     match error {
         DriverError::Upload { error, left, fault } => {

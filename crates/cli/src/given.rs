@@ -1,15 +1,17 @@
-//! What is to be uploaded, as it stands on the command line: a file, or a URL to be fetched.
+//! What is to be uploaded, as it stands on the command line: a file, a URL to be fetched, or standard input.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chunkwise::Secret;
 
-/// A file or a URL. A URL may be signed, so `Debug` shows none.
+/// A file, a URL, or standard input. A URL may be signed, so `Debug` shows none.
 #[derive(Clone, Debug)]
 pub(crate) enum Given {
     File(PathBuf),
     Url(Secret<String>),
+    /// What `-` stands for. A file of that name is `./-`.
+    Stdin,
 }
 
 impl From<OsString> for Given {
@@ -19,6 +21,7 @@ impl From<OsString> for Given {
             matches!(scheme.as_deref(), Some("http" | "https"))
         };
         match text.to_str() {
+            Some("-") => Self::Stdin,
             Some(url) if is_url(url) => Self::Url(Secret::new(url.to_owned())),
             Some(_) | None => Self::File(PathBuf::from(text)),
         }
@@ -41,6 +44,8 @@ mod tests {
         ] {
             assert_eq!(matches!(Given::from(OsString::from(text)), Given::Url(_)), url, "{text}");
         }
+        assert!(matches!(Given::from(OsString::from("-")), Given::Stdin));
+        assert!(matches!(Given::from(OsString::from("./-")), Given::File(_)));
         assert!(!format!("{:?}", Given::from(OsString::from("https://secret"))).contains("secret"));
     }
 }

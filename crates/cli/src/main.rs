@@ -22,6 +22,7 @@ mod resume;
 mod sandbox;
 mod serve;
 mod settings;
+mod to;
 mod undumpable;
 mod upload;
 mod uploads;

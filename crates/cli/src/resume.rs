@@ -1,42 +1,58 @@
 //! `chunkwise resume`: goes on where a process ended, however it ended.
 
-use chunkwise::driver::{Driven, Listed, UploadId};
+use std::path::PathBuf;
+
+use chunkwise::driver::{Driven, Listed, Record, UploadId};
 use chunkwise::x::{XHandle, XUploader};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::ResumeArgs;
+use crate::args::{
+    ConnectionOptions, CredentialOptions, DestinationOptions, ResumeArgs, StoreOptions, TransferOptions,
+};
 use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::engine::EngineOptions;
 use crate::exit::Exit;
 use crate::failed::Failed;
 use crate::flags::Flags;
-use crate::render::{Render, Slot, Start, Started};
-use crate::upload::{FILES_AT_ONCE, end, follow};
+use crate::render::{Done, Render, Slot, Start, Started};
+use crate::to::{self, Elsewhere, StoreAddress};
+use crate::upload::{FILES_AT_ONCE, end, follow_media, going};
 
 pub(crate) async fn run(context: Context, args: ResumeArgs) -> Result<Exit, Failed> {
-    let ResumeArgs { ids, all, destination, credentials, connection, transfer, store } = args;
+    let ResumeArgs { ids, all, destination, credentials, connection, transfer, store, s3 } = args;
     let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
     let ids = ids.iter().map(|id| parse(id)).collect::<Result<Vec<_>, _>>()?;
-    let layers = &context.layers;
-    let engine = EngineOptions {
-        destination: layers.complete(destination)?,
-        connection: layers.complete(connection)?,
-        transfer: layers.complete(transfer)?,
-        // The limits that counted when it was started count on: the checkpoint has them.
-        limits: crate::values::LimitSet::None,
-        directory: Some(layers.complete(store)?.directory()?),
+    let listed = records(&context, store.clone()).await?;
+    let ids = if all { idle(&listed) } else { ids };
+    let resuming = Resuming { context: &context, destination, credentials, connection, transfer, store, s3 };
+    // Every one to X has one uploader; nobody needs credentials for X who has nothing to go on with there.
+    let is_to_x =
+        |id: &UploadId| record(&listed, id).is_none_or(|record| to::place(record, &resuming.s3).is_none());
+    let to_x = match ids.iter().any(is_to_x) {
+        true => Some(resuming.to_x()?),
+        false => None,
     };
-    let credentials = Credentials::find(credentials, layers, |name| std::env::var_os(name))?;
-    let uploader = engine.of(credentials)?;
-    let ids = if all { every(&uploader).await? } else { ids };
     let (render, stop) = context.watch(ids.len())?;
     if ids.is_empty() {
         render.note("nothing to resume: no upload is unfinished");
     }
+    let (render, stop, flags, listed, resuming, to_x) = (&*render, &stop, &flags, &listed, &resuming, &to_x);
     let exits = futures::stream::iter(ids.iter().enumerate())
-        .map(|(slot, id)| one(&*render, &stop, slot, id, &uploader, &flags))
+        .map(async |(slot, id)| {
+            let place =
+                record(listed, id).and_then(|record| Some((record, to::place(record, &resuming.s3)?)));
+            let ending = match (place, to_x) {
+                (Some((record, (to, store))), _) => {
+                    let file = record.source.path().map(ToOwned::to_owned);
+                    resuming.elsewhere(render, stop, slot, id, (to, store, file)).await
+                }
+                (None, Some(uploader)) => media(render, stop, slot, id, uploader).await,
+                (None, None) => Err(Failed::new(Exit::Bug, "an upload goes nowhere")),
+            };
+            end(render, slot, &format!("upload {id}"), flags, ending)
+        })
         .buffer_unordered(FILES_AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -52,28 +68,75 @@ pub(crate) fn parse(id: &str) -> Result<UploadId, Failed> {
     })
 }
 
+/// Every upload there is a checkpoint of, wherever it goes.
+pub(crate) async fn records(context: &Context, store: StoreOptions) -> Result<Vec<Listed>, Failed> {
+    let directory = Some(context.layers.complete(store)?.directory()?);
+    let (_, driver, _) = EngineOptions { directory, ..EngineOptions::default() }.parts()?;
+    Ok(driver.uploads().await?)
+}
+
+/// The record of an upload, if it can be read.
+pub(crate) fn record<'a>(listed: &'a [Listed], id: &UploadId) -> Option<&'a Record> {
+    listed.iter().find(|listed| listed.id == *id)?.record.as_ref().ok()
+}
+
 /// Every unfinished upload that nobody drives; those that can't be read too, so that they are told of.
-async fn every(uploader: &XUploader) -> Result<Vec<UploadId>, Failed> {
-    let idle = |listed: &Listed| match listed.driven {
+fn idle(listed: &[Listed]) -> Vec<UploadId> {
+    let idle = |listed: &&Listed| match listed.driven {
         Driven::Idle => true,
         Driven::Running => false,
     };
-    Ok(uploader.unfinished().await?.into_iter().filter(idle).map(|listed| listed.id).collect())
+    listed.iter().filter(idle).map(|listed| listed.id.clone()).collect()
 }
 
-async fn one(
+/// What the options say about how to go on.
+struct Resuming<'a> {
+    context: &'a Context,
+    destination: DestinationOptions,
+    credentials: CredentialOptions,
+    connection: ConnectionOptions,
+    transfer: TransferOptions,
+    store: StoreOptions,
+    s3: StoreAddress,
+}
+
+impl Resuming<'_> {
+    fn to_x(&self) -> Result<XUploader, Failed> {
+        let layers = &self.context.layers;
+        let engine = EngineOptions {
+            destination: layers.complete(self.destination.clone())?,
+            // The limits that counted when it was started count on: the checkpoint has them.
+            ..to::engine(self.context, self.connection.clone(), self.transfer.clone(), self.store.clone())?
+        };
+        let credentials = Credentials::find(self.credentials.clone(), layers, |name| std::env::var_os(name))?;
+        engine.of(credentials)
+    }
+
+    async fn elsewhere(
+        &self,
+        render: &dyn Render,
+        stop: &CancellationToken,
+        slot: Slot,
+        id: &UploadId,
+        (to, store, file): (to::To, StoreAddress, Option<PathBuf>),
+    ) -> Result<Done, Failed> {
+        let engine =
+            to::engine(self.context, self.connection.clone(), self.transfer.clone(), self.store.clone())?;
+        let uploader = Elsewhere::to(&to, engine, &store, &self.credentials).await;
+        let uploader = uploader.map_err(|failed| failed.resuming(id))?;
+        to::resume(render, stop, slot, id, &uploader, (&to, file)).await
+    }
+}
+
+async fn media(
     render: &dyn Render,
     stop: &CancellationToken,
     slot: Slot,
     id: &UploadId,
     uploader: &XUploader,
-    flags: &Flags,
-) -> Exit {
-    let ending = match begin(stop, uploader, id).await {
-        Ok((handle, started)) => follow(render, stop, slot, handle, started).await,
-        Err(failed) => Err(failed),
-    };
-    end(render, slot, &format!("upload {id}"), flags, ending)
+) -> Result<Done, Failed> {
+    let (handle, started) = begin(stop, uploader, id).await?;
+    follow_media(render, stop, slot, handle, started).await
 }
 
 async fn begin(
@@ -87,14 +150,12 @@ async fn begin(
     let listed = uploader.unfinished().await?.into_iter().find(|listed| listed.id == *id);
     let file = listed.and_then(|listed| listed.record.ok()?.source.path().map(ToOwned::to_owned));
     let handle = uploader.resume(id).await.map_err(|error| Failed::resumed(error, id))?;
-    let destination = handle.destination();
     let progress = *handle.progress().borrow();
     let started = Started {
         id: id.clone(),
         file,
-        media_type: destination.media_type.clone(),
-        category: destination.category.clone(),
-        total: progress.total.unwrap_or(0),
+        going: going(handle.destination()),
+        total: progress.total,
         start: Start::Resumed { stored: progress.stored },
     };
     Ok((handle, started))

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use chunkwise::driver::{Events, UploadControl, UploadHandle, UploadId};
 use chunkwise::media::{Inspection, MediaCategory, MediaType, Use};
-use chunkwise::x::{Uploaded, XError, XHandle, XUpload};
-use chunkwise::{Disposition, Event, Phase};
+use chunkwise::x::{Uploaded, XHandle, XUpload};
+use chunkwise::{Disposition, Event, Phase, Progress};
 use futures::StreamExt as _;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{MediaOptions, UploadArgs};
@@ -19,13 +21,25 @@ use crate::failed::Failed;
 use crate::fetch::{Fetching, Job};
 use crate::flags::Flags;
 use crate::given::Given;
-use crate::render::{Done, Ending, Render, Slot, Start, Started};
+use crate::render::{Done, Ending, Going, Object, Render, Slot, Start, Started};
+use crate::to::{self, To};
 
 /// How many files go up at once; the others wait for their turn.
 pub(crate) const FILES_AT_ONCE: usize = 4;
 
 pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Failed> {
-    let UploadArgs { given, media, destination, credentials, connection, fetch, transfer, store } = args;
+    match args.to.clone() {
+        To::X => to_x(context, args).await,
+        elsewhere @ (To::S3 { .. } | To::Tus(_)) => to::run(context, args, elsewhere).await,
+    }
+}
+
+async fn to_x(context: Context, args: UploadArgs) -> Result<Exit, Failed> {
+    let UploadArgs { given, media, destination, credentials, connection, fetch, transfer, store, .. } = args;
+    if given.iter().any(|given| matches!(given, Given::Stdin)) {
+        let what = "X wants to know a file's size beforehand: write standard input into a file, or give --to s3:// or tus+https://";
+        return Err(Failed::new(Exit::Usage, what));
+    }
     let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
     let layers = &context.layers;
     let media = Wanted::of(layers.complete(media)?)?;
@@ -55,7 +69,7 @@ pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Fail
             (Given::Url(url), Some(fetching)) => {
                 Job { render, stop, media, uploader, flags, fetching }.one(slot, &url).await
             }
-            (Given::Url(_), None) => Exit::Bug,
+            (Given::Url(_), None) | (Given::Stdin, _) => Exit::Bug,
             (Given::File(file), _) => {
                 let upload = media.apply(uploader.upload(&file));
                 one(render, stop, slot, file, media.inspection(), upload, flags).await
@@ -78,7 +92,7 @@ async fn one(
     flags: &Flags,
 ) -> Exit {
     let ending = match begin(render, stop, inspection, upload, &file).await {
-        Ok((handle, started)) => follow(render, stop, slot, handle, started).await,
+        Ok((handle, started)) => follow_media(render, stop, slot, handle, started).await,
         Err(failed) => Err(failed),
     };
     end(render, slot, &file.display().to_string(), flags, ending)
@@ -104,9 +118,8 @@ async fn begin(
     let started = Started {
         id: handle.id().clone(),
         file: Some(file.to_owned()),
-        media_type: destination.media_type.clone(),
-        category: destination.category.clone(),
-        total: handle.progress().borrow().total.unwrap_or(0),
+        going: going(destination),
+        total: handle.progress().borrow().total,
         start: Start::Anew,
     };
     Ok((handle, started))
@@ -131,25 +144,70 @@ pub(crate) fn end(
     exit
 }
 
-/// Watches an upload to its end; an interruption stops it and keeps its checkpoint.
-pub(crate) async fn follow(
+/// As what a media goes to X.
+pub(crate) fn going(destination: &chunkwise::x::Destination) -> Going {
+    Going::Media { media_type: destination.media_type.clone(), category: destination.category.clone() }
+}
+
+/// What is watched of a running upload.
+pub(crate) struct Watching {
+    control: UploadControl,
+    events: Events,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Watching {
+    pub(crate) fn of(handle: &UploadHandle) -> Self {
+        Self { control: handle.control(), events: handle.events(), progress: handle.progress() }
+    }
+}
+
+/// An upload that has come to its object.
+pub(crate) struct Arrived {
+    pub(crate) id: UploadId,
+    pub(crate) object: Object,
+    pub(crate) size: Option<u64>,
+}
+
+/// Watches an upload to X to its end.
+pub(crate) async fn follow_media(
     render: &dyn Render,
     stop: &CancellationToken,
     slot: Slot,
     handle: XHandle,
     started: Started,
 ) -> Result<Done, Failed> {
+    let watching = Watching::of(&handle);
+    let wait = async {
+        let Uploaded { id, media, completed, .. } = handle.wait().await?;
+        let size = completed.result.size.or(media.size);
+        let (media_id, media_key) = (media.media_id.to_string(), media.media_key);
+        Ok(Arrived {
+            id,
+            object: Object::Media { media_id, media_key, expires_after: media.expires_after },
+            size,
+        })
+    };
+    follow(render, stop, slot, watching, wait, started).await
+}
+
+/// Watches an upload to its end; an interruption stops it and keeps its checkpoint.
+pub(crate) async fn follow(
+    render: &dyn Render,
+    stop: &CancellationToken,
+    slot: Slot,
+    watching: Watching,
+    wait: impl Future<Output = Result<Arrived, Failed>>,
+    started: Started,
+) -> Result<Done, Failed> {
     render.started(slot, &started);
     let began = Instant::now();
-    let control = handle.control();
-    let mut events = handle.events();
-    let mut progress = handle.progress();
+    let Watching { control, mut events, mut progress } = watching;
     let before = progress.borrow().sent;
-    let wait = handle.wait();
     tokio::pin!(wait);
     let (mut interrupted, mut transfer) = (false, None);
     let mut more = (true, true);
-    let ended: Result<Uploaded, XError> = loop {
+    let ended = loop {
         tokio::select! {
             biased;
             event = events.next(), if more.0 => match event {
@@ -176,15 +234,12 @@ pub(crate) async fn follow(
         }
     };
     let last = *progress.borrow();
-    let Uploaded { id, media, completed, .. } =
-        ended.map_err(|error| Failed::from(error).running(&started.id))?;
+    let Arrived { id, object, size } = ended.map_err(|failed| failed.running(&started.id))?;
     Ok(Done {
         id,
         file: started.file,
-        media_id: media.media_id.to_string(),
-        media_key: media.media_key,
-        size: completed.result.size.or(media.size).unwrap_or(started.total),
-        expires_after: media.expires_after,
+        object,
+        size: size.or(started.total).unwrap_or(last.committed),
         sent: last.sent.saturating_sub(before),
         transfer: transfer.unwrap_or_else(|| began.elapsed()),
         took: began.elapsed(),

@@ -7,21 +7,24 @@ use chunkwise::driver::{Driven, Listed, Record, UploadId};
 use chunkwise::x::XUploader;
 use serde_json::{Value, json};
 
-use crate::args::{DiscardArgs, StoreOptions, SweepArgs, UploadsAction, UploadsArgs};
+use crate::args::{
+    DiscardArgs, ServerOptions, StoreOptions, SweepArgs, TransferOptions, UploadsAction, UploadsArgs,
+};
 use crate::context::Context;
 use crate::engine::EngineOptions;
 use crate::exit::{Exit, Exits as _};
 use crate::failed::Failed;
 use crate::flags::Flags;
 use crate::render::{self, bytes, document, failed_fields, failure, json_line, say, shown};
-use crate::resume::parse;
+use crate::resume::{parse, record, records};
+use crate::to::{self, Elsewhere};
 use crate::values::Span;
 
 pub(crate) async fn run(context: Context, args: UploadsArgs) -> Result<Exit, Failed> {
     match args.action {
         None => list(&context, args.store).await,
-        Some(UploadsAction::Discard(DiscardArgs { ids, store })) => discard(&context, &ids, store).await,
-        Some(UploadsAction::Sweep(SweepArgs { store })) => sweep(&context, store).await,
+        Some(UploadsAction::Discard(args)) => discard(&context, args).await,
+        Some(UploadsAction::Sweep(args)) => sweep(&context, args).await,
     }
 }
 
@@ -136,23 +139,53 @@ pub(crate) fn table<const N: usize>(rows: Vec<[String; N]>) {
     }
 }
 
-async fn discard(context: &Context, ids: &[String], store: StoreOptions) -> Result<Exit, Failed> {
+async fn discard(context: &Context, args: DiscardArgs) -> Result<Exit, Failed> {
+    let DiscardArgs { ids, server, store } = args;
     let ids = ids.iter().map(|id| parse(id)).collect::<Result<Vec<_>, _>>()?;
-    let uploader = uploader(context, store)?;
+    let listed = records(context, store.clone()).await?;
+    let giving_up = GivingUp { context, server, store };
     let mut exits = Vec::new();
     for id in &ids {
-        match uploader.discard(id).await {
-            Ok(()) if context.output.json => {
+        match giving_up.discard(id, record(&listed, id)).await {
+            Ok(_) if context.output.json => {
                 json_line(&document("discarded", json!({ "upload": id.as_str() })))
             }
-            Ok(()) if context.output.quiet => {}
-            Ok(()) => {
+            Ok(_) if context.output.quiet => {}
+            Ok(Forgotten::ByItself) => {
                 say(&format!("upload {id} is discarded; X forgets what it has of it by itself, within a day"))
             }
-            Err(error) => exits.push(tell(context, id, Failed::from(error))),
+            Ok(Forgotten::Told) => say(&format!("upload {id} is discarded, and the server was told")),
+            Err(failed) => exits.push(tell(context, id, failed)),
         }
     }
     Ok(Exit::worst(exits))
+}
+
+/// How a server comes to forget an upload.
+enum Forgotten {
+    ByItself,
+    Told,
+}
+
+/// What it takes to give uploads up, wherever they go.
+struct GivingUp<'a> {
+    context: &'a Context,
+    server: ServerOptions,
+    store: StoreOptions,
+}
+
+impl GivingUp<'_> {
+    async fn discard(&self, id: &UploadId, record: Option<&Record>) -> Result<Forgotten, Failed> {
+        let ServerOptions { credentials, connection, s3 } = &self.server;
+        let Some((to, s3)) = record.and_then(|record| to::place(record, s3)) else {
+            uploader(self.context, self.store.clone())?.discard(id).await?;
+            return Ok(Forgotten::ByItself);
+        };
+        let transfer = TransferOptions::default();
+        let engine = to::engine(self.context, connection.clone(), transfer, self.store.clone())?;
+        Elsewhere::to(&to, engine, &s3, credentials).await?.discard(id).await?;
+        Ok(Forgotten::Told)
+    }
 }
 
 /// Tells why an upload could not be given up.
@@ -166,18 +199,20 @@ fn tell(context: &Context, id: &UploadId, failed: Failed) -> Exit {
     failed.exit
 }
 
-async fn sweep(context: &Context, store: StoreOptions) -> Result<Exit, Failed> {
-    let uploader = uploader(context, store)?;
+async fn sweep(context: &Context, args: SweepArgs) -> Result<Exit, Failed> {
+    let SweepArgs { server, store } = args;
+    let uploader = uploader(context, store.clone())?;
+    let giving_up = GivingUp { context, server, store };
     let (mut swept, mut exits) = (Vec::new(), Vec::new());
     for listed in uploader.unfinished().await? {
-        let owed = listed.record.as_ref().is_ok_and(abort_owed);
-        if !owed || listed.driven == Driven::Running {
+        let Some(record) = listed.record.as_ref().ok().filter(|record| abort_owed(record)) else { continue };
+        if listed.driven == Driven::Running {
             continue;
         }
         // One that can't be given up now must not keep the others.
-        match uploader.discard(&listed.id).await {
-            Ok(()) => swept.push((listed.id, "an abort was owed")),
-            Err(error) => exits.push(tell(context, &listed.id, Failed::from(error))),
+        match giving_up.discard(&listed.id, Some(record)).await {
+            Ok(_) => swept.push((listed.id, "an abort was owed")),
+            Err(failed) => exits.push(tell(context, &listed.id, failed)),
         }
     }
     let expired = uploader.driver().forget_expired(Duration::ZERO).await?;

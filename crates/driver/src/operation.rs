@@ -31,7 +31,7 @@ pub(crate) enum Bytes {
     /// It sends none.
     None,
     /// They are in memory already.
-    Resident(bytes::Bytes),
+    Resident(Vec<bytes::Bytes>),
     /// They are read within an allotment.
     Read(Arc<dyn Source>, ByteRange, Allotment),
 }
@@ -90,8 +90,8 @@ impl Performer {
         };
         let source = self.source.as_ref().ok_or(SourceError::Absent)?;
         come(source, range.end()).await?;
-        if let Some(bytes) = source.resident(range) {
-            return Ok(Bytes::Resident(bytes));
+        if let Some(pieces) = source.pieces(range) {
+            return Ok(Bytes::Resident(pieces));
         }
         let reads = range.len().div_ceil(self.budget.frame_size() as u64);
         let allotment = self.budget.allot(self.read_ahead, reads).await;
@@ -137,9 +137,10 @@ impl Performer {
         // What is read beforehand goes nowhere, so no rate limits it.
         let (len, frames, before): (_, _, Box<dyn FnOnce() -> Frames + Send>) = match bytes {
             Bytes::None => return Payload::empty(),
-            Bytes::Resident(bytes) => {
-                let again = bytes.clone();
-                (bytes.len() as u64, slices(bytes, frame_size), Box::new(move || slices(again, frame_size)))
+            Bytes::Resident(pieces) => {
+                let len = pieces.iter().map(|bytes| bytes.len() as u64).sum();
+                let again = pieces.clone();
+                (len, slices(pieces, frame_size), Box::new(move || slices(again, frame_size)))
             }
             Bytes::Read(source, range, allotment) => {
                 let (allotment, fault) = (Arc::new(allotment), Fault::from(fault));

@@ -16,7 +16,7 @@ use crate::engine::EngineOptions;
 use crate::exit::Exit;
 use crate::failed::{Failed, Kept};
 use crate::render::{Done, Render, Start, Started, bytes, document, json_line, per_second, result, say};
-use crate::upload::follow;
+use crate::upload::{follow_media, going};
 use crate::values::{LimitSet, Size};
 
 /// 512 MiB: the most that X takes from any account.
@@ -101,7 +101,7 @@ impl Demo<'_> {
         // Of this process alone: the sandbox is another one.
         let peak = peak_memory();
         self.note("comparing …");
-        let held = sandbox.media(&done.media_id).await?;
+        let held = sandbox.media(done.object.name()).await?;
         let received = sandbox.received().await?;
         sandbox.stop().await?;
         Ok(Figures { done, sha256, held, received, made_in, peak })
@@ -144,12 +144,11 @@ impl Demo<'_> {
         let started = Started {
             id: handle.id().clone(),
             file: Some(path.to_owned()),
-            media_type: destination.media_type.clone(),
-            category: destination.category.clone(),
-            total: handle.progress().borrow().total.unwrap_or(0),
+            going: going(destination),
+            total: handle.progress().borrow().total,
             start: Start::Anew,
         };
-        follow(self.render, self.stop, 0, handle, started).await
+        follow_media(self.render, self.stop, 0, handle, started).await
     }
 }
 
@@ -193,7 +192,7 @@ fn tell(context: &Context, figures: &Figures, size: u64, equal: bool, kept: Opti
         json_line(&document(
             "demo",
             json!({
-                "ok": equal, "media_id": done.media_id, "size": size, "sha256": sha256,
+                "ok": equal, "media_id": done.object.name(), "size": size, "sha256": sha256,
                 "sandbox_sha256": held.sha256, "transfer_seconds": done.transfer.as_secs_f64(), "seconds": done.took.as_secs_f64(),
                 "bytes_per_second": per_second(size, done.transfer), "peak_memory": peak, "sent_again": again,
                 "requests": received.requests, "faults": received.faults, "video": kept,
@@ -201,7 +200,7 @@ fn tell(context: &Context, figures: &Figures, size: u64, equal: bool, kept: Opti
         ));
         return;
     }
-    result(&done.media_id);
+    result(done.object.name());
     if context.output.quiet {
         return;
     }
@@ -215,7 +214,7 @@ fn tell(context: &Context, figures: &Figures, size: u64, equal: bool, kept: Opti
         held.sha256,
         if equal { "equal" } else { "NOT EQUAL" }
     ));
-    say(&format!("media_id     {}", done.media_id));
+    say(&format!("media_id     {}", done.object.name()));
     say(&format!(
         "time         {transfer:.2} s to send it ({rate}/s), {took:.2} s with the sandbox's processing"
     ));

@@ -25,7 +25,7 @@ use crate::exit::{Exit, Exits};
 use crate::failed::{Failed, Kept};
 use crate::flags::Flags;
 use crate::render::{Done, Render, Slot, Start, Started};
-use crate::upload::{Wanted, end, follow};
+use crate::upload::{Wanted, end, follow_media, going};
 
 /// How far the fetch is, is told not more often than this.
 const NOT_MORE_OFTEN: Duration = Duration::from_millis(500);
@@ -95,12 +95,11 @@ impl Job<'_> {
         let started = Started {
             id: id.clone(),
             file: Some(PathBuf::from(name)),
-            media_type: destination.media_type.clone(),
-            category: destination.category.clone(),
-            total: media.size,
+            going: going(destination),
+            total: Some(media.size),
             start: Start::Anew,
         };
-        let ended = follow(self.render, self.stop, slot, handle, started).await;
+        let ended = follow_media(self.render, self.stop, slot, handle, started).await;
         let Err(failed) = ended else { return ended };
         // There is nothing to go on with: what was fetched is gone.
         let _ = self.uploader.driver().forget(&id).await;

@@ -88,19 +88,23 @@ impl Render for Bars {
     }
 
     fn started(&self, slot: Slot, started: &Started) {
-        let bar = ProgressBar::new(started.total).with_style(style(RUNNING));
+        let bar =
+            started.total.map_or_else(ProgressBar::no_length, ProgressBar::new).with_style(style(RUNNING));
         bar.set_prefix(label(started));
         let bar = self.place(slot, bar);
         bar.set_position(started.start.stored());
         bar.reset_eta();
         bar.enable_steady_tick(Duration::from_millis(200));
         if let Some(all) = &self.all {
-            all.inc_length(started.total);
+            all.inc_length(started.total.unwrap_or(0));
         }
     }
 
     fn progress(&self, slot: Slot, progress: Progress) {
         if let Some(bar) = self.bar(slot) {
+            if let (None, Some(total)) = (bar.length(), progress.total) {
+                bar.set_length(total);
+            }
             bar.set_position(progress.sent);
         }
         if let Some(all) = &self.all {

@@ -10,7 +10,7 @@ use chunkwise::media::Finding;
 use chunkwise::{Event, Progress};
 use serde_json::{Value, json};
 
-use super::{Done, Ending, Render, Slot, Start, Started, json_line, per_second};
+use super::{Done, Ending, Going, Object, Render, Slot, Start, Started, json_line, per_second};
 use crate::failed::Failed;
 use crate::flags::Flags;
 
@@ -79,14 +79,18 @@ impl Render for Json {
     }
 
     fn started(&self, slot: Slot, started: &Started) {
-        let Started { id, file, media_type, category, total, start } = started;
+        let Started { id, file, going, total, start } = started;
+        let (media_type, category, to) = match going {
+            Going::Media { media_type, category } => (Some(media_type), Some(category), None),
+            Going::To(to) => (None, None, Some(to)),
+        };
         let resumed = match start {
             Start::Anew => false,
             Start::Resumed { .. } => true,
         };
         let before = start.stored();
         let fields = json!({
-            "upload": id.as_str(), "file": file, "media_type": media_type, "category": category, "total": total,
+            "upload": id.as_str(), "file": file, "media_type": media_type, "category": category, "to": to, "total": total,
             "stored": before, "resumed": resumed,
         });
         json_line(&document("start", fields));
@@ -135,10 +139,16 @@ impl Render for Json {
 }
 
 fn done_fields(done: &Done) -> Value {
-    let Done { id, file, media_id, media_key, size, expires_after, sent, transfer, took } = done;
+    let Done { id, file, object, size, sent, transfer, took } = done;
+    let (media_id, media_key, expires_after, address) = match object {
+        Object::Media { media_id, media_key, expires_after } => {
+            (Some(media_id), media_key.as_ref(), *expires_after, None)
+        }
+        Object::At(address) => (None, None, None, Some(address)),
+    };
     let fields = json!({
         "ok": true, "exit_code": 0, "upload": id.as_str(), "file": file, "media_id": media_id,
-        "media_key": media_key, "size": size, "expires_after_secs": expires_after.map(|after| after.as_secs()),
+        "media_key": media_key, "object": address, "size": size, "expires_after_secs": expires_after.map(|after| after.as_secs()),
         "sent": sent, "transfer_seconds": transfer.as_secs_f64(), "seconds": took.as_secs_f64(),
         "bytes_per_second": per_second(*sent, *transfer),
     });

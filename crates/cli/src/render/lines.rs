@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use chunkwise::{Event, Phase, Progress};
 
 use super::{
-    Ending, Render, Slot, Start, Started, bytes, failure, fetch_so_far, label, news, per_second, result,
-    result_of, say, shown, summary,
+    Ending, Going, Render, Slot, Start, Started, bytes, failure, fetch_so_far, label, news, per_second,
+    result, result_of, say, shown, summary,
 };
 
 /// A line for every so many per cent, if the last one is a second old; and one every few seconds.
@@ -95,10 +95,16 @@ impl Render for Lines {
     }
 
     fn started(&self, slot: Slot, started: &Started) {
-        let Started { id, media_type, category, total, start, .. } = started;
+        let Started { id, going, total, start, .. } = started;
+        let size = total.map_or_else(|| "a stream".to_owned(), bytes);
+        let going = match going {
+            Going::Media { media_type, category } => format!("{size} of {media_type} ({category})"),
+            Going::To(to) => format!("{size} to {}", shown(to)),
+        };
+        let total = &total.unwrap_or(0);
         let (label, now) = (label(started), Instant::now());
         self.talk(&match start {
-            Start::Anew => format!("{label}: {} of {media_type} ({category}), upload {id}", bytes(*total)),
+            Start::Anew => format!("{label}: {going}, upload {id}"),
             Start::Resumed { stored } => {
                 format!("{label}: going on with upload {id}, {} of {} stored", bytes(*stored), bytes(*total))
             }

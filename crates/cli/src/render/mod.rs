@@ -34,10 +34,38 @@ pub(crate) type Slot = usize;
 pub(crate) struct Started {
     pub(crate) id: UploadId,
     pub(crate) file: Option<PathBuf>,
-    pub(crate) media_type: String,
-    pub(crate) category: String,
-    pub(crate) total: u64,
+    pub(crate) going: Going,
+    /// How many bytes; nobody knows of a stream.
+    pub(crate) total: Option<u64>,
     pub(crate) start: Start,
+}
+
+/// As what it goes, or where to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Going {
+    /// To X, as a media of this kind.
+    Media { media_type: String, category: String },
+    /// Elsewhere.
+    To(String),
+}
+
+/// What came of an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Object {
+    /// A media at X.
+    Media { media_id: String, media_key: Option<String>, expires_after: Option<Duration> },
+    /// An object at this address.
+    At(String),
+}
+
+impl Object {
+    /// What the user came for.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Media { media_id, .. } => media_id,
+            Self::At(address) => address,
+        }
+    }
 }
 
 /// Whether an upload is new.
@@ -60,15 +88,13 @@ impl Start {
     }
 }
 
-/// A media that is ready.
+/// An upload that has come to its object.
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
     pub(crate) id: UploadId,
     pub(crate) file: Option<PathBuf>,
-    pub(crate) media_id: String,
-    pub(crate) media_key: Option<String>,
+    pub(crate) object: Object,
     pub(crate) size: u64,
-    pub(crate) expires_after: Option<Duration>,
     /// Bytes that this process sent for the first time.
     pub(crate) sent: u64,
     /// From the start of this process's part in it until X had it all.
@@ -152,11 +178,11 @@ fn harmless(text: &str) -> Cow<'_, str> {
     text.chars().map(shown).collect::<String>().into()
 }
 
-/// The result of an upload for people and shells: the media id, and the file if there are several.
+/// The result of an upload for people and shells: the media id or the address, and the file if there are several.
 fn result_of(done: &Done, uploads: usize) -> String {
     match (&done.file, uploads) {
-        (Some(file), 2..) => format!("{}\t{}", done.media_id, shown(&file.to_string_lossy())),
-        (None, _) | (Some(_), _) => done.media_id.clone(),
+        (Some(file), 2..) => format!("{}\t{}", done.object.name(), shown(&file.to_string_lossy())),
+        (None, _) | (Some(_), _) => shown(done.object.name()),
     }
 }
 

@@ -19,4 +19,5 @@ mod source;
 mod telling;
 mod too_large;
 mod transfer;
+mod unknown;
 mod waiting;

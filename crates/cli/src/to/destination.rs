@@ -1,0 +1,120 @@
+//! A destination, as it stands behind `--to`.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use chunkwise::s3::Object;
+use chunkwise::tus::Endpoint;
+
+/// Where an upload goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum To {
+    /// To X, or to what stands in for it.
+    #[default]
+    X,
+    /// To a bucket. A key that is empty or ends with a slash is a folder: the file keeps its name.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The key, or the folder.
+        key: String,
+    },
+    /// To a tus server, at this address.
+    Tus(String),
+}
+
+impl FromStr for To {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.eq_ignore_ascii_case("x") {
+            return Ok(Self::X);
+        }
+        match text.split_once("://") {
+            Some(("s3", path)) => {
+                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+                // Any name of a file stands for those to come.
+                let probe =
+                    if key.is_empty() || key.ends_with('/') { format!("{key}file") } else { key.into() };
+                Object::new(bucket, &probe).map_err(|error| error.to_string())?;
+                Ok(Self::S3 { bucket: bucket.to_owned(), key: key.to_owned() })
+            }
+            Some(("tus+http" | "tus+https", _)) => {
+                let endpoint = text.trim_start_matches("tus+");
+                Endpoint::new(endpoint).map_err(|error| error.to_string())?;
+                Ok(Self::Tus(endpoint.to_owned()))
+            }
+            Some(_) | None => {
+                Err("it is x, s3://bucket/key, or tus+https:// and the address of a tus server".to_owned())
+            }
+        }
+    }
+}
+
+impl To {
+    /// Whether every file has a place of its own there.
+    pub(crate) fn takes_several(&self) -> bool {
+        match self {
+            Self::X | Self::Tus(_) => true,
+            Self::S3 { key, .. } => key.is_empty() || key.ends_with('/'),
+        }
+    }
+
+    /// The object for this file, in a bucket.
+    ///
+    /// # Errors
+    ///
+    /// Why it can't have that name.
+    pub(crate) fn object(bucket: &str, key: &str, file: Option<&Path>) -> Result<Object, String> {
+        let key = if key.is_empty() || key.ends_with('/') {
+            let name = file.and_then(Path::file_name).and_then(|name| name.to_str());
+            format!("{key}{}", name.ok_or("what has no name needs a key: s3://bucket/key")?)
+        } else {
+            key.to_owned()
+        };
+        Object::new(bucket, &key).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_is_x_a_key_or_a_tus_server() {
+        let s3 = |bucket: &str, key: &str| To::S3 { bucket: bucket.into(), key: key.into() };
+        for (text, to) in [
+            ("x", To::X),
+            ("s3://media/clips/a b.mp4", s3("media", "clips/a b.mp4")),
+            ("s3://media", s3("media", "")),
+            ("s3://media/clips/", s3("media", "clips/")),
+            ("tus+https://tus.example/files/", To::Tus("https://tus.example/files/".into())),
+        ] {
+            assert_eq!(text.parse(), Ok(to), "{text}");
+        }
+        for wrong in [
+            "",
+            "y",
+            "s3:/media",
+            "s3://",
+            "s3://me dia/key",
+            "https://tus.example/",
+            "tus://tus.example",
+            "tus+https://",
+        ] {
+            assert!(wrong.parse::<To>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_folder_in_a_bucket_takes_the_names_of_files() {
+        let name = |key, file: Option<&str>| {
+            To::object("media", key, file.map(Path::new)).map(|object| object.to_string())
+        };
+        assert_eq!(name("clips/", Some("/tmp/a.mp4")), Ok("s3://media/clips/a.mp4".into()));
+        assert_eq!(name("", Some("a.mp4")), Ok("s3://media/a.mp4".into()));
+        assert_eq!(name("b.mp4", Some("a.mp4")), Ok("s3://media/b.mp4".into()));
+        assert_eq!(name("b.mp4", None), Ok("s3://media/b.mp4".into()));
+        assert!(name("clips/", None).is_err());
+    }
+}

@@ -1,0 +1,141 @@
+//! Uploads to other places than X, from their start or from a checkpoint to their end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chunkwise::driver::{StreamSource, UploadId};
+use futures::StreamExt as _;
+use tokio_util::sync::CancellationToken;
+
+use super::uploader::{Bytes, Running};
+use super::{Elsewhere, To};
+use crate::args::{StoreOptions, UploadArgs};
+use crate::context::Context;
+use crate::engine::EngineOptions;
+use crate::exit::Exit;
+use crate::failed::Failed;
+use crate::flags::Flags;
+use crate::given::Given;
+use crate::render::{Going, Object, Render, Slot, Start, Started};
+use crate::upload::{Arrived, FILES_AT_ONCE, Watching, end, follow};
+use crate::values::LimitSet;
+
+/// Uploads what was given to this place.
+pub(crate) async fn run(context: Context, args: UploadArgs, to: To) -> Result<Exit, Failed> {
+    let UploadArgs { given, destination, credentials, connection, transfer, store, s3, .. } = args;
+    let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
+    let usage = |what: &str| Err(Failed::new(Exit::Usage, what.to_owned()));
+    if given.len() > 1 && !to.takes_several() {
+        return usage("several files can't have one key: let --to end with a slash");
+    }
+    let streams = given.iter().filter(|given| matches!(given, Given::Stdin)).count();
+    if streams > 1 {
+        return usage("there is one standard input: give - once");
+    }
+    if streams > 0 && credentials.token_stdin {
+        return usage("standard input can't be both the token and the file: give --token-file");
+    }
+    if given.iter().any(|given| matches!(given, Given::Url(_))) {
+        return usage("what a URL leads to goes to X alone: download it, or give it on standard input as -");
+    }
+    let engine = engine(&context, connection, transfer, store)?;
+    let uploader = Elsewhere::to(&to, engine, &s3, &credentials).await?;
+    let (render, stop) = match streams {
+        0 => context.watch(given.len())?,
+        _ => context.watch_telling(
+            given.len(),
+            "stopping: of standard input nothing is kept (once more to stop at once)",
+        )?,
+    };
+    let (render, stop, uploader, to, flags) = (&*render, &stop, &uploader, &to, &flags);
+    let exits = futures::stream::iter(given.into_iter().enumerate())
+        .map(async |(slot, given)| {
+            let (bytes, file) = match given {
+                Given::File(path) => (Bytes::File(path.clone()), Some(path)),
+                Given::Stdin | Given::Url(_) => {
+                    let source = StreamSource::new(tokio::io::stdin()).named("standard input");
+                    (Bytes::Stream(Arc::new(source)), None)
+                }
+            };
+            let name = file.as_ref().map_or("standard input".to_owned(), |file| file.display().to_string());
+            let ending = match begin(stop, uploader.start(to, bytes)).await {
+                Ok(running) => {
+                    let started = started(&running, file, Start::Anew, to);
+                    watch(render, stop, slot, running, started).await
+                }
+                Err(failed) => Err(failed),
+            };
+            end(render, slot, &name, flags, ending)
+        })
+        .buffer_unordered(FILES_AT_ONCE)
+        .collect::<Vec<_>>()
+        .await;
+    Ok(Exit::worst(exits))
+}
+
+/// The engine's options; nothing in them is about media.
+pub(crate) fn engine(
+    context: &Context,
+    connection: crate::args::ConnectionOptions,
+    transfer: crate::args::TransferOptions,
+    store: StoreOptions,
+) -> Result<EngineOptions, Failed> {
+    let layers = &context.layers;
+    Ok(EngineOptions {
+        connection: layers.complete(connection)?,
+        transfer: layers.complete(transfer)?,
+        directory: Some(layers.complete(store)?.directory()?),
+        limits: LimitSet::None,
+        ..EngineOptions::default()
+    })
+}
+
+async fn begin(
+    stop: &CancellationToken,
+    start: impl Future<Output = Result<Running, Failed>>,
+) -> Result<Running, Failed> {
+    if stop.is_cancelled() {
+        return Err(Failed::new(Exit::Interrupted, "not started: interrupted before its turn"));
+    }
+    start.await
+}
+
+/// Goes on with an upload to this place.
+pub(crate) async fn resume(
+    render: &dyn Render,
+    stop: &CancellationToken,
+    slot: Slot,
+    id: &UploadId,
+    uploader: &Elsewhere,
+    (to, file): (&To, Option<PathBuf>),
+) -> Result<crate::render::Done, Failed> {
+    let running = begin(stop, uploader.resume(id)).await.map_err(|failed| failed.resuming(id))?;
+    let stored = running.progress().borrow().stored;
+    let started = started(&running, file, Start::Resumed { stored }, to);
+    watch(render, stop, slot, running, started).await
+}
+
+fn started(running: &Running, file: Option<PathBuf>, start: Start, to: &To) -> Started {
+    let going = match to {
+        To::X => Going::To("X".to_owned()),
+        To::S3 { bucket, .. } => Going::To(format!("s3://{bucket}")),
+        To::Tus(endpoint) => Going::To(endpoint.clone()),
+    };
+    let total = running.progress().borrow().total;
+    Started { id: running.id().clone(), file, going, total, start }
+}
+
+async fn watch(
+    render: &dyn Render,
+    stop: &CancellationToken,
+    slot: Slot,
+    running: Running,
+    started: Started,
+) -> Result<crate::render::Done, Failed> {
+    let watching = Watching::of(&running);
+    let wait = async {
+        let (id, address, completed) = running.wait().await?;
+        Ok(Arrived { id, object: Object::At(address), size: completed.result.size })
+    };
+    follow(render, stop, slot, watching, wait, started).await
+}
