@@ -43,7 +43,16 @@ const RULES: &[Rule] = &[
     Rule {
         folder: "crates/protocol-*",
         ours: &["crates/core", "crates/transport"],
-        others: AllBut(&["tokio", "hyper", "hyper-util", "reqwest", "rustls", "getrandom"]),
+        others: AllBut(&[
+            "tokio",
+            "hyper",
+            "hyper-util",
+            "reqwest",
+            "rustls",
+            "getrandom",
+            "reqsign-core",
+            "reqsign-aws-v4",
+        ]),
         because: "a protocol is a pure codec: it knows the waist and the core, and no client, runtime or randomness",
     },
     Rule {
@@ -218,6 +227,7 @@ fn a_wrong_arrow_is_objected_to() {
     assert!(ours("crates/protocol-x", "crates/backend-hyper", false));
     assert!(ours("crates/protocol-tus", "crates/protocol-x", false));
     assert!(other("crates/protocol-oneshot", "tokio", false));
+    assert!(other("crates/protocol-s3", "reqsign-aws-v4", true));
     assert!(ours("crates/backend-hyper", "crates/protocol-x", false));
     assert!(ours("crates/driver", "crates/protocol-x", false));
     assert!(ours("crates/sandbox", "crates/core", false));

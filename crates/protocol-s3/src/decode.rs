@@ -77,7 +77,7 @@ impl Exchange<'_> {
     }
 
     fn created(&self) -> Result<Reply, Failure> {
-        let root = self.of("InitiateMultipartUploadResult")?;
+        let root = self.of("InitiateMultipartUpload")?;
         let session = root.get("UploadId").and_then(|id| session::session(self.s3, id));
         let session =
             session.ok_or_else(|| self.broken("an upload was created, but without an upload id"))?;
@@ -93,7 +93,7 @@ impl Exchange<'_> {
     }
 
     fn parts(&self, session: &Session) -> Result<Page, Failure> {
-        let root = self.of("ListPartsResult")?;
+        let root = self.of("ListParts")?;
         let ours = session::upload_id(self.s3, session);
         if root.get("UploadId").is_none_or(|id| ours.as_deref() != Some(id)) {
             return Err(self.broken("the list of parts is one of another upload"));
@@ -129,7 +129,7 @@ impl Exchange<'_> {
             let detail = Detail::new(format!("unreadable answer to Complete: {}", self.said().server));
             return Err(Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail });
         }
-        self.of("CompleteMultipartUploadResult")?;
+        self.of("CompleteMultipartUpload")?;
         Ok(Reply::Completed(self.finished(None)))
     }
 
@@ -150,9 +150,10 @@ impl Exchange<'_> {
         Final { id, size, expires_at: None, body }
     }
 
-    /// The answer's root, if it is one of this name and about our object.
-    fn of(&self, name: &str) -> Result<&Element, Failure> {
-        let root = self.xml.as_ref().filter(|root| root.name == name);
+    /// The answer's root, if it is one to this action and about our object. What comes behind the action's name differs (`Result`
+    /// at S3, `Response` at moto).
+    fn of(&self, action: &str) -> Result<&Element, Failure> {
+        let root = self.xml.as_ref().filter(|root| root.name.starts_with(action));
         let root =
             root.ok_or_else(|| self.broken("the answer is none of S3's; is the endpoint one of a store?"))?;
         let object = &self.s3.object;
