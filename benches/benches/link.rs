@@ -3,6 +3,8 @@
 //! The rates are those of the links, in virtual time: the same on every machine, and printed as tables. What criterion
 //! measures below `link/emulating` is what emulating one upload costs, and says nothing of any network.
 
+#![expect(clippy::print_stdout, reason = "its rates are its answer")]
+
 mod cpu;
 
 use std::num::NonZeroU32;
