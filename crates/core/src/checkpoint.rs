@@ -6,14 +6,26 @@ use core::time::Duration;
 
 use crate::io::CheckpointSeq;
 use crate::plan::{Plan, PlanError};
-use crate::profile::{Finalize, Profile, Receipts, Transfer};
+use crate::profile::{Finalize, Length, Profile, Receipts, Transfer};
+use crate::range::{Segment, SegmentIndex};
 use crate::ranges::RangeSet;
 use crate::spec::{Rewind, SourceLength, UploadSpec};
 use crate::time::Timestamp;
 use crate::token::{Receipt, Session};
 
 /// The version of the format that this crate writes. It reads no newer one.
-pub const CHECKPOINT_VERSION: u16 = 1;
+pub const CHECKPOINT_VERSION: u16 = 2;
+
+/// The version of what an older program can read as well: all but the checkpoints of sources of unknown length.
+const WITH_KNOWN_LENGTH: u16 = 1;
+
+/// The version that a checkpoint of such a source needs.
+pub(crate) const fn version_of(length: SourceLength) -> u16 {
+    match length {
+        SourceLength::Known(_) => WITH_KNOWN_LENGTH,
+        SourceLength::Unknown => CHECKPOINT_VERSION,
+    }
+}
 
 /// A durable snapshot of an upload. It holds no credentials.
 ///
@@ -107,7 +119,7 @@ impl Checkpoint {
         &self.protocol
     }
 
-    /// The source's length in bytes.
+    /// The source's length in bytes; of one whose end was not known yet ([`Plan::is_open`]), how far it was known to go.
     pub const fn total(&self) -> u64 {
         self.plan.total()
     }
@@ -188,14 +200,26 @@ impl Checkpoint {
         matches!(&self.state, Saved::Open(SavedSession { stage: SavedStage::Aborting, .. }))
     }
 
-    /// Whether the source's bytes may still be needed.
+    /// Whether the source's bytes may still be needed. Those of a source that can't be rewound are gone once all are
+    /// stored.
     pub const fn needs_source(&self) -> bool {
         match &self.state {
             Saved::Opening => true,
             Saved::Open(open) => match open.stage {
-                SavedStage::Transferring | SavedStage::FinalizeSent => true,
+                SavedStage::Transferring | SavedStage::FinalizeSent => match self.spec.rewind {
+                    Rewind::Possible => true,
+                    Rewind::UntilReleased => !self.plan.ends_at(open.stored.bytes()),
+                },
                 SavedStage::Processing | SavedStage::Aborting => false,
             },
+        }
+    }
+
+    /// Whether the upload can go on from it: not if it needs bytes that are gone.
+    pub(crate) fn check_source(&self) -> Result<(), ResumeError> {
+        match self.spec.rewind {
+            Rewind::UntilReleased if self.needs_source() => Err(ResumeError::NotRewindable),
+            Rewind::UntilReleased | Rewind::Possible => Ok(()),
         }
     }
 
@@ -213,7 +237,14 @@ impl Checkpoint {
         if self.version == 0 {
             return Err(ResumeError::Damaged("there is no version 0"));
         }
-        if self.spec.length != SourceLength::Known(self.plan.total()) {
+        let fits = match self.spec.length {
+            SourceLength::Known(total) => self.plan.ends_at(total),
+            SourceLength::Unknown if profile.length == Length::AtInit => {
+                return Err(ResumeError::Plan(PlanError::LengthRequired));
+            }
+            SourceLength::Unknown => true,
+        };
+        if !fits {
             return Err(ResumeError::Damaged("the plan is not for a source of this length"));
         }
         if !self.plan.is_sound(&profile.sizing) {
@@ -229,16 +260,14 @@ impl Checkpoint {
             Saved::Opening => Ok(()),
             Saved::Open(open) => open.check(&self.plan, profile),
         }?;
-        if self.spec.rewind == Rewind::UntilReleased && self.needs_source() {
-            return Err(ResumeError::NotRewindable);
-        }
         Ok(())
     }
 }
 
 impl SavedSession {
     fn check(&self, plan: &Plan, profile: &Profile) -> Result<(), ResumeError> {
-        if self.stored.end() > plan.total() || self.sent_to > plan.count() {
+        let too_many = !plan.is_open() && self.sent_to > plan.count();
+        if self.stored.end() > plan.total() || too_many {
             return Err(ResumeError::Damaged("more is stored than there is"));
         }
         match profile.transfer {
@@ -253,7 +282,7 @@ impl SavedSession {
                 }
             }
         }
-        let complete = self.stored.tiles(plan.total());
+        let complete = plan.is_tiled_by(&self.stored);
         match self.stage {
             SavedStage::FinalizeSent | SavedStage::Processing if !complete => {
                 Err(ResumeError::Damaged("it was finalized before everything was stored"))
@@ -268,16 +297,17 @@ impl SavedSession {
     /// In the parts family: what is stored is whole segments, with their receipts.
     fn check_parts(&self, plan: &Plan, profile: &Profile) -> Result<(), ResumeError> {
         let on_edge = |offset: u64| {
-            offset == plan.total()
-                || plan
-                    .index_at(offset)
-                    .and_then(|i| plan.segment(i))
-                    .is_some_and(|segment| segment.range.start() == offset)
+            let begins = |segment: Segment| segment.range.start() == offset;
+            plan.ends_at(offset) || plan.planned_at(offset).is_some_and(begins)
         };
         if !self.stored.iter().all(|range| on_edge(range.start()) && on_edge(range.end())) {
             return Err(ResumeError::Damaged("what is stored does not end with a segment"));
         }
-        if self.receipts.keys().any(|index| *index >= plan.count()) {
+        // Of a source whose end is not known, the server may have listed the last one known as whole.
+        let one_more =
+            plan.planned(SegmentIndex::new(plan.count())).filter(|last| last.range.end() <= plan.total());
+        let count = plan.count().saturating_add(u32::from(one_more.is_some()));
+        if self.receipts.keys().any(|index| *index >= count) {
             return Err(ResumeError::Damaged("there is a receipt for no segment"));
         }
         if profile.finalize == (Finalize::Call { receipts: Receipts::Required }) {
@@ -286,11 +316,9 @@ impl SavedSession {
                 SavedStage::FinalizeSent | SavedStage::Processing => true,
                 SavedStage::Transferring | SavedStage::Aborting => false,
             };
-            let stored = |s: &crate::range::Segment| {
-                self.stored.contains(s.range) && (finalized || !s.range.is_empty())
-            };
-            let missing = |s: crate::range::Segment| !self.receipts.contains_key(&s.index.get());
-            if plan.segments().filter(stored).any(missing) {
+            let stored = |s: &Segment| self.stored.contains(s.range) && (finalized || !s.range.is_empty());
+            let missing = |s: Segment| !self.receipts.contains_key(&s.index.get());
+            if plan.segments().chain(one_more).filter(stored).any(missing) {
                 return Err(ResumeError::Damaged("a stored segment has no receipt"));
             }
         }
@@ -322,8 +350,11 @@ pub enum ResumeError {
     /// The checkpoint does not hold together.
     #[error("the checkpoint is damaged: {0}")]
     Damaged(&'static str),
-    /// The source's bytes are gone; the session can only be given up.
-    #[error("the source can't be read a second time, so the upload can only be given up")]
+    /// The source's bytes are gone; the upload can only be aborted ([`Upload::discard`](crate::Upload::discard)).
+    #[error(
+        "the source can't be read a second time, so the upload can only be aborted: discard it, and start anew from a new \
+         source"
+    )]
     NotRewindable,
     /// The policy or the profile does not allow it.
     #[error(transparent)]

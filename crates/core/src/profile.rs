@@ -28,6 +28,18 @@ pub struct Profile {
     pub abort: Abort,
 }
 
+impl Profile {
+    /// The sizing where the length is said at the end only. If that is for the last Append to say, there has to be one,
+    /// though it has no byte.
+    pub(crate) const fn at_the_end(&self) -> Sizing {
+        let empty = match (self.finalize, self.sizing.empty) {
+            (Finalize::Implicit, Empty::NoSegment) => Empty::OneSegment,
+            (Finalize::Implicit | Finalize::Call { .. }, empty) => empty,
+        };
+        Sizing { empty, ..self.sizing }
+    }
+}
+
 /// How a session comes to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -4,6 +4,13 @@
 //! allotment before it reads, whole or not at all, first come first served; after that it waits for nothing but the
 //! wire, so the budget can't deadlock. A frame gives its place back when its memory is let go of by whoever holds
 //! it last, deep in an HTTP stack's write buffer included.
+//!
+//! One-pass streams hold what they have read until the server has it, and may wait long for their next byte. They have a
+//! share of their own, half of the budget: what they hold there, others never wait for. A stream takes the places of a
+//! whole segment before it reads the first byte of it, and takes more only when all that it holds can go out: so it
+//! waits for nothing but its source and the wire, and several streams take turns. The one exception is a stream whose
+//! cut was changed by a size that the server refused: it holds a part of a segment and needs places for the rest. Those it
+//! takes from the half that streams don't fill, where nobody stays.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +24,8 @@ pub(crate) struct ByteBudget {
     frame_size: usize,
     frames: u32,
     places: Arc<Semaphore>,
+    /// The places that streams may have, of those.
+    share: Arc<Semaphore>,
     /// Buffers to be used again. With those in use they are never more than there were places taken at once.
     idle: Mutex<Vec<Box<[u8]>>>,
     in_use: AtomicUsize,
@@ -44,6 +53,7 @@ impl ByteBudget {
             frame_size,
             frames,
             places: Arc::new(Semaphore::new(frames as usize)),
+            share: Arc::new(Semaphore::new(frames as usize / 2)),
             idle: Mutex::default(),
             in_use: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
@@ -78,8 +88,44 @@ impl ByteBudget {
             // The semaphore is never closed; if it were, there would be no turn to wait for.
             return std::future::pending().await;
         };
-        let state = State { free: Some(permit), unread: reads, waker: None };
+        self.allotment(Places { of_all: permit, of_streams: None }, reads)
+    }
+
+    fn allotment(self: &Arc<Self>, places: Places, reads: u64) -> Allotment {
+        let state = State { free: Some(places), unread: reads, waker: None };
         Allotment(Arc::new(Shared { budget: Arc::clone(self), state: Mutex::new(state) }))
+    }
+
+    /// The most bytes that a stream may hold.
+    pub(crate) const fn streams_share(&self) -> u64 {
+        (self.frames / 2) as u64 * self.frame_size as u64
+    }
+
+    /// Waits for its turn among streams and takes the places for so many bytes, whole or not at all, out of their share.
+    pub(crate) async fn allot_stream(self: Arc<Self>, bytes: u64) -> Allotment {
+        let frames = self.frames_for(bytes);
+        let Ok(of_streams) = Arc::clone(&self.share).acquire_many_owned(frames).await else {
+            return std::future::pending().await;
+        };
+        let Ok(of_all) = Arc::clone(&self.places).acquire_many_owned(frames).await else {
+            return std::future::pending().await;
+        };
+        self.allotment(Places { of_all, of_streams: Some(of_streams) }, frames.into())
+    }
+
+    /// The same beside the share, for the rest of a segment of which a stream holds the beginning.
+    pub(crate) async fn allot_rest(self: Arc<Self>, bytes: u64) -> Allotment {
+        let frames = self.frames_for(bytes);
+        let Ok(of_all) = Arc::clone(&self.places).acquire_many_owned(frames).await else {
+            return std::future::pending().await;
+        };
+        self.allotment(Places { of_all, of_streams: None }, frames.into())
+    }
+
+    /// Never more than the share: segments that don't fit are not planned.
+    fn frames_for(&self, bytes: u64) -> u32 {
+        let frames = bytes.div_ceil(self.frame_size as u64);
+        u32::try_from(frames).unwrap_or(u32::MAX).min(self.frames / 2)
     }
 
     /// Lends so many bytes, rounded up to frames, for something else than frames; none if they are not there now.
@@ -179,6 +225,33 @@ impl Drop for Loan {
     }
 }
 
+/// Places in the budget; those of a stream are in its share as well.
+#[derive(Debug)]
+struct Places {
+    of_all: OwnedSemaphorePermit,
+    of_streams: Option<OwnedSemaphorePermit>,
+}
+
+impl Places {
+    fn count(&self) -> u64 {
+        self.of_all.num_permits() as u64
+    }
+
+    fn split_one(&mut self) -> Option<Self> {
+        let of_all = self.of_all.split(1)?;
+        Some(Self { of_all, of_streams: self.of_streams.as_mut().and_then(|share| share.split(1)) })
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.of_all.merge(other.of_all);
+        match (&mut self.of_streams, other.of_streams) {
+            (Some(mine), Some(share)) => mine.merge(share),
+            (mine @ None, share) => *mine = share,
+            (Some(_), None) => {}
+        }
+    }
+}
+
 /// What one Append may hold. Dropping it gives back what is free; frames still out give their places back one by
 /// one.
 #[derive(Debug)]
@@ -192,7 +265,7 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    free: Option<OwnedSemaphorePermit>,
+    free: Option<Places>,
     /// How many frames are still to be taken; places beyond that are of no use to this Append.
     unread: u64,
     waker: Option<Waker>,
@@ -205,14 +278,14 @@ impl Allotment {
         if state.unread == 0 {
             return None;
         }
-        let Some(permit) = state.free.as_mut().and_then(|free| free.split(1)) else {
+        let Some(place) = state.free.as_mut().and_then(Places::split_one) else {
             state.waker = Some(cx.waker().clone());
             return None;
         };
         state.unread -= 1;
         drop(state);
         let buffer = self.0.budget.buffer();
-        Some(Frame { buffer, len: 0, permit: Some(permit), allotment: Arc::clone(&self.0) })
+        Some(Frame { buffer, len: 0, place: Some(place), allotment: Arc::clone(&self.0) })
     }
 }
 
@@ -231,18 +304,18 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give_back(&self, permit: OwnedSemaphorePermit) {
+    fn give_back(&self, place: Places) {
         let mut state = self.lock();
-        let free = state.free.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) as u64;
+        let free = state.free.as_ref().map_or(0, Places::count);
         if state.unread <= free {
             // Others can use it, this Append can't any more.
             drop(state);
-            drop(permit);
+            drop(place);
             return;
         }
         match &mut state.free {
-            Some(free) => free.merge(permit),
-            None => state.free = Some(permit),
+            Some(free) => free.merge(place),
+            None => state.free = Some(place),
         }
         let waker = state.waker.take();
         drop(state);
@@ -257,7 +330,7 @@ impl Shared {
 pub(crate) struct Frame {
     buffer: Box<[u8]>,
     len: usize,
-    permit: Option<OwnedSemaphorePermit>,
+    place: Option<Places>,
     allotment: Arc<Shared>,
 }
 
@@ -266,6 +339,17 @@ impl Frame {
     pub(crate) fn fill(&mut self, len: usize) -> &mut [u8] {
         self.len = len.min(self.buffer.len());
         &mut self.buffer[..self.len]
+    }
+
+    /// The whole buffer: it is filled bit by bit, and then said to hold so many bytes by [`Frame::holds`].
+    pub(crate) fn space(&mut self) -> &mut [u8] {
+        &mut self.buffer
+    }
+
+    /// Its first so many bytes are what it holds.
+    pub(crate) fn holds(mut self, len: usize) -> Self {
+        self.len = len.min(self.buffer.len());
+        self
     }
 }
 
@@ -279,120 +363,11 @@ impl Drop for Frame {
     fn drop(&mut self) {
         // The buffer first: whoever gets the place finds it and does not allocate another.
         self.allotment.budget.reuse(std::mem::take(&mut self.buffer));
-        if let Some(permit) = self.permit.take() {
-            self.allotment.give_back(permit);
+        if let Some(place) = self.place.take() {
+            self.allotment.give_back(place);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use futures::FutureExt as _;
-
-    use super::*;
-
-    fn noop() -> Context<'static> {
-        Context::from_waker(Waker::noop())
-    }
-
-    #[tokio::test]
-    async fn an_allotment_is_whole_or_not_at_all_and_first_come_first_served() {
-        let budget = ByteBudget::new(4, 16);
-        let first = budget.allot(3, 9).await;
-        let mut second = Box::pin(budget.allot(2, 9));
-        assert!(second.as_mut().now_or_never().is_none());
-        // One place is free, but the second came first.
-        let mut third = Box::pin(budget.allot(1, 9));
-        assert!(third.as_mut().now_or_never().is_none());
-        drop(first);
-        let _second = second.await;
-        let _third = third.await;
-        assert_eq!(budget.free(), 1);
-    }
-
-    #[tokio::test]
-    async fn more_than_there_is_means_all_of_it() {
-        let budget = ByteBudget::new(2, 16);
-        let allotment = budget.allot(100, 100).await;
-        assert_eq!(budget.free(), 0);
-        drop(allotment);
-        assert_eq!(budget.free(), 2);
-    }
-
-    #[tokio::test]
-    async fn places_come_back_when_the_memory_does_and_not_before() {
-        let budget = ByteBudget::new(2, 16);
-        let allotment = budget.allot(2, 5).await;
-        let mut frame = allotment.take(&noop()).unwrap();
-        frame.fill(16).fill(7);
-        let bytes = bytes::Bytes::from_owner(frame);
-        let slice = bytes.slice(3..5);
-        let _other = allotment.take(&noop()).unwrap();
-        assert!(allotment.take(&noop()).is_none(), "the wire holds both");
-        drop(bytes);
-        assert!(allotment.take(&noop()).is_none(), "a slice still holds the memory");
-        drop(slice);
-        assert!(allotment.take(&noop()).is_some());
-    }
-
-    #[tokio::test]
-    async fn frames_outlive_their_allotment() {
-        let budget = ByteBudget::new(2, 16);
-        let allotment = budget.allot(2, 5).await;
-        let frame = allotment.take(&noop()).unwrap();
-        drop(allotment);
-        assert_eq!(budget.free(), 1);
-        assert_eq!(budget.usage().in_use, 16);
-        drop(frame);
-        assert_eq!(budget.free(), 2);
-        assert_eq!(budget.usage(), BudgetUse { limit: 32, in_use: 0, peak: 16, lent: 0 });
-    }
-
-    #[tokio::test]
-    async fn nothing_is_held_once_the_last_frame_was_read() {
-        let budget = ByteBudget::new(4, 16);
-        let allotment = budget.allot(4, 5).await;
-        let mut frames: Vec<_> = (0..4).map(|_| allotment.take(&noop()).unwrap()).collect();
-        frames.pop();
-        assert_eq!(budget.free(), 0, "one more read is to come");
-        frames.push(allotment.take(&noop()).unwrap());
-        assert!(allotment.take(&noop()).is_none());
-        frames.pop();
-        assert_eq!(budget.free(), 1, "no more reads: places go to others at once");
-        frames.clear();
-        assert_eq!(budget.free(), 4, "while the answer is awaited nothing is held");
-        drop(allotment);
-    }
-
-    #[tokio::test]
-    async fn buffers_are_used_again() {
-        let budget = ByteBudget::new(2, 16);
-        for _ in 0..10 {
-            let allotment = budget.allot(2, 2).await;
-            let _frames = [allotment.take(&noop()).unwrap(), allotment.take(&noop()).unwrap()];
-        }
-        assert_eq!(budget.idle.lock().unwrap().len(), 2);
-        budget.trim();
-        assert_eq!(budget.idle.lock().unwrap().len(), 0);
-    }
-
-    #[tokio::test]
-    async fn what_is_lent_nobody_else_has_and_buffers_make_room_for_it() {
-        let budget = ByteBudget::new(4, 16);
-        let allotment = budget.allot(4, 4).await;
-        assert!(budget.lend(1).is_none(), "all of it is taken");
-        let frames: Vec<_> = (0..4).map(|_| allotment.take(&noop()).unwrap()).collect();
-        drop(frames);
-        drop(allotment);
-        assert_eq!(budget.idle.lock().unwrap().len(), 4);
-        let mut loan = budget.lend(17).unwrap();
-        assert_eq!((loan.bytes(), budget.free(), budget.idle.lock().unwrap().len()), (32, 2, 2));
-        assert!(!loan.grow_to(65), "there are four frames in all");
-        assert!(loan.grow_to(48));
-        assert_eq!((budget.usage().lent, budget.idle.lock().unwrap().len()), (48, 1));
-        loan.shrink_to(16);
-        assert_eq!((budget.usage().lent, budget.free()), (16, 3));
-        drop(loan);
-        assert_eq!((budget.usage().lent, budget.free()), (0, 4));
-    }
-}
+mod tests;

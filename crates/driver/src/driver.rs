@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chunkwise_core::{Checkpoint, Completed, Percent, Progress, Upload};
+use chunkwise_core::{
+    Checkpoint, Completed, Percent, PlanError, Policy, Profile, Progress, ResumeError, Timestamp,
+    Unsupported, Upload,
+};
 use chunkwise_transport::Transport;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +27,7 @@ use crate::handle::{UploadControl, UploadHandle};
 use crate::ledger::Ledger;
 use crate::operation::Performer;
 use crate::rate::RateLimit;
+use crate::reading::Reading;
 use crate::request::{ResumeRequest, UploadRequest, WhenDone};
 use crate::run::{Run, Signals};
 use crate::source::{Fingerprint, Source, SourceError};
@@ -85,7 +89,17 @@ impl Driver {
         }
         let now = shared.clock.now();
         let seed = seed.map_or_else(getrandom::u64, Ok)?;
-        let upload = Upload::new(now, source.spec(), transport.profile(), policy, seed)?;
+        let mut profile = transport.profile();
+        let mut upload = Upload::new(now, source.spec(), profile.clone(), policy.clone(), seed)?;
+        if source.one_pass().is_some() {
+            let (chunk, largest) = (upload.plan().chunk_size(), shared.budget.streams_share());
+            if chunk > largest {
+                return Err(PlanError::Unsupported(Unsupported::NotKept { chunk, largest }).into());
+            }
+            // As they grow, segments stay small enough to be kept.
+            profile.sizing.max = profile.sizing.max.min(largest);
+            upload = Upload::new(now, source.spec(), profile, policy, seed)?;
+        }
         let binding = SourceBinding::new(source.path(), fingerprint(&source).await?);
         let (id, named) = match id {
             Some(id) => (id, true),
@@ -102,9 +116,16 @@ impl Driver {
                 Err(error) => return Err(error.into()),
             }
         }
+        let reading = match source.one_pass() {
+            None => None,
+            Some(stream) => match Reading::begin(stream, Arc::clone(&shared.budget)) {
+                Some(reading) => Some(reading),
+                None => return Err(spent(source.name()).into()),
+            },
+        };
         let ledger = Ledger::new(claim, id, now, binding, destination, when_done);
         let ledger = ledger.open(now, upload.checkpoint()).await?;
-        Ok(self.run(upload, Some(source), transport, ledger))
+        Ok(self.run(upload, Some(source), transport, ledger, reading))
     }
 
     /// Goes on with an upload from its checkpoint. Of one that is finished ([`Record::finished`]) it gives the result
@@ -114,6 +135,26 @@ impl Driver {
     ///
     /// [`StartError`]; then nothing was sent and the checkpoint is as it was.
     pub async fn resume(&self, request: ResumeRequest) -> Result<UploadHandle, StartError> {
+        self.go_on(request, Upload::resume).await
+    }
+
+    /// Gives up an upload of which there is a checkpoint: has the server forget its session, if that can be done, and
+    /// removes the checkpoint. It needs no source: it is all that can be done with an upload of a
+    /// [`StreamSource`](crate::StreamSource) whose process has died. [`UploadHandle::wait`] tells what became of it, as an
+    /// error of the kind `Discarded`; of an upload that is finished, the result once more.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; then nothing was sent and the checkpoint is as it was.
+    pub async fn discard(&self, request: ResumeRequest) -> Result<UploadHandle, StartError> {
+        self.go_on(ResumeRequest { source: None, ..request }, Upload::discard).await
+    }
+
+    async fn go_on(
+        &self,
+        request: ResumeRequest,
+        how: fn(Timestamp, Checkpoint, Profile, Policy, u64) -> Result<Upload, ResumeError>,
+    ) -> Result<UploadHandle, StartError> {
         let shared = &*self.0;
         let ResumeRequest { id, source, transport, policy, seed, when_done } = request;
         if shared.shutdown.is_cancelled() {
@@ -133,10 +174,10 @@ impl Driver {
             binding = SourceBinding::new(source.path(), fingerprint);
         }
         let seed = seed.map_or_else(getrandom::u64, Ok)?;
-        let upload = Upload::resume(shared.clock.now(), checkpoint, transport.profile(), policy, seed)
+        let upload = how(shared.clock.now(), checkpoint, transport.profile(), policy, seed)
             .map_err(|error| StartError::Resume { id: id.clone(), error })?;
         let ledger = Ledger::new(claim, id, created_at, binding, destination, when_done);
-        Ok(self.run(upload, source, transport, ledger))
+        Ok(self.run(upload, source, transport, ledger, None))
     }
 
     /// An upload that had ended before it was resumed: all of it is done, and nothing happens any more.
@@ -178,6 +219,7 @@ impl Driver {
         source: Option<Arc<dyn Source>>,
         transport: Arc<dyn Transport>,
         ledger: Ledger,
+        reading: Option<Reading>,
     ) -> UploadHandle {
         let shared = Arc::clone(&self.0);
         let pace = shared.accounts.pace(transport.account());
@@ -201,7 +243,7 @@ impl Driver {
         };
         let id = ledger.id().clone();
         let span = tracing::info_span!("upload", id = id.as_str());
-        let run = Run::new(upload, Arc::new(performer), ledger, signals, teller, progress);
+        let run = Run::new(upload, Arc::new(performer), ledger, signals, reading, teller, progress);
         shared.running.fetch_add(1, Ordering::Relaxed);
         let running = Running(Arc::clone(&shared));
         let task = shared.tasks.spawn(
@@ -286,6 +328,11 @@ impl Drop for Running {
             self.0.budget.trim();
         }
     }
+}
+
+/// A stream that was given to another upload before.
+fn spent(name: String) -> SourceError {
+    SourceError::unreadable(name, std::io::Error::other("another upload has read it already, open it anew"))
 }
 
 async fn fingerprint(source: &Arc<dyn Source>) -> Result<Fingerprint, SourceError> {

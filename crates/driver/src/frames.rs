@@ -20,11 +20,16 @@ use tokio::task::JoinHandle;
 use crate::budget::{Allotment, Frame};
 use crate::source::{Source, SourceError, read_exact};
 
-/// The bytes in memory already, in slices of `frame_size`.
-pub(crate) fn slices(mut bytes: Bytes, frame_size: usize) -> Frames {
+/// The bytes in memory already, in slices of `frame_size` at the most.
+pub(crate) fn slices(pieces: Vec<Bytes>, frame_size: usize) -> Frames {
+    let mut pieces = pieces.into_iter();
+    let mut bytes = Bytes::new();
     Box::pin(futures::stream::poll_fn(move |_| {
-        if bytes.is_empty() {
-            return Poll::Ready(None);
+        while bytes.is_empty() {
+            match pieces.next() {
+                Some(next) => bytes = next,
+                None => return Poll::Ready(None),
+            }
         }
         Poll::Ready(Some(Ok(bytes.split_to(bytes.len().min(frame_size)))))
     }))

@@ -18,6 +18,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! What can be read only once, standard input for instance, goes as a [`StreamSource`], of known or unknown length.
 
 mod account;
 mod budget;
@@ -32,6 +34,7 @@ mod handle;
 mod ledger;
 mod operation;
 mod rate;
+mod reading;
 mod request;
 mod run;
 mod source;
@@ -53,7 +56,7 @@ pub use handle::{UploadControl, UploadHandle};
 pub use request::{ResumeRequest, UploadRequest, WhenDone};
 pub use source::{
     Availability, BytesSource, FileSource, Fingerprint, GrowingFile, GrowthHandle, Sha256, Source,
-    SourceChange, SourceError, digest,
+    SourceChange, SourceError, StreamSource, digest,
 };
 
 /// Runs what blocks on a thread made for that, under the caller's span.

@@ -31,7 +31,7 @@ pub(crate) enum Bytes {
     /// It sends none.
     None,
     /// They are in memory already.
-    Resident(bytes::Bytes),
+    Resident(Vec<bytes::Bytes>),
     /// They are read within an allotment.
     Read(Arc<dyn Source>, ByteRange, Allotment),
 }
@@ -90,8 +90,8 @@ impl Performer {
         };
         let source = self.source.as_ref().ok_or(SourceError::Absent)?;
         come(source, range.end()).await?;
-        if let Some(bytes) = source.resident(range) {
-            return Ok(Bytes::Resident(bytes));
+        if let Some(pieces) = source.pieces(range) {
+            return Ok(Bytes::Resident(pieces));
         }
         let reads = range.len().div_ceil(self.budget.frame_size() as u64);
         let allotment = self.budget.allot(self.read_ahead, reads).await;
@@ -136,7 +136,10 @@ impl Performer {
         let frame_size = self.budget.frame_size();
         let (len, frames) = match bytes {
             Bytes::None => return Payload::empty(),
-            Bytes::Resident(bytes) => (bytes.len() as u64, slices(bytes, frame_size)),
+            Bytes::Resident(pieces) => {
+                let len = pieces.iter().map(|bytes| bytes.len() as u64).sum();
+                (len, slices(pieces, frame_size))
+            }
             Bytes::Read(source, range, allotment) => {
                 let frames = SegmentFrames::new(source, range, frame_size, allotment, fault);
                 (range.len(), Box::pin(frames) as _)

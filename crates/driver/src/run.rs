@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chunkwise_core::{
-    Completed, CredentialEpoch, Detail, Disposition, Failure, Growth, Input, NotSent, OpId, Output, Progress,
-    SourceLength, Timestamp, Upload, UploadError, UploadSpec,
+    Completed, CredentialEpoch, Detail, Disposition, Failure, Growth, Input, NotSent, OpId, Output, Phase,
+    Progress, SourceLength, Timestamp, Upload, UploadError, UploadSpec,
 };
 use chunkwise_transport::RefreshError;
 use futures::StreamExt as _;
@@ -25,6 +25,7 @@ use crate::events::Teller;
 use crate::handle::Wish;
 use crate::ledger::{Entry, Ledger};
 use crate::operation::{Bytes, Performer, Step};
+use crate::reading::{News, Reading, news};
 use crate::source::{Availability, SourceChange, SourceError, WRITER_GONE};
 
 /// How often the engine is told how far the wire is, if nothing else happens.
@@ -39,6 +40,8 @@ pub(crate) struct Run {
     clock: Clock,
     ledger: Ledger,
     signals: Signals,
+    /// Of a source that can be read once only.
+    reading: Option<Reading>,
     events: Teller,
     progress: watch::Sender<Progress>,
     live: BTreeMap<OpId, Live>,
@@ -76,6 +79,7 @@ enum Happening {
     Wish(Option<Wish>),
     ShutDown,
     Available(Option<Availability>),
+    Read(News),
     Hold(Hold),
     Ledger(Entry),
     Refreshed(Refreshed),
@@ -93,6 +97,7 @@ impl Run {
         performer: Arc<Performer>,
         ledger: Ledger,
         signals: Signals,
+        reading: Option<Reading>,
         events: Teller,
         progress: watch::Sender<Progress>,
     ) -> Self {
@@ -103,6 +108,7 @@ impl Run {
             clock,
             ledger,
             signals,
+            reading,
             events,
             progress,
             live: BTreeMap::new(),
@@ -156,7 +162,11 @@ impl Run {
                     }
                 }
                 Output::Persist { .. } => self.ledger.write(self.clock.now(), self.upload.checkpoint()),
-                Output::Release(_) => {}
+                Output::Release(range) => {
+                    if let Some(reading) = &self.reading {
+                        reading.release(range);
+                    }
+                }
                 Output::Refresh { epoch } => {
                     let performer = Arc::clone(&self.performer);
                     self.refreshes.push(Box::pin(async move { (epoch, performer.refresh(epoch).await) }));
@@ -173,6 +183,16 @@ impl Run {
                 tokio::task::yield_now().await;
             }
         };
+        match self.upload.phase() {
+            // Nothing more is sent of it.
+            Phase::Aborting | Phase::Closed => self.reading = None,
+            Phase::Opening
+            | Phase::Transferring
+            | Phase::Probing
+            | Phase::Finalizing
+            | Phase::Verifying
+            | Phase::Processing => {}
+        }
         let progress = self.upload.progress();
         self.progress.send_if_modified(|known| {
             let news = *known != progress;
@@ -189,7 +209,7 @@ impl Run {
     }
 
     async fn happening(&mut self, wake_at: Option<Timestamp>) -> Happening {
-        let Self { signals, steps, refreshes, ledger, clock, sample_at, .. } = self;
+        let Self { upload, signals, reading, steps, refreshes, ledger, clock, sample_at, .. } = self;
         let sending = self.live.values().any(|live| live.sending.is_some());
         let wake_at = wake_at.map(|at| clock.instant(at));
         let time = async {
@@ -208,6 +228,7 @@ impl Run {
             Some(refreshed) = refreshes.next(), if !refreshes.is_empty() => Happening::Refreshed(refreshed),
             Ok(hold) = signals.holds.recv() => Happening::Hold(hold),
             availability = changed(&mut signals.availability) => Happening::Available(availability),
+            news = news(reading, upload.plan()) => Happening::Read(news),
             Some(step) = steps.next(), if !steps.is_empty() => Happening::Step(step),
             () = time => Happening::Time,
         }
@@ -242,6 +263,8 @@ impl Run {
             }
             Happening::Available(Some(availability)) => self.available(availability),
             Happening::Available(None) => self.writer_gone(),
+            Happening::Read(Ok((up_to, growth))) => self.tell(Input::Available { up_to, growth }),
+            Happening::Read(Err(fault)) => self.source_fault(fault),
             Happening::Hold(Hold { kind, until }) => self.tell(Input::Hold { kind, until }),
             Happening::Ledger(Entry::Written((seq, Ok(())))) => self.tell(Input::Persisted(seq)),
             Happening::Ledger(Entry::Written((seq, Err(error)))) => {
@@ -346,6 +369,7 @@ impl Run {
     async fn end(mut self, result: Result<Completed, UploadError>) -> Result<Completed, DriverError> {
         self.live.clear();
         self.steps.clear();
+        self.reading = None;
         let end = result.as_ref().map_err(|error| error.kept);
         let left = self.ledger.close(self.clock.now(), self.upload.checkpoint(), end).await;
         result.map_err(|error| DriverError::Upload { error, fault: self.fault, left })

@@ -1,7 +1,9 @@
 //! The judge: whether an end is a right one. The object, the reasons, what is said to be left, and whether all that is
 //! true.
 
-use chunkwise_core::{Completed, Discard, ErrorKind, Kept, Progress, Timestamp, UploadError, Violation};
+use chunkwise_core::{
+    Completed, Discard, ErrorKind, Kept, OperationKind, Progress, Timestamp, UploadError, Violation,
+};
 
 use crate::fault::{Fault, Said};
 use crate::invariants::Breach;
@@ -46,6 +48,8 @@ pub enum Excuse {
     OutOfTime,
     /// The caller stopped it.
     Stopped,
+    /// The source, whose length nobody knew, was longer than the segments that there may be.
+    TooLong,
 }
 
 impl Excuse {
@@ -206,7 +210,8 @@ impl Judge<'_> {
             ErrorKind::Throttled { .. } => one_of(&[Excuse::Endless, Excuse::Clock]),
             ErrorKind::Deadline { .. } => one_of(&late),
             ErrorKind::TooLarge { .. } => server.limit != Limit::None || one_of(&[Excuse::TooLarge]),
-            ErrorKind::SourceChanged | ErrorKind::SourceUnreadable { .. } => one_of(&[Excuse::Source]),
+            ErrorKind::SourceChanged => one_of(&[Excuse::Source]),
+            ErrorKind::SourceUnreadable { .. } => one_of(&[Excuse::Source, Excuse::TooLong]),
             ErrorKind::ProcessingFailed { .. } => {
                 server.processing == ProcessingEnds::Fails || one_of(&[Excuse::Unprocessed])
             }
@@ -259,16 +264,31 @@ impl Judge<'_> {
                 let detail = format!("a session is left open by {error:?}");
                 Err(Breach { rule: "what is kept", detail })
             }
+            // Of a source that could be read once only, what is not stored is gone.
+            Kept::Nothing if self.source == Source::Once && !self.all_is_stored() => Ok(Kept::Nothing),
+            // Every resume would find it too long.
+            Kept::Nothing
+                if self.is_excused(Excuse::TooLong)
+                    && matches!(*error.kind, ErrorKind::SourceUnreadable { .. }) =>
+            {
+                Ok(Kept::Nothing)
+            }
             Kept::Nothing if error.session.is_some() && can_go_on(&error.kind) => {
                 let detail = format!("nothing is kept of {error:?}");
                 Err(Breach { rule: "what is kept", detail })
             }
             Kept::Nothing => Ok(Kept::Nothing),
             Kept::AbortOwed => Ok(Kept::AbortOwed),
-            // The source is gone: it can't be tried.
-            Kept::Checkpoint if self.source == Source::Once && self.needs_source => Ok(Kept::Nothing),
+            Kept::Checkpoint if self.source == Source::Once && self.needs_source => {
+                let detail = format!("a checkpoint is kept that needs bytes which are gone: {error:?}");
+                Err(Breach { rule: "what is kept", detail })
+            }
             Kept::Checkpoint => Ok(Kept::Checkpoint),
         }
+    }
+
+    fn all_is_stored(&self) -> bool {
+        self.progress.total == Some(self.progress.stored)
     }
 
     fn may_not_go_on(&self, error: &UploadError, again: &UploadError) -> Result<(), Breach> {
@@ -287,6 +307,11 @@ impl Judge<'_> {
             | ErrorKind::Protocol { violation: Violation::ForeignSegment(_), .. } => {
                 self.progress.session > 1 || self.source == Source::Once
             }
+            // What the server has lost of a source that could be read once only is lost.
+            ErrorKind::Protocol { operation: OperationKind::Finalize, .. } => {
+                self.source == Source::Once && server.memory == Memory::LosesOnce
+            }
+            ErrorKind::SourceUnreadable { .. } => self.is_excused(Excuse::TooLong),
             _ => false,
         };
         if holds {

@@ -78,7 +78,7 @@ impl Model {
             name: Cow::Borrowed(self.name()),
             open: Open::Request,
             transfer,
-            length: Length::AtInit,
+            length: Length::AtEnd,
             sizing,
             finalize: match self {
                 Self::Listed => Finalize::Call { receipts: Receipts::Required },

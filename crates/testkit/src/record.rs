@@ -145,6 +145,8 @@ pub struct Record {
     /// What was answered or given up last: a "retrying" event is about that.
     pub failed: Option<Thing>,
     listing: Vec<Part>,
+    /// Whether a process before this one may have sent what this one does not know of.
+    heir: bool,
 }
 
 impl Record {
@@ -171,6 +173,7 @@ impl Record {
             closed: false,
             failed: None,
             listing: Vec::new(),
+            heir: false,
         };
         let Some(checkpoint) = from else { return record };
         record.sessions = checkpoint.sessions();
@@ -181,11 +184,13 @@ impl Record {
         record.acked = acknowledged(checkpoint).map(|s| (s.index.get(), s.range)).collect();
         record.cursor = checkpoint.stored();
         // The process before may have sent anything after it wrote this; surely it may have sent this much.
-        record.ours_end = checkpoint.total();
-        let end_of = |index| checkpoint.plan().segment(index).map(|segment| segment.range.end());
-        let next = checkpoint.plan().index_at(record.cursor).and_then(end_of);
-        let sent = checkpoint.sent_to().checked_sub(1).and_then(|last| end_of(SegmentIndex::new(last)));
-        record.sent_end = record.cursor.max(next.unwrap_or(0)).max(sent.unwrap_or(0));
+        let plan = checkpoint.plan();
+        record.ours_end = if plan.is_open() { u64::MAX } else { plan.total() };
+        let end = |segment: Option<Segment>| segment.map_or(0, |segment| segment.range.end());
+        let sent = checkpoint.sent_to().checked_sub(1).map(SegmentIndex::new);
+        let sent = end(sent.and_then(|last| plan.planned(last)));
+        record.sent_end = record.cursor.max(end(plan.planned_at(record.cursor))).max(sent);
+        record.heir = true;
         record
     }
 
@@ -315,6 +320,7 @@ impl Record {
         self.acked.clear();
         self.receipts.clear();
         (self.cursor, self.sent_end, self.ours_end) = (0, 0, 0);
+        self.heir = false;
         facts.push(Fact::SessionForgotten);
     }
 
@@ -335,7 +341,11 @@ impl Record {
                 }
             }
             (Action::Probe { .. }, Reply::Advanced { cursor }) if self.is_append() => {
-                if *cursor <= self.ours_end {
+                // No segment could be planned so far, whoever sent it.
+                let most = SegmentIndex::new(self.profile.sizing.max_count.saturating_sub(1));
+                let planned = plan.planned(most).map_or(u64::MAX, |last| last.range.end());
+                let reach = if plan.is_open() { planned } else { plan.total() };
+                if *cursor <= self.ours_end.min(reach) {
                     self.sent_end = self.sent_end.max(*cursor);
                     self.ours_end = self.sent_end;
                     if *cursor > self.cursor {
@@ -410,8 +420,17 @@ impl Record {
     fn listed(&mut self, plan: &Plan) -> bool {
         let listed = std::mem::take(&mut self.listing);
         let receipts = self.wants_receipts();
+        let mut listed = listed;
+        if self.heir && plan.is_open() {
+            // A segment that is shorter than planned is the end, which the process before knew. It is not taken over.
+            listed.retain(|part| {
+                let beyond = plan.segment(part.index).is_none();
+                !(beyond && plan.planned(part.index).is_some_and(|planned| part.len < planned.range.len()))
+            });
+        }
         let ours = |part: Part| {
-            let segment = plan.segment(part.index)?;
+            let known = plan.segment(part.index);
+            let segment = known.or_else(|| plan.planned(part.index).filter(|_| self.heir))?;
             let same =
                 segment.range.len() == part.len && part.range.is_none_or(|range| range == segment.range);
             (same && (!receipts || part.receipt.is_some())).then_some((segment, part.receipt))
@@ -438,8 +457,10 @@ pub(crate) fn acknowledged(checkpoint: &Checkpoint) -> impl Iterator<Item = Segm
     let nothing = RangeSet::new();
     let stored = checkpoint.stored_ranges().cloned().unwrap_or(nothing);
     let finalized = matches!(checkpoint.stage(), CheckpointStage::FinalizeSent | CheckpointStage::Processing);
-    checkpoint
-        .plan()
-        .segments()
+    let plan = checkpoint.plan();
+    // Of a source whose end is not known one more may be there than is sure to be whole.
+    let one_more = plan.planned(SegmentIndex::new(plan.count())).filter(|_| plan.is_open());
+    plan.segments()
+        .chain(one_more)
         .filter(move |s| if s.range.is_empty() { finalized } else { stored.contains(s.range) })
 }

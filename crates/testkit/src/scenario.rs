@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chunkwise_core::{
-    ChunkSize, Empty, OperationKind, Policy, ProcessingPolicy, Profile, RetryPolicy, Rewind, Timeouts,
-    UploadSpec, WindowPolicy,
+    ChunkSize, Empty, OperationKind, Plan, Policy, ProcessingPolicy, Profile, RetryPolicy, Rewind,
+    SegmentIndex, SourceLength, Timeouts, UploadSpec, WindowPolicy,
 };
 
 use crate::chance::Chance;
@@ -31,6 +31,8 @@ pub struct Scenario {
     pub empty: Empty,
     /// What kind of source it is.
     pub source: Source,
+    /// When it is known how long it is.
+    pub length: Known,
     /// The way to the server.
     pub network: Network,
     /// What goes wrong on it.
@@ -149,6 +151,15 @@ pub enum Source {
     Once,
 }
 
+/// When it is known how long a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Known {
+    /// From the start.
+    AtOnce,
+    /// Once it has ended; until then it grows, whatever kind it is of.
+    AtTheEnd,
+}
+
 /// The way to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
@@ -253,6 +264,7 @@ impl Scenario {
             max_count: 1000,
             empty: Empty::OneSegment,
             source: Source::Whole,
+            length: Known::AtOnce,
             network: Network { least: 5, most: 50, rate: 1_000 },
             faults: Faults::Scheduled(Vec::new()),
             controls: Vec::new(),
@@ -298,6 +310,7 @@ impl Scenario {
             max_count: if chance.percent(25) { chance.between(4, 30) as u32 } else { 1000 },
             empty: chance.one_of([Empty::OneSegment, Empty::NoSegment]),
             source,
+            length: Known::AtOnce,
             network: Network {
                 least: 5,
                 most: chance.one_of([10, 100, 400]),
@@ -333,6 +346,9 @@ impl Scenario {
         scenario.chunk_later = if chance.percent(50) { other } else { scenario.chunk };
         if chance.percent(30) {
             scenario.server.limit_from = scenario.total / 3;
+        }
+        if chance.percent(25) {
+            scenario.length = Known::AtTheEnd;
         }
         scenario
     }
@@ -419,7 +435,36 @@ impl Scenario {
             Source::Growing => spec.available = Some(0),
             Source::Once => spec.rewind = Rewind::UntilReleased,
         }
+        match self.length {
+            Known::AtOnce => {}
+            Known::AtTheEnd => {
+                spec.length = SourceLength::Unknown;
+                spec.available = Some(0);
+            }
+        }
         spec
+    }
+
+    /// Whether the source grows while it is uploaded.
+    pub const fn grows(&self) -> bool {
+        match (self.source, self.length) {
+            (Source::Growing, _) | (_, Known::AtTheEnd) => true,
+            (Source::Whole | Source::Once, Known::AtOnce) => false,
+        }
+    }
+
+    /// Whether segments may turn out too few for it: whoever does not know how long it will be can't make them large
+    /// enough in time, least of all where the server wants them small.
+    pub fn may_be_endless(&self) -> bool {
+        let profile = self.profile();
+        let reach = |chunk: u64| {
+            let plan =
+                ChunkSize::new(chunk.max(1)).and_then(|chunk| Plan::open(&profile.sizing, chunk).ok())?;
+            let last = plan.planned(SegmentIndex::new(self.max_count.saturating_sub(1)))?;
+            Some(last.range.end())
+        };
+        let reach = reach(self.chunk).min(reach(self.chunk_later)).unwrap_or(0);
+        self.length == Known::AtTheEnd && (self.total > reach || self.server.limit != Limit::None)
     }
 
     /// The longest that a process may take over the upload, whatever happens: the deadline, the processing's own, what

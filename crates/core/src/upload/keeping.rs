@@ -14,7 +14,8 @@ use super::transfer::{Blank, Known, Transfer};
 use crate::checkpoint::{Doubt, Saved, SavedSession, SavedStage};
 use crate::error::{Discard, ErrorKind, Kept, UploadError};
 use crate::io::Completed;
-use crate::profile::Verify;
+use crate::profile::{Abort, Verify};
+use crate::spec::Rewind;
 
 impl Upload {
     /// Whether it ends while finalizing and the server certainly holds no object: every Finalize was answered with a
@@ -28,10 +29,23 @@ impl Upload {
 
     /// What is left of an upload that ends like this.
     pub(super) fn kept(&self, kind: &ErrorKind) -> Kept {
+        // Of a source that can't be rewound nothing can go on while bytes of it are missing at the server.
+        let gone = match self.shared.spec.rewind {
+            Rewind::Possible => false,
+            Rewind::UntilReleased => match &self.state {
+                State::Open(open) => !self.shared.plan.ends_at(open.transfer.stored_bytes()),
+                State::Opening(_) | State::Closed(_) => true,
+            },
+        };
         let resumable = match &self.state {
             State::Opening(_) | State::Closed(_) => Kept::Nothing,
             State::Open(open) => match open.stage {
                 Stage::Aborting(_) => Kept::AbortOwed,
+                Stage::Transferring | Stage::Probing(_) if gone => match self.shared.profile.abort {
+                    // Whoever wants to keep it gets what there is to be kept: what has to be given up.
+                    Abort::Call if *kind == ErrorKind::Cancelled => Kept::AbortOwed,
+                    Abort::Call | Abort::Unsupported => Kept::Nothing,
+                },
                 Stage::Transferring
                 | Stage::Probing(_)
                 | Stage::Finalizing(_)
@@ -67,6 +81,7 @@ impl Upload {
             | ErrorKind::SizeMismatch { .. }
             | ErrorKind::ProcessingFailed { .. } => Kept::Nothing,
             ErrorKind::Cancelled if resumable == Kept::AbortOwed => Kept::AbortOwed,
+            ErrorKind::Cancelled if gone => resumable,
             ErrorKind::Cancelled => Kept::Checkpoint,
             ErrorKind::Discarded(Discard::Unconfirmed { .. }) => Kept::AbortOwed,
             ErrorKind::Discarded(
@@ -111,7 +126,7 @@ impl Upload {
             Saved::Open(saved) => saved,
         };
         // What was sent and not acknowledged may be stored; sending it again is a repetition.
-        let doubt = if stored.tiles(shared.plan.total()) { doubt } else { Doubt::Repeated };
+        let doubt = if shared.plan.is_tiled_by(&stored) { doubt } else { Doubt::Repeated };
         let blank = match stage {
             SavedStage::Transferring | SavedStage::Aborting => Blank::Missing,
             SavedStage::FinalizeSent | SavedStage::Processing => Blank::Stored,

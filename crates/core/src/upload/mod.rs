@@ -28,15 +28,15 @@ use self::phase::{Stage, State, Transition};
 use self::shared::{Changed, Shared};
 use self::step::Step;
 use self::transfer::{Answered, Transfer};
-use crate::checkpoint::{CHECKPOINT_VERSION, Checkpoint, ResumeError};
-use crate::error::{Discard, ErrorKind};
-use crate::event::{Event, Phase, Progress};
+use crate::checkpoint::{Checkpoint, ResumeError, version_of};
+use crate::error::{Discard, ErrorKind, Kept, Violation};
+use crate::event::{Event, Phase, Progress, SessionEnd};
 use crate::failure::Detail;
 use crate::io::{CheckpointSeq, Disposition, Growth, Input, Output};
 use crate::operation::{CredentialEpoch, OpId, OperationKind};
 use crate::outcome::{Outcome, Percent};
 use crate::pacer::Pacer;
-use crate::plan::{Plan, PlanError, Unsupported};
+use crate::plan::{Plan, PlanError};
 use crate::policy::Policy;
 use crate::profile::{Length, Profile};
 use crate::retry::{Budget, Rng, backoff};
@@ -84,14 +84,15 @@ impl Upload {
         seed: u64,
     ) -> Result<Self, PlanError> {
         policy.validate()?;
-        let total = match (spec.length, profile.length) {
-            (SourceLength::Known(total), _) => total,
+        let plan = match (spec.length, profile.length) {
+            (SourceLength::Known(total), _) => Plan::new(total, &profile.sizing, policy.chunk_size)?,
             (SourceLength::Unknown, Length::AtInit) => return Err(PlanError::LengthRequired),
             (SourceLength::Unknown, Length::AtEnd) => {
-                return Err(PlanError::Unsupported(Unsupported::UnknownLength));
+                let mut plan = Plan::open(&profile.sizing, policy.chunk_size)?;
+                plan.grow(spec.available.unwrap_or(0), &profile.sizing)?;
+                plan
             }
         };
-        let plan = Plan::new(total, &profile.sizing, policy.chunk_size)?;
         let persist = Persist::new(CheckpointSeq::default());
         let shared = Shared::new(now, spec, profile, policy, plan, persist, seed);
         let state = State::Opening(Step::at_once());
@@ -117,6 +118,38 @@ impl Upload {
         seed: u64,
     ) -> Result<Self, ResumeError> {
         checkpoint.check(&profile)?;
+        checkpoint.check_source()?;
+        Self::restore(now, checkpoint, profile, policy, seed)
+    }
+
+    /// Gives up what a checkpoint holds: aborts its session, after it was found out whether it is an object already if
+    /// Finalize may have been sent. No source is needed, so this is what can be done with an upload whose source could be
+    /// read only once.
+    ///
+    /// # Errors
+    ///
+    /// [`ResumeError`] if the checkpoint is from a newer version, for another protocol or damaged.
+    pub fn discard(
+        now: Timestamp,
+        checkpoint: Checkpoint,
+        profile: Profile,
+        policy: Policy,
+        seed: u64,
+    ) -> Result<Self, ResumeError> {
+        checkpoint.check(&profile)?;
+        let mut upload = Self::restore(now, checkpoint, profile, policy, seed)?;
+        upload.cancel_discard();
+        Ok(upload)
+    }
+
+    /// Goes on from a checkpoint that was checked.
+    fn restore(
+        now: Timestamp,
+        checkpoint: Checkpoint,
+        profile: Profile,
+        policy: Policy,
+        seed: u64,
+    ) -> Result<Self, ResumeError> {
         policy.validate().map_err(PlanError::from)?;
         let Checkpoint { seq, spec, plan, elapsed, sessions, ceiling, state, .. } = checkpoint;
         let mut shared = Shared::new(now, spec, profile, policy, plan, Persist::new(seq), seed);
@@ -208,7 +241,7 @@ impl Upload {
             State::Opening(_) | State::Open(_) => now.since(shared.started),
         };
         Checkpoint {
-            version: CHECKPOINT_VERSION,
+            version: version_of(shared.spec.length),
             seq: shared.persist.seq(),
             protocol: shared.profile.name.clone(),
             spec: shared.spec,
@@ -239,7 +272,7 @@ impl Upload {
             State::Opening(_) | State::Closed(_) => self.processed,
         };
         Progress {
-            total: Some(self.shared.plan.total()),
+            total: (!self.shared.plan.is_open()).then_some(self.shared.plan.total()),
             sent: self.shared.sent_mark,
             stored: self.shared.stored_mark,
             committed: self.committed,
@@ -394,6 +427,9 @@ impl Upload {
     }
 
     fn available(&mut self, up_to: u64, growth: Growth) {
+        if self.shared.plan.is_open() {
+            return self.grown(up_to, growth);
+        }
         let total = self.shared.plan.total();
         let ended_short = match growth {
             Growth::Growing => false,
@@ -403,6 +439,41 @@ impl Upload {
             return self.source_failed(ErrorKind::SourceChanged);
         }
         self.shared.available = self.shared.available.max(up_to);
+    }
+
+    /// A source whose end was not known has come so far.
+    fn grown(&mut self, up_to: u64, growth: Growth) {
+        let Shared { plan, profile, persist, seen_to, available, .. } = &mut self.shared;
+        let believed = plan.total();
+        let planned = match growth {
+            Growth::Growing => plan.grow(up_to, &profile.sizing),
+            Growth::Ended if up_to < *seen_to => return self.source_failed(ErrorKind::SourceChanged),
+            Growth::Ended => {
+                persist.changed();
+                plan.close(up_to, &profile.at_the_end())
+            }
+        };
+        if let Err(error) = planned {
+            return self.unplannable(&error);
+        }
+        (*seen_to, *available) = ((*seen_to).max(up_to), (*available).max(up_to));
+        if growth == Growth::Ended && up_to < believed {
+            // Only the server's word said that it goes further: what it holds there is not ours.
+            let violation = Violation::CursorBeyondEnd;
+            let error = ErrorKind::Protocol { operation: OperationKind::Probe, violation };
+            self.apply(Transition::Restart(SessionEnd::Foreign, Some(error)));
+        }
+    }
+
+    /// What came of the source can't be uploaded: no resume would find it otherwise.
+    fn unplannable(&mut self, error: &PlanError) {
+        match self.phase() {
+            Phase::Opening | Phase::Transferring | Phase::Probing => {
+                let detail = Detail::new(alloc::string::ToString::to_string(error));
+                self.fail_keeping(ErrorKind::SourceUnreadable { detail }, Kept::Nothing);
+            }
+            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Aborting | Phase::Closed => {}
+        }
     }
 
     /// The source is of no use any more: that matters only while its bytes are needed. That it changed is remembered,
@@ -488,7 +559,11 @@ impl Shared {
     ) -> Self {
         Self {
             spec,
-            available: spec.available.unwrap_or(u64::MAX),
+            available: match spec.length {
+                SourceLength::Known(_) => spec.available.unwrap_or(u64::MAX),
+                SourceLength::Unknown => spec.available.unwrap_or(0),
+            },
+            seen_to: plan.total(),
             changed: Changed::No,
             sessions: 1,
             ceiling: None,

@@ -15,7 +15,7 @@ use super::live::LiveOp;
 const KIND: OperationKind = OperationKind::Init;
 
 pub(super) fn drive(step: &mut Step, shared: &mut Shared) {
-    let total = Some(shared.plan.total());
+    let total = (!shared.plan.is_open()).then_some(shared.plan.total());
     step.drive(shared, || Action::Init { total });
 }
 
@@ -25,7 +25,7 @@ pub(super) fn answered(step: &mut Step, shared: &mut Shared, live: &LiveOp, outc
         Ok(Reply::Opened { session, expires }) => {
             Transition::Opened(session, expires.map(|expires| expires.until(shared.now)))
         }
-        Ok(Reply::Completed(result)) if shared.plan.total() == 0 => Transition::Complete(result),
+        Ok(Reply::Completed(result)) if shared.plan.ends_at(0) => Transition::Complete(result),
         Ok(reply) => failed(step, shared, live, &unexpected(KIND, &reply)),
         Err(failure) => failed(step, shared, live, &failure),
     }

@@ -30,6 +30,7 @@ use crate::io::Completed;
 use crate::outcome::{Commitment, Final, Percent, Processing, Verdict};
 use crate::profile::{Abort, Profile, Verify};
 use crate::retry::backoff;
+use crate::spec::Rewind;
 use crate::time::Timestamp;
 use crate::token::Session;
 
@@ -167,10 +168,18 @@ impl Upload {
         }
         let State::Open(open) = &mut self.state else { return };
         open.repairs += 1;
-        if open.repairs > REPAIRS || self.shared.spec.rewind != crate::spec::Rewind::Possible {
+        let gone = match self.shared.spec.rewind {
+            Rewind::Possible => false,
+            Rewind::UntilReleased => true,
+        };
+        if open.repairs > REPAIRS || gone {
             let operation = crate::operation::OperationKind::Finalize;
             let violation = crate::error::Violation::Unreadable(failure);
             let error = ErrorKind::Protocol { operation, violation };
+            if gone {
+                // What it lacks is released, and no resume has it either.
+                return self.fail_keeping(error, Kept::Nothing);
+            }
             if is_listed(&self.shared.profile) {
                 return self.fail(error);
             }
@@ -279,6 +288,7 @@ impl Upload {
             return self.fail(ErrorKind::SourceChanged);
         }
         let shared = &mut self.shared;
+        shared.plan.unlearn(shared.seen_to);
         let replanned = match shared.ceiling {
             None => Ok(shared.plan.clone()),
             Some(ceiling) => {
@@ -332,6 +342,10 @@ impl Upload {
 
     pub(super) fn fail(&mut self, kind: ErrorKind) {
         let kept = self.kept(&kind);
+        self.fail_keeping(kind, kept);
+    }
+
+    pub(super) fn fail_keeping(&mut self, kind: ErrorKind, kept: Kept) {
         // What can't go on must not be left behind either, unless it is an object by now.
         let leftover = kept == Kept::Nothing
             && self.shared.profile.abort == Abort::Call
@@ -358,11 +372,14 @@ impl Upload {
     /// Closed is absorbing.
     fn close(&mut self, result: Result<Completed, UploadError>) {
         let settled = self.is_finalize_settled(&result);
+        let owed = result.as_ref().is_err_and(|error| error.kept == Kept::AbortOwed);
         let mut saved = self.saved();
-        if let Saved::Open(open) = &mut saved
-            && settled
-        {
-            open.stage = SavedStage::Transferring;
+        if let Saved::Open(open) = &mut saved {
+            if owed {
+                open.stage = SavedStage::Aborting;
+            } else if settled {
+                open.stage = SavedStage::Transferring;
+            }
         }
         self.processed = self.processed.max(self.progress().processed);
         self.shared.persist.changed();

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::operation::{Action, OperationKind};
 use crate::outcome::{Outcome, Page, Part, Reply};
 use crate::profile::{Finalize, Receipts};
+use crate::range::{ByteRange, Segment, SegmentIndex};
 use crate::ranges::RangeSet;
 use crate::retry::{Verdict, judge};
 use crate::spec::Rewind;
@@ -26,6 +27,15 @@ pub(super) struct Probing {
     pub(super) step: Step,
     page: Option<PageToken>,
     held: Held,
+    asks: Asks,
+}
+
+/// When it may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Asks {
+    Now,
+    /// Once it is known where the source ends: the server says it has all of it.
+    AtTheEnd,
 }
 
 /// What the server says it holds.
@@ -46,12 +56,16 @@ impl Probing {
     /// Not before then.
     pub(super) fn due_at(at: Timestamp) -> Self {
         let held = Held { ranges: RangeSet::new(), receipts: BTreeMap::new(), blank: Blank::Missing, end: 0 };
-        Self { step: Step::due_at(at), page: None, held }
+        Self { step: Step::due_at(at), page: None, held, asks: Asks::Now }
     }
 
     /// Asks once nothing is under way any more: a list made meanwhile would be out of date.
     pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session, transfer: &Transfer) {
-        if transfer.is_quiet() {
+        let may_ask = match self.asks {
+            Asks::Now => true,
+            Asks::AtTheEnd => !shared.plan.is_open(),
+        };
+        if transfer.is_quiet() && may_ask {
             let (session, page) = (session.clone(), self.page.clone());
             self.step.drive(shared, || Action::Probe { session, page });
         }
@@ -69,8 +83,17 @@ impl Probing {
             (Ok(Reply::Probed(page)), Transfer::Parts(parts)) => self.take_in(shared, parts, page),
             (Ok(Reply::Advanced { cursor }), Transfer::Append(known)) => known.found_at(shared, cursor),
             // Where the last Append finalizes, its answer may have been lost.
-            (Ok(Reply::Completed(result)), _) if shared.profile.finalize == Finalize::Implicit => {
+            (Ok(Reply::Completed(result)), _)
+                if shared.profile.finalize == Finalize::Implicit && !shared.plan.is_open() =>
+            {
                 Ok(Transition::Complete(result))
+            }
+            // The process before this one may have come to an end that is not known here yet.
+            (Ok(Reply::Completed(_)), transfer)
+                if shared.profile.finalize == Finalize::Implicit && transfer.may_hold_more() =>
+            {
+                self.asks = Asks::AtTheEnd;
+                Ok(Transition::Stay)
             }
             (Ok(reply), _) => Ok(self.failed(shared, live, &unexpected(KIND, &reply))),
             (Err(failure), _) => Ok(self.failed(shared, live, &failure)),
@@ -97,9 +120,21 @@ impl Probing {
         let before = self.held.ranges.bytes();
         for Part { index, len, receipt, range } in page.parts {
             let foreign = Violation::ForeignSegment(index.get());
-            let Some(segment) = shared.plan.segment(index) else { return Err(foreign) };
-            if len != segment.range.len() || range.is_some_and(|range| range != segment.range) {
+            let Some(segment) = listed(shared, parts, index) else { return Err(foreign) };
+            // The end of the source, which the process before knew: it goes again once it is known here.
+            let beyond = shared.plan.segment(index).is_none();
+            let held = ByteRange::at(segment.range.start(), len);
+            let whole = held == segment.range;
+            let may_be_end = beyond && held.end() < segment.range.end();
+            if !(whole || may_be_end) || range.is_some_and(|range| range != held) {
                 return Err(foreign);
+            }
+            if beyond {
+                shared.plan.grow(held.end(), &shared.profile.sizing).map_err(|_| foreign)?;
+            }
+            if !whole {
+                self.held.end = self.held.end.max(index.get() + 1);
+                continue;
             }
             match (shared.profile.finalize, receipt) {
                 (Finalize::Call { receipts: Receipts::Required }, None) => {
@@ -138,6 +173,14 @@ impl Probing {
         Ok(Transition::Transfer)
     }
 
+    /// When it wants to be looked at again.
+    pub(super) fn wake_at(&self, shared: &Shared) -> Option<Timestamp> {
+        match self.asks {
+            Asks::AtTheEnd if shared.plan.is_open() => None,
+            Asks::Now | Asks::AtTheEnd => self.step.wake_at(shared, KIND),
+        }
+    }
+
     fn failed(&mut self, shared: &mut Shared, live: &LiveOp, failure: &Failure) -> Transition {
         let step = &mut self.step;
         let done = match judge(KIND, failure, &shared.profile) {
@@ -165,4 +208,14 @@ impl Probing {
         };
         done.map_or_else(Transition::Fail, |()| Transition::Stay)
     }
+}
+
+/// The segment that a server lists under this index. Of a source whose end is not known it may be one that only the process
+/// before has seen whole.
+fn listed(shared: &Shared, parts: &Parts, index: SegmentIndex) -> Option<Segment> {
+    let beyond = || {
+        let may_be = parts.may_hold_more() && index.get() < shared.profile.sizing.max_count;
+        if may_be { shared.plan.planned(index) } else { None }
+    };
+    shared.plan.segment(index).or_else(beyond)
 }

@@ -35,6 +35,9 @@ pub(super) struct Shared {
     pub(super) sessions: u32,
     /// Every source byte before this offset can be read.
     pub(super) available: u64,
+    /// How far the source itself is known to go, now or to the process before: while its end is not known, the plan may
+    /// be further by the server's word.
+    pub(super) seen_to: u64,
     /// Whether the source was found changed while its bytes were not needed.
     pub(super) changed: Changed,
     pub(super) credentials: Credentials,
@@ -59,8 +62,8 @@ pub(super) struct Shared {
 /// All that what it does next depends on, and nothing else: not the counters, and not how many names were given out.
 impl Hash for Shared {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { spec, profile, policy, plan, ceiling, sessions, available, changed, .. } = self;
-        (spec, profile, policy, plan, ceiling, sessions, available, changed).hash(state);
+        let Self { spec, profile, policy, plan, ceiling, sessions, available, seen_to, changed, .. } = self;
+        (spec, profile, policy, plan, ceiling, sessions, available, seen_to, changed).hash(state);
         let Self { credentials, pacer, window, budget, persist, now, started, paused_at, .. } = self;
         (credentials, pacer, window, budget, persist, now, started, paused_at).hash(state);
         let Self { sent_mark, stored_mark, stats: _, out, rng, next_op: _, .. } = self;

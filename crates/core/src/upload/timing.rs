@@ -111,7 +111,7 @@ impl Upload {
                     Stage::Transferring => (open.transfer.wake_at(shared), deadline),
                     // It waits until nothing is under way, and that may become overdue; then for its own time.
                     Stage::Probing(_) if !open.transfer.is_quiet() => (open.transfer.overdue_at(), deadline),
-                    Stage::Probing(probing) => (probing.step.wake_at(shared, OperationKind::Probe), deadline),
+                    Stage::Probing(probing) => (probing.wake_at(shared), deadline),
                     Stage::Finalizing(f) => (f.step.wake_at(shared, OperationKind::Finalize), deadline),
                     Stage::Verifying(v) => (v.step.wake_at(shared, OperationKind::Verify), deadline),
                     Stage::Processing(polling) => {

@@ -4,6 +4,7 @@ mod binding;
 mod bytes;
 mod file;
 mod growing;
+mod stream;
 
 use std::io;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub use binding::{Fingerprint, Sha256, SourceChange, digest};
 pub use bytes::BytesSource;
 pub use file::FileSource;
 pub use growing::{GrowingFile, GrowthHandle};
+pub use stream::StreamSource;
+pub(crate) use stream::{Input, Kept};
 
 /// Where the bytes of an upload come from.
 ///
@@ -44,6 +47,17 @@ pub trait Source: Send + Sync + 'static {
     /// the byte budget. Default: none.
     fn resident(&self, range: ByteRange) -> Option<Bytes> {
         let _ = range;
+        None
+    }
+
+    /// The same in as many pieces as they lie in. Default: what [`Source::resident`] has.
+    fn pieces(&self, range: ByteRange) -> Option<Vec<Bytes>> {
+        self.resident(range).map(|bytes| vec![bytes])
+    }
+
+    /// The stream that it is, if it can be read once only: the driver then reads it itself, within the byte budget.
+    /// Default: it can be read again and again.
+    fn one_pass(&self) -> Option<&StreamSource> {
         None
     }
 
@@ -100,6 +114,14 @@ impl<S: Source + ?Sized> Source for Arc<S> {
 
     fn resident(&self, range: ByteRange) -> Option<Bytes> {
         (**self).resident(range)
+    }
+
+    fn pieces(&self, range: ByteRange) -> Option<Vec<Bytes>> {
+        (**self).pieces(range)
+    }
+
+    fn one_pass(&self) -> Option<&StreamSource> {
+        (**self).one_pass()
     }
 
     fn check(&self) -> Result<(), SourceError> {

@@ -6,19 +6,20 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chunkwise_core::{Disposition, OperationKind};
+use chunkwise_core::{Disposition, ErrorKind, OperationKind};
 use chunkwise_driver::{
     BytesSource, DirectoryStore, Driven, Driver, DriverError, FileSource, GrowingFile, GrowthHandle, Listed,
-    MemoryStore, Record, ResumeRequest, Source, UploadRequest,
+    MemoryStore, Record, ResumeRequest, Source, StartError, StreamSource, UploadRequest,
 };
 
 use crate::model::{Fault, Model};
 use crate::polls::{Probe, runtime};
+use crate::streams::Trickle;
 use crate::{KIB, content, driver, policy};
 
 const SIZE: usize = 20 * KIB;
 const SEGMENT: usize = 8 * KIB;
-/// As many as a segment has: one place that leaks brings every later upload to a standstill.
+/// As many as a segment has: one place that leaks brings every later upload to a standstill. Streams have half of it.
 const BUDGET: usize = 2 * 4 * KIB;
 
 #[derive(Clone, Copy)]
@@ -26,6 +27,7 @@ enum From {
     File,
     Growing,
     Memory,
+    Stream,
 }
 
 #[derive(Clone, Copy)]
@@ -62,9 +64,13 @@ impl Case {
         let content = content(SIZE, 3);
         let file = tempfile::NamedTempFile::new().unwrap();
         let directory = tempfile::tempdir().unwrap();
+        let budget = match from {
+            From::Stream => 2 * BUDGET,
+            From::File | From::Growing | From::Memory => BUDGET,
+        };
         let driver = match store {
-            Store::Memory => driver(BUDGET, 4 * KIB, MemoryStore::default()),
-            Store::Directory => driver(BUDGET, 4 * KIB, DirectoryStore::new(directory.path())),
+            Store::Memory => driver(budget, 4 * KIB, MemoryStore::default()),
+            Store::Directory => driver(budget, 4 * KIB, DirectoryStore::new(directory.path())),
         };
         // One answer is lost and one Append can't be sent, so that retries are cut off as well.
         let script = |call: crate::model::Call| match (call.kind, call.nth) {
@@ -92,6 +98,7 @@ impl Case {
                 Arc::new(source)
             }
             From::Memory => Arc::new(BytesSource::new(self.content.clone())),
+            From::Stream => Arc::new(StreamSource::new(Trickle::new(self.content.clone()))),
         }
     }
 
@@ -141,6 +148,7 @@ impl Case {
             From::Memory => Arc::new(BytesSource::new(self.content.clone())),
             From::Growing => Arc::new(FileSource::open(self.path()).unwrap()),
             From::File => self.unchanged(record),
+            From::Stream => return self.go_on_without(record).await,
         };
         let resume = ResumeRequest {
             policy: policy(SEGMENT, 2),
@@ -150,6 +158,20 @@ impl Case {
         let upload = async { self.driver.resume(resume).await.unwrap().wait().await };
         let result = tokio::time::timeout(Duration::from_secs(3600), upload).await;
         result.expect("it does not wait for what leaked").map(drop)
+    }
+
+    /// Of what could be read once only: what is stored as a whole is finished, the rest can only be aborted.
+    async fn go_on_without(&self, record: &Record) -> Result<(), DriverError> {
+        let resume = ResumeRequest::new(record.id.clone(), None, self.model.transport());
+        let handle = match self.driver.resume(resume.clone()).await {
+            Ok(handle) => handle,
+            Err(error @ StartError::Resume { .. }) => {
+                assert!(error.to_string().contains("can only be aborted: discard it"), "{error}");
+                self.driver.discard(resume).await.unwrap()
+            }
+            Err(error) => panic!("{error}"),
+        };
+        handle.wait().await.map(drop)
     }
 
     fn unchanged(&self, record: &Record) -> Arc<dyn Source> {
@@ -219,7 +241,16 @@ fn cut_off_at(n: u64, from: From, store: Store, cut: Cut) -> bool {
             return;
         };
         let record = listed.record.unwrap();
-        case.resume(&record).await.unwrap();
+        let gone_on = case.resume(&record).await;
+        if let (From::Stream, Err(DriverError::Upload { error, .. })) = (from, &gone_on) {
+            assert!(matches!(*error.kind, ErrorKind::Discarded(_)), "cut off at poll {n}: {error}");
+            // A session that no record names can't be given up.
+            let named = usize::from(record.checkpoint.session().is_some());
+            assert_eq!(case.model.aborted() + case.model.objects().len(), named, "cut off at poll {n}");
+            assert!(case.driver.uploads().await.unwrap().is_empty(), "cut off at poll {n}");
+            return case.nothing_leaked(&probe).await;
+        }
+        gone_on.unwrap();
         assert!(case.model.object() == case.content, "cut off at poll {n}");
         assert_eq!(case.model.sessions() as u32, case.model.count(OperationKind::Init));
         let held = record.checkpoint.stored_ranges();
@@ -298,6 +329,21 @@ fn bytes_whose_process_dies_at_every_poll() {
 #[test]
 fn bytes_whose_process_dies_at_every_poll_with_checkpoints_on_disk() {
     cut_off_at_every_poll(From::Memory, Store::Directory, Cut::Process);
+}
+
+#[test]
+fn a_stream_whose_handle_is_dropped_at_every_poll() {
+    cut_off_at_every_poll(From::Stream, Store::Memory, Cut::Handle);
+}
+
+#[test]
+fn a_stream_whose_process_dies_at_every_poll_with_checkpoints_on_disk() {
+    cut_off_at_every_poll(From::Stream, Store::Directory, Cut::Process);
+}
+
+#[test]
+fn a_stream_that_is_discarded_at_every_poll() {
+    cut_off_at_every_poll(From::Stream, Store::Memory, Cut::Discard);
 }
 
 /// What is discarded leaves nothing, neither here nor, once there is a session, at the server.

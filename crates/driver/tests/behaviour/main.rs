@@ -20,6 +20,7 @@ mod scripted;
 mod sources;
 mod stalls;
 mod stores;
+mod streams;
 mod wire;
 mod words;
 

@@ -22,7 +22,7 @@ pub(crate) fn profile() -> Profile {
         name: "model".into(),
         open: Open::Request,
         transfer: Transfer::Parts(Parts { resend: Resend::Overwrites, listing: Listing::None }),
-        length: Length::AtInit,
+        length: Length::AtEnd,
         sizing: Sizing {
             min: 1,
             max: 1 << 30,
@@ -103,7 +103,8 @@ struct State {
 
 #[derive(Default)]
 struct Stored {
-    total: u64,
+    /// As Init said it, if it did.
+    total: Option<u64>,
     segments: BTreeMap<u32, (ByteRange, Vec<u8>)>,
     object: Option<Vec<u8>>,
     aborted: bool,
@@ -257,8 +258,7 @@ impl Model {
         let mut state = self.state();
         if let Action::Init { total } = &operation.action {
             let name = format!("session-{}", state.sessions.len());
-            let total = total.expect("the model must know the length");
-            state.sessions.insert(name.clone(), Stored { total, ..Stored::default() });
+            state.sessions.insert(name.clone(), Stored { total: *total, ..Stored::default() });
             return Ok(Reply::Opened { session: Session::new(name), expires: None });
         }
         let name = operation.action.session().unwrap().as_str().to_owned();
@@ -276,13 +276,14 @@ impl Model {
                 stored.segments.insert(segment.index.get(), (segment.range, content));
                 Ok(Reply::Stored { receipt: None, expires: None })
             }
-            Action::Finalize { .. } => {
+            Action::Finalize { total, .. } => {
                 let mut object = Vec::new();
                 for (range, content) in stored.segments.values() {
                     assert_eq!(range.start(), object.len() as u64, "the segments tile the object");
                     object.extend_from_slice(content);
                 }
-                assert_eq!(object.len() as u64, stored.total);
+                assert_eq!(object.len() as u64, *total);
+                assert!(stored.total.is_none_or(|told| told == *total));
                 let reply = Reply::Completed(done(&object));
                 stored.object = Some(object);
                 Ok(reply)

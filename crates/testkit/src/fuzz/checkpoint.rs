@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use chunkwise_core::{Checkpoint, Commit, Empty, Finalize, Profile, Rewind, UploadSpec};
+use chunkwise_core::{
+    Checkpoint, Commit, Empty, Finalize, Growth, Profile, Rewind, SourceLength, UploadSpec,
+};
 use serde_json::Value;
 
 use super::watch::{Watch, there_and_back};
@@ -28,15 +30,29 @@ fn bases() -> &'static [Value] {
     BASES.get_or_init(|| {
         let mut bases = Vec::new();
         for profile in profiles() {
-            for (total, rewind) in
-                [(57, Rewind::Possible), (0, Rewind::Possible), (20, Rewind::UntilReleased)]
-            {
-                let spec = UploadSpec { rewind, ..UploadSpec::whole(total) };
+            let known = |total| UploadSpec::whole(total);
+            let unknown = UploadSpec { length: SourceLength::Unknown, ..UploadSpec::whole(0) };
+            for (spec, rewind) in [
+                (known(57), Rewind::Possible),
+                (known(0), Rewind::Possible),
+                (known(20), Rewind::UntilReleased),
+                (unknown, Rewind::Possible),
+                (unknown, Rewind::UntilReleased),
+            ] {
+                let spec = UploadSpec { rewind, ..spec };
                 let world = World { spec, profile: profile.clone(), policy: policy() };
                 let Ok(Some(mut watch)) = Watch::begin(world, START) else { continue };
                 let mut keep = |watch: &Watch| bases.extend(serde_json::to_value(watch.checkpoint()));
                 for step in 0..30 {
+                    let comes = match (spec.length, step) {
+                        (SourceLength::Unknown, 1) => watch.grow(35, Growth::Growing),
+                        (SourceLength::Unknown, 6) => watch.grow(35, Growth::Ended),
+                        (SourceLength::Known(_) | SourceLength::Unknown, _) => Ok(()),
+                    };
                     keep(&watch);
+                    if comes.is_err() {
+                        break;
+                    }
                     let discarded = step != 12 || watch.discard().is_ok();
                     if !discarded || !watch.step().is_ok_and(|more| more) {
                         break;

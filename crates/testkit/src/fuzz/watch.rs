@@ -6,7 +6,8 @@ use bytes::Bytes;
 use chunkwise_core::{
     Action, Checkpoint, CheckpointSeq, Commitment, Completed, CredentialEpoch, Disposition, Final, Finalize,
     Growth, Input, OpId, Operation, Output, Page, Part, Phase, Processed, Processing, Receipt, Reply,
-    ResumeError, Rewind, Session, Timestamp, Transfer, Upload, UploadError, Verdict,
+    ResumeError, Rewind, Session, SourceLength, Timestamp, Transfer, Upload, UploadError, UploadSpec,
+    Verdict,
 };
 
 use super::finding::{Finding, ensure};
@@ -83,7 +84,7 @@ impl Watch {
         let mut watch = Self {
             twin: upload.clone(),
             invariants: Invariants::new(profile, policy, spec, from),
-            available: upload.checkpoint().spec().available.unwrap_or(u64::MAX),
+            available: there(upload.checkpoint().spec()),
             upload,
             world,
             now,
@@ -135,7 +136,8 @@ impl Watch {
                 }
                 Output::Notify(event) => self.see(Seen::Notify(&event))?,
                 Output::Idle { wake_at } => {
-                    let grows = self.available < self.upload.plan().total();
+                    let plan = self.upload.plan();
+                    let grows = plan.is_open() || self.available < plan.total();
                     let awaits = if grows { Awaits::Source } else { Awaits::Nothing };
                     self.see(Seen::Idle { outputs, wake_at, awaits })?;
                     self.idle = wake_at;
@@ -179,7 +181,8 @@ impl Watch {
                     }
                 });
                 ensure!(fits, "{op:?} is not of the plan {plan:?}");
-                ensure!(segment.range.end() <= self.available, "{op:?}, with {} bytes there", self.available);
+                let most = self.available.saturating_sub(u64::from(plan.is_open()));
+                ensure!(segment.range.end() <= most, "{op:?}, with {} bytes there", self.available);
             }
             Action::Finalize { total, .. } => {
                 let checkpoint = self.upload.checkpoint();
@@ -355,7 +358,7 @@ impl Watch {
                 let checkpoint = self.upload.checkpoint();
                 let mut stored = checkpoint.stored_ranges().cloned().unwrap_or_default();
                 stored.insert(segment.range);
-                if profile.finalize == Finalize::Implicit && stored.tiles(checkpoint.total()) {
+                if profile.finalize == Finalize::Implicit && checkpoint.plan().is_tiled_by(&stored) {
                     self.committed = true;
                     Reply::Completed(done())
                 } else if appending {
@@ -401,8 +404,11 @@ impl Watch {
     /// From now on everybody means well; says in which of the two ways it ends, for it must end.
     pub(super) fn end_well(&mut self) -> Result<(), Finding> {
         self.input(Input::Resume)?;
-        let total = self.upload.checkpoint().total();
-        if self.available < total {
+        let mut total = self.upload.plan().total();
+        if self.upload.plan().is_open() {
+            total = total.max(self.available);
+        }
+        if self.available < total || self.upload.plan().is_open() {
             self.input(Input::Available { up_to: total, growth: Growth::Ended })?;
         }
         for _ in 0..STEPS {
@@ -434,6 +440,11 @@ impl Watch {
         self.input(Input::Cancel(Disposition::Discard))
     }
 
+    /// The source comes so far.
+    pub(super) fn grow(&mut self, up_to: u64, growth: Growth) -> Result<(), Finding> {
+        self.input(Input::Available { up_to, growth })
+    }
+
     /// One step with everybody meaning well; says whether there was anything to do.
     pub(super) fn step(&mut self) -> Result<bool, Finding> {
         if self.writing.is_some() {
@@ -444,6 +455,14 @@ impl Watch {
             return self.wake();
         }
         Ok(self.closed.is_none())
+    }
+}
+
+/// How many bytes of a source are there at first.
+fn there(spec: &UploadSpec) -> u64 {
+    match spec.length {
+        SourceLength::Known(_) => spec.available.unwrap_or(u64::MAX),
+        SourceLength::Unknown => spec.available.unwrap_or(0),
     }
 }
 
@@ -459,7 +478,7 @@ pub(super) fn there_and_back(checkpoint: &Checkpoint) -> Result<Checkpoint, Find
 
 #[cfg(test)]
 mod tests {
-    use chunkwise_core::{OperationKind, UploadSpec};
+    use chunkwise_core::OperationKind;
 
     use super::super::world::{START, parts, policy};
     use super::*;

@@ -15,7 +15,8 @@ pub struct Complete {
 
 impl Complete {
     pub(super) fn new(record: &Record, from: Option<&Checkpoint>) -> Self {
-        let empty = match from.map(|checkpoint| checkpoint.plan().count()) {
+        let planned = from.filter(|checkpoint| !checkpoint.plan().is_open());
+        let empty = match planned.map(|checkpoint| checkpoint.plan().count()) {
             None => record.profile.sizing.empty,
             Some(0) => Empty::NoSegment,
             Some(_) => Empty::OneSegment,

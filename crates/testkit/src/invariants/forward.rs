@@ -33,6 +33,7 @@ impl Invariant for Forward {
                     && new.committed >= old.committed
                     && new.processed >= old.processed;
                 must!(forward, "{old:?}, then {new:?}");
+                must!(old.total.is_none() || old.total == new.total, "{old:?}, then {new:?}");
                 let total = new.total.unwrap_or(u64::MAX);
                 must!(new.stored <= new.sent && new.sent <= total, "{new:?}");
                 self.most = self.most.max(record.acknowledged_bytes());

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chunkwise_core::{
-    Action, ByteRange, Checkpoint, Event, Failure, Problem, ProblemKind, SourceLength, Timestamp, Uniformity,
+    Action, ByteRange, Checkpoint, Event, Failure, Last, Problem, ProblemKind, SourceLength, Timestamp,
+    Uniformity,
 };
 
 use super::{Invariant, must};
@@ -19,6 +20,8 @@ pub struct Frozen {
     refused: Option<u64>,
     /// No segment of the new size was stored yet.
     alone: bool,
+    /// Where the source ends, as far as that is known.
+    end: Option<u64>,
 }
 
 impl Frozen {
@@ -31,7 +34,13 @@ impl Frozen {
             let sent = checkpoint.plan().segments().take(known as usize);
             held.extend(sent.chain(acknowledged(checkpoint)).map(|s| (s.index.get(), s.range)));
         }
-        Self { held, refused: None, alone: false }
+        let end = match record.spec.length {
+            SourceLength::Known(total) => Some(total),
+            SourceLength::Unknown => {
+                from.filter(|from| !from.plan().is_open()).map(|from| from.plan().total())
+            }
+        };
+        Self { held, refused: None, alone: false, end }
     }
 }
 
@@ -41,7 +50,10 @@ impl Invariant for Frozen {
     fn check(&mut self, _: Timestamp, seen: &Seen<'_>, record: &Record) -> Result<(), String> {
         match *seen {
             Seen::Perform(op) => {
-                let Action::Append { segment, .. } = &op.action else { return Ok(()) };
+                let Action::Append { segment, last, .. } = &op.action else { return Ok(()) };
+                if *last == Last::End {
+                    self.end = Some(segment.range.end());
+                }
                 let (index, range) = (segment.index.get(), segment.range);
                 let uniform = record.profile.sizing.uniformity == Uniformity::Uniform;
                 for (other, held) in &self.held {
@@ -52,10 +64,7 @@ impl Invariant for Frozen {
                         );
                     } else {
                         // All but the last are of one size where the protocol wants it so.
-                        let end = match record.spec.length {
-                            SourceLength::Known(total) => total,
-                            SourceLength::Unknown => u64::MAX,
-                        };
+                        let end = self.end.unwrap_or(u64::MAX);
                         let whole = range.end() < end && held.end() < end;
                         must!(
                             !(whole && uniform) || range.len() == held.len(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chunkwise_core::{
-    Action, ByteRange, Commitment, Delay, Final, OperationKind, ProblemKind, Reply, Session, Timestamp,
+    Action, ByteRange, Commitment, Delay, Final, Last, OperationKind, ProblemKind, Reply, Session, Timestamp,
     Verdict,
 };
 
@@ -169,7 +169,8 @@ pub struct Server {
 /// A session as the server holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Held {
-    total: u64,
+    /// How many bytes its object will have, once that was said.
+    total: Option<u64>,
     content: Content,
     state: SessionState,
     expires: Option<Timestamp>,
@@ -290,7 +291,7 @@ impl Server {
     fn answer(&mut self, now: Timestamp, action: &Action, arrived: Arrived) -> Answer {
         let whole = arrived == Arrived::Whole;
         let session = match action {
-            Action::Init { total } if whole => return Answer::Reply(self.open(now, total.unwrap_or(0))),
+            Action::Init { total } if whole => return Answer::Reply(self.open(now, *total)),
             Action::Init { .. } => return Answer::Reset,
             Action::Append { session, .. }
             | Action::Probe { session, .. }
@@ -310,7 +311,7 @@ impl Server {
         }
         let settings = &self.settings;
         match action {
-            Action::Append { segment, .. } => {
+            Action::Append { segment, last, .. } => {
                 if segment.range.start() >= settings.limit_from
                     && let Some(answer) = settings.limit.objects(segment.range.len())
                 {
@@ -327,6 +328,10 @@ impl Server {
                         numbered.append(settings, *segment)
                     }
                     Content::Bytewise(bytewise) => {
+                        // It is said before the bytes come.
+                        if *last == Last::End && held.state == SessionState::Open {
+                            held.total = held.total.or(Some(segment.range.end()));
+                        }
                         let forgets = held.state == SessionState::Open
                             && bytewise.cursor() > 1
                             && std::mem::replace(&mut self.memory, Memory::Good) == Memory::LosesOnce;
@@ -334,10 +339,11 @@ impl Server {
                             bytewise.lose_half();
                         }
                         let answer = bytewise.append(settings, held.state, segment.range, arrived);
-                        let done = bytewise.cursor() == held.total && settings.model == Model::AppendPrefix;
+                        let cursor = bytewise.cursor();
+                        let done = held.total == Some(cursor) && settings.model == Model::AppendPrefix;
                         if done && held.state == SessionState::Open && answer != Answer::Reset {
                             held.state = SessionState::Committed;
-                            return Answer::Reply(Reply::Completed(result(n, held.total)));
+                            return Answer::Reply(Reply::Completed(result(n, cursor)));
                         }
                         answer
                     }
@@ -348,14 +354,17 @@ impl Server {
                 (Content::Numbered(numbered), SessionState::Open) => numbered.probe(settings, page.as_ref()),
                 (Content::Bytewise(bytewise), SessionState::Open) => {
                     // The bytes of a broken Append may have been the last ones.
-                    if bytewise.cursor() == held.total && settings.model == Model::AppendPrefix {
+                    let cursor = bytewise.cursor();
+                    if held.total == Some(cursor) && settings.model == Model::AppendPrefix {
                         held.state = SessionState::Committed;
-                        return Answer::Reply(Reply::Completed(result(n, held.total)));
+                        return Answer::Reply(Reply::Completed(result(n, cursor)));
                     }
-                    Answer::Reply(Reply::Advanced { cursor: bytewise.cursor() })
+                    Answer::Reply(Reply::Advanced { cursor })
                 }
-                (Content::Bytewise(_), SessionState::Committed) if settings.model == Model::AppendPrefix => {
-                    Answer::Reply(Reply::Completed(result(n, held.total)))
+                (Content::Bytewise(bytewise), SessionState::Committed)
+                    if settings.model == Model::AppendPrefix =>
+                {
+                    Answer::Reply(Reply::Completed(result(n, bytewise.cursor())))
                 }
                 (_, SessionState::Committed | SessionState::Aborted) => {
                     Answer::Problem(ProblemKind::SessionGone)
@@ -388,18 +397,21 @@ impl Server {
                 if let Some(problem) = refused {
                     return Answer::Problem(problem);
                 }
-                held.state = SessionState::Committed;
-                Answer::Reply(held.processor.status(settings, result(n, held.total)))
+                (held.state, held.total) = (SessionState::Committed, Some(*total));
+                Answer::Reply(held.processor.status(settings, result(n, *total)))
             }
             Action::Status { .. } => match held.state {
                 SessionState::Committed => {
-                    Answer::Reply(held.processor.status(settings, result(n, held.total)))
+                    let made = result(n, held.total.unwrap_or(0));
+                    Answer::Reply(held.processor.status(settings, made))
                 }
                 SessionState::Open | SessionState::Aborted => Answer::Problem(ProblemKind::SessionGone),
             },
             Action::Verify { .. } => Answer::Reply(match (settings.model.verifies(), held.state) {
                 (false, _) => Reply::Verified(Verdict::CannotTell),
-                (true, SessionState::Committed) => held.processor.verified(settings, result(n, held.total)),
+                (true, SessionState::Committed) => {
+                    held.processor.verified(settings, result(n, held.total.unwrap_or(0)))
+                }
                 (true, SessionState::Open | SessionState::Aborted) => Reply::Verified(Verdict::NotCommitted),
             }),
             Action::Abort { .. } => match held.state {
@@ -419,7 +431,7 @@ impl Server {
         }
     }
 
-    fn open(&mut self, now: Timestamp, total: u64) -> Reply {
+    fn open(&mut self, now: Timestamp, total: Option<u64>) -> Reply {
         let session = Session::new(format!("s{}", self.sessions.len()));
         let expires = self.settings.lifetime.map(Delay::After);
         self.sessions.push(Held {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use chunkwise_core::{Checkpoint, Detail, Disposition, Input, OperationKind, ResumeError, Upload};
+use chunkwise_core::{Checkpoint, Detail, Disposition, Growth, Input, OperationKind, ResumeError, Upload};
 
 use super::{Coming, Life, START, Sight, World};
 use crate::invariants::{Breach, Invariants};
 use crate::judge::Excuse;
 use crate::record::Seen;
-use crate::scenario::{Control, Machine, Place, Source};
+use crate::scenario::{Control, Known, Machine, Place, Source};
 
 impl World {
     /// What the caller and the machine will do, apart from answering.
@@ -16,13 +16,22 @@ impl World {
         for (at, control) in self.scenario.controls.clone() {
             self.after(at, Coming::Control(control));
         }
-        if self.scenario.source == Source::Growing {
+        if self.scenario.grows() {
             let (mut at, mut up_to) = (Duration::ZERO, 0);
             while up_to < self.scenario.total {
                 at += self.machine.millis(1, 1_500);
                 let step = 1 + self.machine.below(self.scenario.total / 4 + 60);
                 up_to = (up_to + step).min(self.scenario.total);
-                self.after(at, Coming::Grown(up_to));
+                let growth = match self.scenario.length {
+                    Known::AtOnce if up_to == self.scenario.total => Growth::Ended,
+                    Known::AtOnce | Known::AtTheEnd => Growth::Growing,
+                };
+                self.after(at, Coming::Grown(up_to, growth));
+            }
+            if self.scenario.length == Known::AtTheEnd {
+                // That nothing follows shows sooner or later.
+                at += self.machine.millis(0, 1_500);
+                self.after(at, Coming::Grown(up_to, Growth::Ended));
             }
         }
     }
@@ -146,16 +155,28 @@ impl World {
         self.clock = START;
         let now = self.client_now();
         self.invariants = Invariants::new(profile.clone(), policy.clone(), spec, from.as_ref());
-        let resumed = match from {
-            Some(checkpoint) => Upload::resume(now, checkpoint, profile, policy, seed),
-            None => Upload::new(now, spec, profile, policy, seed).map_err(ResumeError::from),
+        let resumed = match from.clone() {
+            Some(checkpoint) => Upload::resume(now, checkpoint, profile.clone(), policy.clone(), seed),
+            None => Upload::new(now, spec, profile.clone(), policy.clone(), seed).map_err(ResumeError::from),
+        };
+        let discarded = || match from {
+            Some(checkpoint) => Upload::discard(now, checkpoint, profile, policy, seed),
+            None => Err(ResumeError::NotRewindable),
         };
         self.upload = match resumed {
             Ok(upload) => upload,
+            // The source is gone: all that can be done is to give it up.
             Err(ResumeError::NotRewindable) if self.scenario.source == Source::Once => {
                 self.note(|| "it can't go on: the source is gone".into());
-                self.life = Life::CannotResume;
-                return Ok(());
+                self.excuse(Excuse::Stopped);
+                self.see(Seen::Discard)?;
+                match discarded() {
+                    Ok(upload) => upload,
+                    Err(error) => {
+                        let detail = format!("it can't be given up: {error}");
+                        return Err(Breach { rule: "invariant 9 (Obedient)", detail });
+                    }
+                }
             }
             Err(error) => {
                 return Err(Breach { rule: "invariant 8 (Durable)", detail: format!("no resume: {error}") });

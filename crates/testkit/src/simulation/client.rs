@@ -1,13 +1,13 @@
 //! The process that drives the upload: it does what the outputs say.
 
-use chunkwise_core::{Event, Input, OpId, Operation, OperationKind, Outcome, Output};
+use chunkwise_core::{Event, Growth, Input, OpId, Operation, OperationKind, Outcome, Output};
 
 use super::wire::brief;
 use super::{Coming, Life, World};
 use crate::invariants::Breach;
 use crate::judge::Excuse;
 use crate::record::{Awaits, Seen, thing};
-use crate::scenario::{CrashPoint, Machine, Source};
+use crate::scenario::{CrashPoint, Known, Machine};
 
 impl World {
     pub(super) fn drain(&mut self) -> Result<(), Breach> {
@@ -44,9 +44,7 @@ impl World {
                 }
                 Output::Idle { wake_at } => {
                     self.wake_at = wake_at;
-                    let grows =
-                        self.scenario.source == Source::Growing && self.available < self.scenario.total;
-                    let awaits = if grows { Awaits::Source } else { Awaits::Nothing };
+                    let awaits = if !self.ended { Awaits::Source } else { Awaits::Nothing };
                     self.see(Seen::Idle { outputs, wake_at, awaits })?;
                     break;
                 }
@@ -65,10 +63,7 @@ impl World {
             self.note(|| format!("dies {point:?} a write"));
             return self.die();
         }
-        match self.life {
-            Life::CannotResume => Ok(()),
-            Life::Runs | Life::Ended(_) => self.see(Seen::Progress(self.upload.progress())),
-        }
+        self.see(Seen::Progress(self.upload.progress()))
     }
 
     fn perform(&mut self, op: Operation) -> Result<(), Breach> {
@@ -78,6 +73,7 @@ impl World {
             format!("{} {kind}{range}, attempt {}", op.id, op.attempt)
         });
         self.see(Seen::Perform(&op))?;
+        self.is_there(&op)?;
         let wait = match self.scenario.machine {
             Machine::Steady => std::time::Duration::ZERO,
             Machine::Moody if self.machine.percent(3) => self.machine.millis(0, 40_000),
@@ -86,6 +82,20 @@ impl World {
         self.disturb(if wait.as_secs() > 0 { wait } else { std::time::Duration::ZERO });
         self.after(wait, Coming::Turn(self.process, op.id));
         Ok(())
+    }
+
+    /// What is sent has come, and where the end is not known, something behind it has.
+    fn is_there(&self, op: &Operation) -> Result<(), Breach> {
+        let Some(range) = op.payload() else { return Ok(()) };
+        let most = match (self.scenario.length, self.growth()) {
+            (Known::AtTheEnd, Growth::Growing) => self.available.saturating_sub(1),
+            (Known::AtOnce, _) | (Known::AtTheEnd, Growth::Ended) => self.available,
+        };
+        if range.end() <= most {
+            return Ok(());
+        }
+        let detail = format!("{range} is sent, and the source has {} bytes so far", self.available);
+        Err(Breach { rule: "the source", detail })
     }
 
     fn persist(&mut self, seq: chunkwise_core::CheckpointSeq) -> Result<(), Breach> {
@@ -200,9 +210,8 @@ impl World {
                     self.input(Input::Refreshed { stale, result });
                 }
             }
-            Coming::Grown(up_to) => {
-                self.available = up_to;
-                let growth = self.growth();
+            Coming::Grown(up_to, growth) => {
+                (self.available, self.ended) = (up_to, growth == Growth::Ended);
                 self.disturb(std::time::Duration::ZERO);
                 self.input(Input::Available { up_to, growth });
             }

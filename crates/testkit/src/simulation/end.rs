@@ -18,7 +18,6 @@ impl World {
     pub(super) fn judge(&mut self) -> Result<End, Breach> {
         let result = match &self.life {
             Life::Ended(result) => (**result).clone(),
-            Life::CannotResume => return Ok("not rewindable"),
             Life::Runs => return Err(Breach { rule: "liveness", detail: "it has no end".into() }),
         };
         let end = name(&result);
@@ -41,7 +40,7 @@ impl World {
     fn as_judge(&self) -> Judge<'_> {
         Judge {
             server: &self.server,
-            total: self.upload.plan().total(),
+            total: self.scenario.total,
             progress: self.upload.progress(),
             needs_source: self.upload.checkpoint().needs_source(),
             now: self.now,
@@ -82,7 +81,7 @@ impl World {
         self.scenario.unwritten.clear();
         self.credentials = true;
         self.witness(|| Sight::GoesOn);
-        self.queue.retain(|_, coming| matches!(coming, Coming::Grown(_) | Coming::Arrival(..)));
+        self.queue.retain(|_, coming| matches!(coming, Coming::Grown(..) | Coming::Arrival(..)));
         let disk_fails = matches!(&self.life, Life::Ended(result)
             if matches!(&**result, Err(error) if *error.kind == ErrorKind::Persist));
         let from = if disk_fails { self.disk.newest()? } else { Some(self.upload.checkpoint()) };
@@ -92,7 +91,7 @@ impl World {
         self.see(Seen::Progress(self.upload.progress()))?;
         Ok(match &self.life {
             Life::Ended(result) => Some((**result).clone()),
-            Life::Runs | Life::CannotResume => None,
+            Life::Runs => None,
         })
     }
 }

@@ -29,7 +29,7 @@ use crate::journey::{Arrival, Heard};
 pub use crate::judge::End;
 use crate::judge::Excuse;
 use crate::record::Seen;
-use crate::scenario::{Control, CrashPoint, Scenario, Source};
+use crate::scenario::{Control, CrashPoint, Known, Scenario};
 use crate::server::Server;
 
 /// When every simulation begins.
@@ -150,7 +150,7 @@ enum Coming {
     Answer(u32, OpId, Box<Outcome>),
     Written(u32, CheckpointSeq, Option<Box<Checkpoint>>),
     Refreshed(u32, CredentialEpoch, Result<u64, ()>),
-    Grown(u64),
+    Grown(u64, Growth),
     Control(Control),
 }
 
@@ -175,8 +175,6 @@ enum Life {
     Runs,
     /// Its upload is over.
     Ended(Box<Result<Completed, UploadError>>),
-    /// It could not go on from its checkpoint: the source is gone.
-    CannotResume,
 }
 
 struct World {
@@ -199,6 +197,8 @@ struct World {
     generations: Vec<u64>,
     disk: Disk,
     available: u64,
+    /// Whether it is known to have ended there.
+    ended: bool,
     sent: u32,
     sent_of: BTreeMap<OperationKind, u32>,
     /// Whether new credentials can be had.
@@ -243,7 +243,11 @@ impl World {
             process: 0,
             generations: vec![0],
             disk: Disk::new(),
-            available: if scenario.source == Source::Growing { 0 } else { scenario.total },
+            available: if scenario.grows() { 0 } else { scenario.total },
+            ended: match scenario.length {
+                Known::AtOnce => !scenario.grows() || scenario.total == 0,
+                Known::AtTheEnd => false,
+            },
             sent: 0,
             sent_of: BTreeMap::new(),
             credentials: true,
@@ -260,6 +264,9 @@ impl World {
             history: None,
             scenario,
         };
+        if world.scenario.may_be_endless() {
+            world.excuse(Excuse::TooLong);
+        }
         world.schedule();
         Ok(world)
     }
@@ -325,7 +332,7 @@ impl World {
         for _ in 0..STEPS {
             match self.life {
                 Life::Runs => self.step()?,
-                Life::Ended(_) | Life::CannotResume => return Ok(()),
+                Life::Ended(_) => return Ok(()),
             }
         }
         Err(Breach { rule: "liveness", detail: format!("{STEPS} steps and no end") })
@@ -364,14 +371,14 @@ impl World {
 
     /// What a new process tells at the start.
     fn tell(&mut self) {
-        if self.scenario.source == Source::Growing {
+        if self.scenario.grows() {
             let (up_to, growth) = (self.available, self.growth());
             self.input(Input::Available { up_to, growth });
         }
     }
 
     fn growth(&self) -> Growth {
-        if self.available == self.scenario.total { Growth::Ended } else { Growth::Growing }
+        if self.ended { Growth::Ended } else { Growth::Growing }
     }
 
     /// Once a process began, and once nothing disturbs it any more, its upload ends within a stated time.
@@ -382,7 +389,10 @@ impl World {
             return Err(Breach { rule: "liveness", detail });
         }
         let quiet = self.now.since(self.disturbed);
-        let most = self.scenario.longest_quiet(self.upload.plan().count());
+        let plan = self.upload.plan();
+        let to_come = self.scenario.total.saturating_sub(plan.total()).div_ceil(plan.chunk_size().max(1));
+        let segments = plan.count().saturating_add(u32::try_from(to_come).unwrap_or(u32::MAX));
+        let most = self.scenario.longest_quiet(segments);
         // By a clock that is wrong, what a server calls "until then" may be long.
         if quiet > most && !self.excuses.contains(&Excuse::Clock) {
             let detail =

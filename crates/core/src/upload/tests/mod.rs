@@ -18,4 +18,5 @@ mod source;
 mod telling;
 mod too_large;
 mod transfer;
+mod unknown;
 mod waiting;

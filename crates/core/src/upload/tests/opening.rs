@@ -192,11 +192,10 @@ fn an_empty_source_is_one_segment_where_the_protocol_wants_it_and_it_is_sent_unt
 }
 
 #[test]
-fn what_the_engine_does_not_run_yet_is_a_typed_error() {
+fn a_server_that_must_know_the_length_at_once_takes_no_source_without_one() {
     let unknown = UploadSpec { length: SourceLength::Unknown, ..UploadSpec::whole(0) };
     let new = |spec, profile| Upload::new(START, spec, profile, policy(), 1).map(|_| ());
     assert_eq!(new(unknown, parts_profile()), Err(PlanError::LengthRequired));
-    assert_eq!(new(unknown, listed_profile()), Err(PlanError::Unsupported(Unsupported::UnknownLength)));
-    let append = crate::testing::append_profile();
-    assert_eq!(new(unknown, append), Err(PlanError::Unsupported(Unsupported::UnknownLength)));
+    assert_eq!(new(unknown, listed_profile()), Ok(()));
+    assert_eq!(new(unknown, crate::testing::append_profile()), Ok(()));
 }

@@ -98,15 +98,16 @@ fn what_does_not_fit_is_refused() {
             Saved::Open(open) => change(open),
             Saved::Opening => panic!("a session is open"),
         };
-    assert_eq!(refused(&|bad| bad.version = 2), ResumeError::Newer { found: 2, known: 1 });
+    assert_eq!(refused(&|bad| bad.version = 3), ResumeError::Newer { found: 3, known: 2 });
     let other = ResumeError::OtherProtocol { found: "other".into(), wanted: "test".into() };
     assert_eq!(refused(&|bad| bad.protocol = "other".into()), other);
+    let unknown = refused(&|bad| bad.spec.length = SourceLength::Unknown);
+    assert_eq!(unknown, ResumeError::Plan(PlanError::LengthRequired));
     type Damage<'a> = (&'static str, &'a dyn Fn(&mut Checkpoint));
     let length = "the plan is not for a source of this length";
-    let damages: [Damage<'_>; 13] = [
+    let damages: [Damage<'_>; 12] = [
         ("there is no version 0", &|bad| bad.version = 0),
         (length, &|bad| bad.spec.length = SourceLength::Known(26)),
-        (length, &|bad| bad.spec.length = SourceLength::Unknown),
         ("the plan does not hold together", &|bad| {
             let sizing = Sizing { max_count: 1001, ..parts_profile().sizing };
             bad.spec.length = SourceLength::Known(1001);

@@ -85,21 +85,22 @@ impl Cursor {
     /// by any number of segments, so all that the server says it holds may be ours.
     pub(super) fn resumed(known: &Known, blank: Blank, plan: &Plan) -> Self {
         let at = known.stored.end();
-        let end_of = |index: SegmentIndex| plan.segment(index).map(|segment| segment.range.end());
-        let next = plan.index_at(at).and_then(end_of);
-        let sent = known.sent_to.checked_sub(1).and_then(|last| end_of(SegmentIndex::new(last)));
+        let next = plan.planned_at(at).map(|segment| segment.range.end());
+        let last = known.sent_to.checked_sub(1).and_then(|last| plan.planned(SegmentIndex::new(last)));
+        let sent = last.map(|segment| segment.range.end());
         let sent_end = at.max(next.unwrap_or(0)).max(sent.unwrap_or(0));
-        Self { at, blank, sent_end, ours_end: plan.total(), doubt: known.doubt, ..Self::new() }
+        let ours_end = if plan.is_open() { u64::MAX } else { plan.total() };
+        Self { at, blank, sent_end, ours_end, doubt: known.doubt, ..Self::new() }
     }
 
     /// What a checkpoint is to hold of it. The plan may have been cut anew since the furthest Append: what counts is
     /// the segment that its end lies in now.
     pub(super) fn known(&self, plan: &Plan) -> Known {
-        let last = self.sent_end.checked_sub(1).and_then(|last| plan.index_at(last));
+        let last = self.sent_end.checked_sub(1).and_then(|last| plan.planned_at(last));
         Known {
             stored: RangeSet::from(alloc::vec![ByteRange::at(0, self.at)]),
             receipts: BTreeMap::new(),
-            sent_to: last.map_or(0, |last| last.get() + 1),
+            sent_to: last.map_or(0, |last| last.index.get().saturating_add(1)),
             doubt: self.doubt,
         }
     }
@@ -112,8 +113,13 @@ impl Cursor {
         self.doubt
     }
 
+    /// Whether a process before this one may have sent what is not known here.
+    pub(super) const fn may_hold_more(&self) -> bool {
+        self.ours_end == u64::MAX
+    }
+
     pub(super) fn is_complete(&self, plan: &Plan) -> bool {
-        self.at == plan.total() && (plan.total() > 0 || plan.count() == 0 || self.blank == Blank::Stored)
+        plan.ends_at(self.at) && (plan.total() > 0 || plan.count() == 0 || self.blank == Blank::Stored)
     }
 
     pub(super) fn is_live(&self, op: OpId) -> bool {
@@ -176,7 +182,7 @@ impl Cursor {
         shared.stats.sent_again = shared.stats.sent_again.saturating_add(again);
         self.sent_end = self.sent_end.max(range.end());
         self.ours_end = self.ours_end.max(range.end());
-        let last = if range.end() == shared.plan.total() { Last::End } else { Last::More };
+        let last = if shared.plan.ends_at(range.end()) { Last::End } else { Last::More };
         let action = Action::Append { session: session.clone(), segment, last };
         let op = shared.perform(self.tries.attempt(), action);
         self.live = Some(Live { op, segment });
@@ -209,7 +215,7 @@ impl Cursor {
     fn advanced(&mut self, shared: &mut Shared, live: &Live, cursor: u64) -> Transition {
         let Segment { index, range } = live.segment;
         let violation = |violation| Transition::Fail(ErrorKind::Protocol { operation: KIND, violation });
-        if cursor > shared.plan.total() {
+        if cursor > shared.plan.total() && !shared.plan.is_open() {
             return violation(Violation::CursorBeyondEnd);
         }
         if cursor > range.end() {
@@ -267,12 +273,15 @@ impl Cursor {
         shared: &mut Shared,
         cursor: u64,
     ) -> Result<Transition, Violation> {
-        if cursor > shared.plan.total() {
+        if cursor > shared.plan.total() && !shared.plan.is_open() {
             return Err(Violation::CursorBeyondEnd);
         }
         if cursor > self.ours_end {
             return Err(Violation::CursorBeyondSent);
         }
+        // The process before may have seen more of the source than is there by now.
+        let grown = shared.plan.grow(cursor, &shared.profile.sizing);
+        grown.map_err(|_| Violation::CursorBeyondEnd)?;
         self.sent_end = self.sent_end.max(cursor);
         self.ours_end = self.sent_end;
         if cursor > self.at {
@@ -451,5 +460,5 @@ const SUSPICIOUS: u32 = 2;
 
 /// Whether an object is complete with this Append, where the last one finalizes.
 fn completes(shared: &Shared, live: &Live) -> bool {
-    shared.profile.finalize == Finalize::Implicit && live.segment.range.end() == shared.plan.total()
+    shared.profile.finalize == Finalize::Implicit && shared.plan.ends_at(live.segment.range.end())
 }

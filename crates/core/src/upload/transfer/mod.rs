@@ -127,6 +127,14 @@ impl Transfer {
         }
     }
 
+    /// Whether a process before this one may have sent what is not known here, the end of the source included.
+    pub(super) const fn may_hold_more(&self) -> bool {
+        match self {
+            Self::Parts(parts) => parts.may_hold_more(),
+            Self::Append(cursor) => cursor.may_hold_more(),
+        }
+    }
+
     /// Whether no Append is under way.
     pub(super) const fn is_quiet(&self) -> bool {
         match self {

@@ -54,6 +54,8 @@ pub(in crate::upload) struct Parts {
     proven: bool,
     /// The smallest size that was refused and not yet planned around.
     refused: Option<u64>,
+    /// Whether a process before this one may have sent what is not known here.
+    heir: Heir,
 }
 
 /// Whether the first segment of a new size has to go alone.
@@ -61,6 +63,13 @@ pub(in crate::upload) struct Parts {
 enum Trial {
     Over,
     Alone,
+}
+
+/// Whether a session goes on that another process began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Heir {
+    No,
+    Yes,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -110,6 +119,7 @@ impl Parts {
             trial: if shared.ceiling.is_some() { Trial::Alone } else { Trial::Over },
             proven: false,
             refused: None,
+            heir: Heir::No,
         }
     }
 
@@ -117,8 +127,14 @@ impl Parts {
     pub(super) fn resumed(known: Known, blank: Blank, shared: &Shared) -> Self {
         let Known { stored, receipts, sent_to, doubt } = known;
         // Writing a checkpoint may lag behind what was sent by any number of segments. A list tells of them.
-        let frozen_to = if is_listed(&shared.profile) { sent_to } else { shared.plan.count() };
-        Self { stored, receipts, sent_to, doubt, blank, frozen_to, ..Self::new(shared) }
+        let frozen_to = if is_listed(&shared.profile) {
+            sent_to
+        } else if shared.plan.is_open() {
+            u32::MAX
+        } else {
+            shared.plan.count()
+        };
+        Self { stored, receipts, sent_to, doubt, blank, frozen_to, heir: Heir::Yes, ..Self::new(shared) }
     }
 
     /// What a checkpoint is to hold of it.
@@ -129,7 +145,7 @@ impl Parts {
 
     /// Whether every segment is stored.
     pub(super) fn is_complete(&self, plan: &Plan) -> bool {
-        self.stored.tiles(plan.total())
+        plan.is_tiled_by(&self.stored)
             && (plan.total() > 0 || plan.count() == 0 || self.blank == Blank::Stored)
     }
 
@@ -153,6 +169,14 @@ impl Parts {
         news(live);
         self.quiet.ends(live.wake_at());
         true
+    }
+
+    /// Whether a process before this one may have sent what is not known here.
+    pub(in crate::upload) const fn may_hold_more(&self) -> bool {
+        match self.heir {
+            Heir::Yes => true,
+            Heir::No => false,
+        }
     }
 
     pub(super) const fn is_quiet(&self) -> bool {
@@ -298,7 +322,7 @@ impl Parts {
             shared.stats.sent_again = shared.stats.sent_again.saturating_add(segment.range.len());
         }
         self.sent_to = self.sent_to.max(segment.index.get() + 1);
-        let last = if segment.range.end() == shared.plan.total() { Last::End } else { Last::More };
+        let last = if shared.plan.ends_at(segment.range.end()) { Last::End } else { Last::More };
         let action = Action::Append { session: session.clone(), segment, last };
         let op = shared.perform(past.tries.attempt(), action);
         self.live.push(Live { op, segment, past });
@@ -349,7 +373,7 @@ impl Parts {
     fn completes(&self, shared: &Shared, live: &Live) -> bool {
         let mut stored = self.stored.clone();
         stored.insert(live.segment.range);
-        shared.profile.finalize == Finalize::Implicit && stored.tiles(shared.plan.total())
+        shared.profile.finalize == Finalize::Implicit && shared.plan.is_tiled_by(&stored)
     }
 
     fn store(
