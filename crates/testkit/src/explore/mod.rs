@@ -35,7 +35,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use self::trouble::Trouble;
-pub use self::world::{Caller, SmallWorld, Tries};
+pub use self::world::{Caller, Comes, SmallWorld, Tries};
 use crate::invariants::Breach;
 use crate::simulation::End;
 

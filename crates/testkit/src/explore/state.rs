@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chunkwise_core::{
-    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Kept, OpId, Operation, OperationKind, Outcome,
-    Timestamp, Upload, UploadError,
+    Checkpoint, CheckpointSeq, Completed, CredentialEpoch, Growth, Kept, OpId, Operation, OperationKind,
+    Outcome, ResumeError, Timestamp, Upload, UploadError,
 };
 
 use super::likeness::{Likener, Likeness};
 use super::trouble::Trouble;
-use super::world::{Caller, SmallWorld, Tries};
+use super::world::{Caller, Comes, SmallWorld, Tries};
 use crate::invariants::{Breach, Invariants};
 use crate::judge::{End, Excuse, Judge, is_harmless, name};
-use crate::scenario::Source;
 use crate::server::Server;
 use crate::simulation::START;
 
@@ -57,6 +56,8 @@ pub(super) enum Step {
     Happens(usize, Option<Trouble>),
     /// A write or a refresh fails.
     Fails(usize),
+    /// More of the source comes, or its end shows.
+    Grows,
     /// Time passes until the engine wants to be polled, or to be over.
     Time,
     /// The process dies and another one goes on. If a checkpoint was being written, that reached the disk, or not.
@@ -74,6 +75,15 @@ pub(super) enum Reached {
     Yes,
 }
 
+/// What becomes of an upload that another process takes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Goes {
+    /// It goes on.
+    On,
+    /// It is given up.
+    Away,
+}
+
 /// How far the process is.
 #[derive(Clone, Debug, Hash)]
 pub(super) enum Life {
@@ -87,6 +97,15 @@ pub(super) enum Life {
 pub(super) enum Calls {
     None,
     Once,
+}
+
+/// How far the source has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Come {
+    Nothing,
+    /// A byte more than half of it.
+    More,
+    All,
 }
 
 /// A state of a small world.
@@ -104,6 +123,7 @@ pub(super) struct State {
     pub(super) wake_at: Option<Timestamp>,
     pub(super) faults_left: u32,
     pub(super) calls: Calls,
+    pub(super) come: Come,
     /// Whether another process than the first drives it.
     pub(super) resumed: bool,
     pub(super) excuses: Vec<Excuse>,
@@ -140,6 +160,10 @@ impl State {
             wake_at: None,
             faults_left: world.faults,
             calls: if world.caller == Caller::Waits { Calls::None } else { Calls::Once },
+            come: match world.source {
+                Comes::Whole => Come::All,
+                Comes::Grows | Comes::Streams => Come::Nothing,
+            },
             resumed: false,
             excuses: Vec::new(),
             life: Life::Runs,
@@ -189,6 +213,10 @@ impl State {
                 | UnderWay::Pause => {}
             }
         }
+        match self.come {
+            Come::Nothing | Come::More => steps.push(Step::Grows),
+            Come::All => {}
+        }
         if self.wake_at.is_some() {
             steps.push(Step::Time);
         }
@@ -222,7 +250,7 @@ impl State {
         self.upload.hash(&mut likener);
         self.server.hash(&mut likener);
         self.disk.as_ref().map(|snapshot| snapshot.likeness).hash(&mut likener);
-        (self.faults_left, self.calls, self.resumed, &self.excuses, &self.life).hash(&mut likener);
+        (self.faults_left, self.calls, self.come, self.resumed, &self.excuses, &self.life).hash(&mut likener);
         self.from.as_ref().map(|error| error.kept).hash(&mut likener);
         // They come to their ends in any order.
         let mut under_way: Vec<_> =
@@ -236,15 +264,34 @@ impl State {
 
     /// A checkpoint as it is to be written.
     pub(super) fn snapshot(&self, checkpoint: Checkpoint) -> Result<Snapshot, Breach> {
-        let resumed = self.resume(checkpoint.clone())?;
+        let (resumed, _) = self.resume(checkpoint.clone())?;
         let likeness = Likener::of(self.now, &[], &resumed);
         Ok(Snapshot { checkpoint, likeness })
     }
 
     /// What a process begins with that goes on from a checkpoint.
-    pub(super) fn resume(&self, checkpoint: Checkpoint) -> Result<Upload, Breach> {
-        Upload::resume(self.now, checkpoint, self.world.profile(), self.world.policy(), 1)
+    pub(super) fn resume(&self, checkpoint: Checkpoint) -> Result<(Upload, Goes), Breach> {
+        let (profile, policy) = (self.world.profile(), self.world.policy());
+        let resumed = Upload::resume(self.now, checkpoint.clone(), profile.clone(), policy.clone(), 1);
+        let resumed = match (resumed, self.world.source) {
+            // The bytes are gone: all that can be done is to give it up.
+            (Err(ResumeError::NotRewindable), Comes::Streams) => {
+                Upload::discard(self.now, checkpoint, profile, policy, 1).map(|upload| (upload, Goes::Away))
+            }
+            (resumed, _) => resumed.map(|upload| (upload, Goes::On)),
+        };
+        resumed
             .map_err(|error| Breach { rule: "invariant 8 (Durable)", detail: format!("no resume: {error}") })
+    }
+
+    /// How far the source has come, as the engine is told.
+    pub(super) const fn available(&self) -> (u64, Growth) {
+        let total = self.world.total();
+        match self.come {
+            Come::Nothing => (0, Growth::Growing),
+            Come::More => (total / 2 + 1, Growth::Growing),
+            Come::All => (total, Growth::Ended),
+        }
     }
 
     /// Judges the end; what is to be tried.
@@ -254,16 +301,17 @@ impl State {
             Tries::Few => 1,
             Tries::Many => 2,
         };
+        let source = self.world.source.kind();
         let judge = Judge {
             server: &self.server,
-            total: self.upload.plan().total(),
+            total: self.world.total(),
             progress: self.upload.progress(),
             needs_source: self.upload.checkpoint().needs_source(),
             now: self.now,
-            source: Source::Whole,
+            source,
             // So few faults are survived, whichever they are, crashes among them.
             must_complete: self.excuses.iter().all(|excuse| *excuse == Excuse::Late)
-                && (struck == 0 || struck <= survived && is_harmless(&self.server, Source::Whole)),
+                && (struck == 0 || struck <= survived && is_harmless(&self.server, source)),
             resumed: self.resumed,
             excuses: &self.excuses,
         };
@@ -296,6 +344,10 @@ impl State {
             Step::Fails(i) => {
                 format!("{} fails", self.under_way.get(i).map_or_else(String::new, ToString::to_string))
             }
+            Step::Grows => match self.come {
+                Come::Nothing => "more of the source comes".into(),
+                Come::More | Come::All => "the source has ended".into(),
+            },
             Step::Time => "time passes".into(),
             Step::Crash(Reached::No) => "the process dies".into(),
             Step::Crash(Reached::Yes) => "the process dies, its write reaches the disk".into(),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chunkwise_core::{
-    Detail, Disposition, Event, Input, Kept, OpId, Operation, OperationKind, Outcome, Output, Phase, Upload,
+    Detail, Disposition, Event, Growth, Input, Kept, OpId, Operation, OperationKind, Outcome, Output, Phase,
+    Upload,
 };
 
 use super::likeness::Likener;
-use super::state::{Calls, Ear, Life, Reached, SOON, State, Step, UnderWay};
+use super::state::{Calls, Come, Ear, Goes, Life, Reached, SOON, State, Step, UnderWay};
 use super::trouble::{Trouble, unprocessed};
-use super::world::Caller;
+use super::world::{Caller, Comes};
 use crate::fault::{Loss, Said};
 use crate::invariants::{Breach, Invariants};
 use crate::journey::heard;
@@ -30,6 +31,7 @@ impl State {
                 u32::from(trouble.is_some() && !orphan)
             }
             Step::Fails(i) => state.fails(i).map(|()| 1)?,
+            Step::Grows => state.grows().map(|()| 0)?,
             Step::Time => state.time_passes()?,
             Step::Crash(reached) => state.crash(reached).map(|()| 1)?,
             Step::Call => state.call().map(|()| 0)?,
@@ -103,6 +105,37 @@ impl State {
         self.drain()
     }
 
+    /// More of the source comes.
+    fn grows(&mut self) -> Result<(), Breach> {
+        self.come = match self.come {
+            Come::Nothing => Come::More,
+            Come::More | Come::All => Come::All,
+        };
+        self.tell();
+        self.drain()
+    }
+
+    /// Says how far the source has come, if it was not there from the start.
+    fn tell(&mut self) {
+        let (up_to, growth) = self.available();
+        match self.world.source {
+            Comes::Whole => {}
+            Comes::Grows | Comes::Streams => {
+                self.upload.handle(self.now, Input::Available { up_to, growth });
+            }
+        }
+    }
+
+    /// An upload that another process takes up, or gives up.
+    fn take_up(&mut self, upload: Upload, goes: Goes) -> Result<(), Breach> {
+        if goes == Goes::Away {
+            self.excuse(Excuse::Stopped);
+            self.see(Seen::Discard)?;
+        }
+        self.upload = upload;
+        Ok(())
+    }
+
     /// Time passes; how many faults that costs. It is free where nothing is lost by it: where an operation is given up
     /// whose answer was still to come, something was too slow.
     fn time_passes(&mut self) -> Result<u32, Breach> {
@@ -130,12 +163,15 @@ impl State {
         let from = self.disk.as_ref().map(|snapshot| snapshot.checkpoint.clone());
         let (profile, policy, spec) = (self.world.profile(), self.world.policy(), self.world.spec());
         self.invariants = Invariants::new(profile.clone(), policy.clone(), spec, from.as_ref());
-        self.upload = match from {
+        let (upload, goes) = match from {
             Some(checkpoint) => self.resume(checkpoint)?,
             None => Upload::new(self.now, spec, profile, policy, 1)
+                .map(|upload| (upload, Goes::On))
                 .map_err(|error| Breach { rule: "a plan", detail: error.to_string() })?,
         };
+        self.take_up(upload, goes)?;
         (self.resumed, self.began) = (true, self.now);
+        self.tell();
         // The caller's pause has died with the process.
         self.under_way = self.under_way.iter().filter_map(UnderWay::orphaned).collect();
         self.drain()
@@ -170,7 +206,9 @@ impl State {
         let checkpoint = self.upload.checkpoint();
         let (profile, policy, spec) = (self.world.profile(), self.world.policy(), self.world.spec());
         self.invariants = Invariants::new(profile, policy, spec, Some(&checkpoint));
-        self.upload = self.resume(checkpoint)?;
+        let (upload, goes) = self.resume(checkpoint)?;
+        self.take_up(upload, goes)?;
+        self.tell();
         (self.faults_left, self.calls, self.resumed) = (0, Calls::None, true);
         self.excuses.clear();
         // There are no crashes any more.
@@ -226,6 +264,10 @@ impl State {
                 if trouble == Some(Trouble::Says(Said::Invalid)) {
                     self.excuse(Excuse::Refused);
                 }
+                if trouble == Some(Trouble::TooLarge) && self.world.source == Comes::Streams {
+                    // Below a segment that is stored it takes a new session, and what is stored is released.
+                    self.excuse(Excuse::TooLarge);
+                }
                 trouble.and_then(|trouble| trouble.answer(self.now))
             }
         };
@@ -268,6 +310,7 @@ impl State {
                         format!("  {} {kind}{range}, attempt {}", op.id, op.attempt)
                     });
                     self.see(Seen::Perform(&op))?;
+                    self.is_there(&op)?;
                     self.under_way.push(UnderWay::Turn(Arc::new(op)));
                 }
                 Output::Cancel(id) => {
@@ -303,7 +346,11 @@ impl State {
                 }
                 Output::Idle { wake_at } => {
                     self.wake_at = wake_at;
-                    self.see(Seen::Idle { outputs, wake_at, awaits: Awaits::Nothing })?;
+                    let awaits = match self.come {
+                        Come::Nothing | Come::More => Awaits::Source,
+                        Come::All => Awaits::Nothing,
+                    };
+                    self.see(Seen::Idle { outputs, wake_at, awaits })?;
                     break;
                 }
                 Output::Closed(result) => {
@@ -321,6 +368,22 @@ impl State {
             }
         }
         self.see(Seen::Progress(self.upload.progress()))
+    }
+
+    /// What is sent has come, and while the end is not known, something behind it has.
+    fn is_there(&self, op: &Operation) -> Result<(), Breach> {
+        let (up_to, growth) = self.available();
+        let most = match growth {
+            Growth::Growing => up_to.saturating_sub(1),
+            Growth::Ended => up_to,
+        };
+        match op.payload() {
+            Some(range) if range.end() > most => {
+                let detail = format!("{range} is sent, and the source has {up_to} bytes so far");
+                Err(Breach { rule: "the source", detail })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// An operation is given up: what is under way of it is not awaited any more. An answer that is on its way already may

@@ -4,10 +4,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chunkwise_core::{
-    ChunkSize, Jitter, Policy, ProcessingPolicy, Profile, RetryPolicy, Timeouts, UploadSpec, WindowPolicy,
+    ChunkSize, Jitter, Policy, ProcessingPolicy, Profile, RetryPolicy, Rewind, SourceLength, Timeouts,
+    UploadSpec, WindowPolicy,
 };
 
 use crate::model::Model;
+use crate::scenario::Source;
 use crate::server::{Repeats, ServerSettings};
 
 /// A world small enough that all that can happen in it can be seen.
@@ -25,6 +27,39 @@ pub struct SmallWorld {
     pub tries: Tries,
     /// What the caller does, once, at any moment.
     pub caller: Caller,
+    /// How the source comes.
+    pub source: Comes,
+}
+
+/// How a source comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Comes {
+    /// It is there as a whole.
+    Whole,
+    /// In two steps, the second of which shows that it has ended: nobody knows before how long it is. What has come can be
+    /// read again and again.
+    Grows,
+    /// The same, and what has come can be read until it is released.
+    Streams,
+}
+
+impl Comes {
+    /// The names of worlds whose source was there as a whole are older than the others.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Grows => "-grows",
+            Self::Streams => "-streams",
+        }
+    }
+
+    pub(super) const fn kind(self) -> Source {
+        match self {
+            Self::Whole => Source::Whole,
+            Self::Grows => Source::Growing,
+            Self::Streams => Source::Once,
+        }
+    }
 }
 
 /// How often a thing is tried.
@@ -81,7 +116,8 @@ impl SmallWorld {
         [Model::Parts, Model::PartsBlind, Model::Listed, Model::AppendPrefix, Model::AppendAtomic];
 
     /// Every world, small ones first: up to three segments, two at once and two faults; with a caller that interferes up
-    /// to two segments and one fault.
+    /// to two segments and one fault. Those whose source comes bit by bit are behind them: up to two segments and one fault,
+    /// and with a caller that stops it, one segment.
     pub fn all() -> Vec<Self> {
         let mut worlds = Vec::new();
         for caller in Caller::ALL {
@@ -90,7 +126,8 @@ impl SmallWorld {
                     for window in 1..=2 {
                         for faults in 0..=2 {
                             for tries in [Tries::Few, Tries::Many] {
-                                worlds.push(Self { model, segments, window, faults, tries, caller });
+                                let source = Comes::Whole;
+                                worlds.push(Self { model, segments, window, faults, tries, caller, source });
                             }
                         }
                     }
@@ -99,6 +136,16 @@ impl SmallWorld {
         }
         worlds.retain(|world| world.caller == Caller::Waits || (world.segments <= 2 && world.faults <= 1));
         worlds.retain(|world| world.tries == Tries::Few || world.faults == 2);
+        let whole = worlds.clone();
+        for source in [Comes::Grows, Comes::Streams] {
+            let small = whole.iter().filter(|world| world.faults <= 1 && world.model != Model::PartsBlind);
+            let small = small.filter(|world| match world.caller {
+                Caller::Waits => world.segments <= 2,
+                Caller::Keeps | Caller::Discards => world.segments == 1 && world.window == 1,
+                Caller::Pauses => false,
+            });
+            worlds.extend(small.map(|world| Self { source, ..*world }));
+        }
         worlds
     }
 
@@ -109,12 +156,13 @@ impl SmallWorld {
 
     /// Its name, as in `parts-s3-w2-f1`, `append-prefix-s1-w1-f2-patient` or `listed-s2-w1-f1-pauses`.
     pub fn name(&self) -> String {
-        let Self { model, segments, window, faults, tries, caller } = self;
+        let Self { model, segments, window, faults, tries, caller, source } = self;
         let tries = match tries {
             Tries::Few => "",
             Tries::Many => "-patient",
         };
-        format!("{}-s{segments}-w{window}-f{faults}{tries}{}", model.name(), caller.suffix())
+        let (caller, source) = (caller.suffix(), source.suffix());
+        format!("{}-s{segments}-w{window}-f{faults}{tries}{caller}{source}", model.name())
     }
 
     /// The server. What is stored already is told by servers that give receipts, and taken again by others. Where there
@@ -131,8 +179,19 @@ impl SmallWorld {
         self.model.profile()
     }
 
+    /// The length of the source in bytes.
+    pub(super) const fn total(&self) -> u64 {
+        self.segments as u64 * SEGMENT
+    }
+
     pub(super) const fn spec(&self) -> UploadSpec {
-        UploadSpec::whole(self.segments as u64 * SEGMENT)
+        let whole = UploadSpec::whole(self.total());
+        let rewind = match self.source {
+            Comes::Whole => return whole,
+            Comes::Grows => Rewind::Possible,
+            Comes::Streams => Rewind::UntilReleased,
+        };
+        UploadSpec { length: SourceLength::Unknown, rewind, available: Some(0) }
     }
 
     /// Few tries, so that chains end; waits that are always the same, and shorter than any timeout; deadlines so far away
