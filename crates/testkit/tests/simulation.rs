@@ -37,7 +37,6 @@ fn whatever_happens_the_invariants_hold_and_every_upload_ends() {
         "discarded",
         "exhausted",
         "finalize unknown",
-        "not rewindable",
         "processing failed",
         "protocol",
         "refused",

@@ -11,6 +11,7 @@ mod phase;
 mod probing;
 mod processing;
 mod shared;
+mod source;
 mod step;
 mod timing;
 mod transfer;
@@ -29,10 +30,10 @@ use self::shared::{Changed, Shared};
 use self::step::Step;
 use self::transfer::{Answered, Transfer};
 use crate::checkpoint::{Checkpoint, ResumeError, version_of};
-use crate::error::{Discard, ErrorKind, Kept, Violation};
-use crate::event::{Event, Phase, Progress, SessionEnd};
+use crate::error::{Discard, ErrorKind};
+use crate::event::{Event, Phase, Progress};
 use crate::failure::Detail;
-use crate::io::{CheckpointSeq, Disposition, Growth, Input, Output};
+use crate::io::{CheckpointSeq, Disposition, Input, Output};
 use crate::operation::{CredentialEpoch, OpId, OperationKind};
 use crate::outcome::{Outcome, Percent};
 use crate::pacer::Pacer;
@@ -423,69 +424,6 @@ impl Upload {
                 | Phase::Aborting
                 | Phase::Closed => self.shared.notify(Event::PersistFailed),
             },
-        }
-    }
-
-    fn available(&mut self, up_to: u64, growth: Growth) {
-        if self.shared.plan.is_open() {
-            return self.grown(up_to, growth);
-        }
-        let total = self.shared.plan.total();
-        let ended_short = match growth {
-            Growth::Growing => false,
-            Growth::Ended => up_to < total,
-        };
-        if up_to > total || ended_short {
-            return self.source_failed(ErrorKind::SourceChanged);
-        }
-        self.shared.available = self.shared.available.max(up_to);
-    }
-
-    /// A source whose end was not known has come so far.
-    fn grown(&mut self, up_to: u64, growth: Growth) {
-        let Shared { plan, profile, persist, seen_to, available, .. } = &mut self.shared;
-        let believed = plan.total();
-        let planned = match growth {
-            Growth::Growing => plan.grow(up_to, &profile.sizing),
-            Growth::Ended if up_to < *seen_to => return self.source_failed(ErrorKind::SourceChanged),
-            Growth::Ended => {
-                persist.changed();
-                plan.close(up_to, &profile.at_the_end())
-            }
-        };
-        if let Err(error) = planned {
-            return self.unplannable(&error);
-        }
-        (*seen_to, *available) = ((*seen_to).max(up_to), (*available).max(up_to));
-        if growth == Growth::Ended && up_to < believed {
-            // Only the server's word said that it goes further: what it holds there is not ours.
-            let violation = Violation::CursorBeyondEnd;
-            let error = ErrorKind::Protocol { operation: OperationKind::Probe, violation };
-            self.apply(Transition::Restart(SessionEnd::Foreign, Some(error)));
-        }
-    }
-
-    /// What came of the source can't be uploaded: no resume would find it otherwise.
-    fn unplannable(&mut self, error: &PlanError) {
-        match self.phase() {
-            Phase::Opening | Phase::Transferring | Phase::Probing => {
-                let detail = Detail::new(alloc::string::ToString::to_string(error));
-                self.fail_keeping(ErrorKind::SourceUnreadable { detail }, Kept::Nothing);
-            }
-            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Aborting | Phase::Closed => {}
-        }
-    }
-
-    /// The source is of no use any more: that matters only while its bytes are needed. That it changed is remembered,
-    /// should they be needed again.
-    fn source_failed(&mut self, kind: ErrorKind) {
-        match self.phase() {
-            Phase::Opening | Phase::Transferring | Phase::Probing => self.fail(kind),
-            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Aborting | Phase::Closed => {
-                if kind == ErrorKind::SourceChanged {
-                    self.shared.changed = Changed::Yes;
-                }
-            }
         }
     }
 
