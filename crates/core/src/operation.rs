@@ -188,9 +188,9 @@ impl Action {
 /// Whether more bytes follow an Append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Last {
-    /// The source goes on behind these bytes, or nobody knows yet.
+    /// The source goes on behind these bytes.
     More,
-    /// The source ends with these bytes.
+    /// The source ends with these bytes. Where the length was not known before, this says it.
     End,
 }
 

@@ -8,8 +8,8 @@ pub struct UploadSpec {
     pub length: SourceLength,
     /// Whether its bytes can be read a second time.
     pub rewind: Rewind,
-    /// How many of its bytes can be read from the start; `None`: all of them. A source that grows says more by
-    /// [`Input::Available`](crate::Input::Available).
+    /// How many of its bytes can be read from the start; `None`: all of them, or none if the length is not known. A source
+    /// that grows says more by [`Input::Available`](crate::Input::Available).
     pub available: Option<u64>,
 }
 

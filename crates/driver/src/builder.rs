@@ -38,7 +38,7 @@ impl Default for DriverBuilder {
 
 impl DriverBuilder {
     /// How many bytes of sources may be in memory at once, for all uploads together. Default 16 MiB. It is rounded
-    /// down to whole frames.
+    /// down to whole frames. One-pass streams have at most half of it, and a segment of one must fit into that.
     #[must_use]
     pub const fn byte_budget(mut self, bytes: usize) -> Self {
         self.byte_budget = bytes;

@@ -17,7 +17,7 @@
 //! | [`Processed`] | 10: processing ends by its deadline |
 //! | [`Forward`] | 11: progress never goes back within a session |
 //! | [`Finite`] | 12: a drain is finite and waits for something |
-//! | [`Contract`] | the shape of the conversation itself |
+//! | [`Contract`] | the shape of the conversation itself; where the source ends is said once, by the Append that ends there |
 
 mod bounded;
 mod certain;
