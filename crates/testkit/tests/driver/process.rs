@@ -17,6 +17,8 @@ use crate::sources::PatternSource;
 pub(crate) const FRAME: usize = 8;
 /// What an Append may hold is all there is: one place that leaks brings every later upload to a standstill.
 const FRAMES: u32 = 3;
+/// Where a segment of a stream fits into half of it, and not two of the largest.
+const STREAM_FRAMES: u32 = 2 * 8;
 
 /// A process in paused time. When its future ends it dies with everything in it: nothing of it is polled again.
 pub(crate) fn process<T>(life: impl Future<Output = T>) -> T {
@@ -25,7 +27,16 @@ pub(crate) fn process<T>(life: impl Future<Output = T>) -> T {
 
 /// A driver in a process, whose clock shows what the transport's does.
 pub(crate) fn driver(transport: &ModelTransport, store: impl CheckpointStore) -> Driver {
-    let builder = Driver::builder().byte_budget(FRAMES as usize * FRAME).frame_size(FRAME).read_ahead(FRAMES);
+    of_frames(FRAMES, transport, store)
+}
+
+/// The same, with room for a stream.
+pub(crate) fn streaming(transport: &ModelTransport, store: impl CheckpointStore) -> Driver {
+    of_frames(STREAM_FRAMES, transport, store)
+}
+
+fn of_frames(frames: u32, transport: &ModelTransport, store: impl CheckpointStore) -> Driver {
+    let builder = Driver::builder().byte_budget(frames as usize * FRAME).frame_size(FRAME).read_ahead(frames);
     builder.checkpoints(store).clock_shows(transport.now()).build().unwrap()
 }
 
@@ -56,7 +67,7 @@ pub(crate) async fn nothing_leaks(driver: &Driver, transport: &ModelTransport) -
 
 /// An upload that needs every place of the byte budget gets through.
 async fn whole_budget(driver: &Driver) -> Result<(), String> {
-    let total = u64::from(FRAMES) * FRAME as u64 * 2;
+    let total = driver.budget().limit as u64 * 2;
     let scenario = Scenario { total, chunk: total, ..Scenario::calm(Model::Listed) };
     let transport = ModelTransport::starting_at(&scenario, chunkwise_testkit::simulation::START);
     let source = PatternSource::read(total);

@@ -107,6 +107,8 @@ fn as_judge<T>(
         Control::Rotate => Some(Excuse::Expired),
         _ => None,
     }));
+    excuses.extend(world.given_up.then_some(Excuse::Stopped));
+    excuses.extend(world.scenario.may_be_endless().then_some(Excuse::TooLong));
     let (server, scenario) = (world.transport().server(), &world.scenario);
     let stopped = |control: &Control| matches!(control, Control::Crash | Control::Keep | Control::Discard);
     let judge = Judge {
@@ -115,10 +117,9 @@ fn as_judge<T>(
         total: scenario.total,
         progress: world.progress,
         needs_source,
-        // The driver's sources can all be read again.
-        source: Source::Whole,
-        must_complete: faults.count() < 2
-            && is_harmless(&server, Source::Whole)
+        source: scenario.source,
+        must_complete: faults.count() < if scenario.source == Source::Once { 1 } else { 2 }
+            && is_harmless(&server, scenario.source)
             && world.processes == 1
             && !scenario.controls.iter().any(|(_, control)| stopped(control))
             && excuses.is_empty(),

@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chunkwise_core::{Completed, Disposition, Progress, Timestamp};
+use chunkwise_core::{Completed, Disposition, Progress, ResumeError, Timestamp};
 use chunkwise_driver::{DriverError, ResumeRequest, StartError, UploadControl, UploadHandle, UploadRequest};
 use chunkwise_testkit::Chance;
-use chunkwise_testkit::scenario::{Control, Scenario};
+use chunkwise_testkit::scenario::{Control, Known, Scenario, Source};
 use chunkwise_testkit::simulation::START;
 use chunkwise_testkit::transport::{Exchange, ModelTransport};
 
 use crate::power::{FailingPower, Write};
-use crate::process::{Durable, barriers_hold, driver, name, nothing_leaks, process};
+use crate::process::{Durable, barriers_hold, driver, name, nothing_leaks, process, streaming};
 use crate::sources::Origin;
 
 /// How an upload ended.
@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) progress: Progress,
     /// Whether the machine slept.
     pub(crate) slept: bool,
+    /// Whether its source was gone after a crash, and it was given up.
+    pub(crate) given_up: bool,
     /// How long nothing had gone wrong when the last process ended.
     pub(crate) quiet: Duration,
 }
@@ -60,7 +62,8 @@ impl World {
 
     /// The same, with the source in memory: nothing is read on other threads, which end when the system likes.
     pub(crate) fn in_memory(scenario: &Scenario) -> Self {
-        Self::with(scenario, Chance::stream(scenario.seed, 5), Origin::Resident(scenario.total))
+        let scenario = Scenario { source: Source::Whole, length: Known::AtOnce, ..scenario.clone() };
+        Self::with(&scenario, Chance::stream(scenario.seed, 5), Origin::Resident(scenario.total))
     }
 
     fn with(scenario: &Scenario, chance: Chance, origin: Origin) -> Self {
@@ -77,6 +80,7 @@ impl World {
             processes: 0,
             progress: Progress::default(),
             slept: false,
+            given_up: false,
             quiet: Duration::ZERO,
             scenario: scenario.clone(),
         }
@@ -125,7 +129,10 @@ impl World {
             self.store.goes_by(&transport);
             transport.disturb(Duration::ZERO);
             let (store, sent) = (self.store.clone(), transport.log().len());
-            let driver = driver(&transport, store.clone());
+            let driver = match self.scenario.source {
+                Source::Once => streaming(&transport, store.clone()),
+                Source::Whole | Source::Growing => driver(&transport, store.clone()),
+            };
             let (source, growth) = self.origin.open(&transport);
             let durable = Durable::of(&store).await;
             if let Some(durable) = &durable
@@ -140,7 +147,15 @@ impl World {
                 let started = match goes_on {
                     true => {
                         let request = ResumeRequest::new(name(), Some(source), wire);
-                        driver.resume(ResumeRequest { policy, seed, ..request }).await
+                        let request = ResumeRequest { policy, seed, ..request };
+                        match driver.resume(request.clone()).await {
+                            // The bytes of a stream are gone: all that can be done is to give it up.
+                            Err(StartError::Resume { error: ResumeError::NotRewindable, .. }) => {
+                                self.given_up = true;
+                                driver.discard(request).await
+                            }
+                            resumed => resumed,
+                        }
                     }
                     false => {
                         let request = UploadRequest::new(source, wire);
