@@ -1,0 +1,212 @@
+//! Uploads to other places than X: a store that others wrote, and the strict tus server of `chunkwise-tus`.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::s3_store::{ACCESS_KEY, BUCKET, Fault, SECRET_KEY, Store};
+use crate::support::{CANARY, Ran, bare, finish, text, until};
+use crate::tus_server::{Server, Settings};
+
+const MIB: usize = 1 << 20;
+
+const DENIED: &str = "<Error><Code>AccessDenied</Code><Message>not now</Message></Error>";
+
+/// A store, a home for the binary, and a file of 12 MiB: three parts of 5 MiB, the last one short.
+struct World {
+    home: TempDir,
+    root: TempDir,
+    store: Store,
+    content: Vec<u8>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (home, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = Store::start(root.path()).await;
+        let content: Vec<u8> = (0..12 * MIB).map(|at| (at * 31 % 251) as u8 ^ (at >> 16) as u8).collect();
+        std::fs::write(home.path().join("clip.mp4"), &content).unwrap();
+        Self { home, root, store, content }
+    }
+
+    /// The binary, with credentials of the store's, and a token for X that must go nowhere.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = bare(self.home.path(), args);
+        command.env("CHUNKWISE_TOKEN", CANARY).current_dir(self.home.path());
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.env("AWS_ENDPOINT_URL_S3", self.store.url());
+        command
+    }
+
+    async fn run(&self, args: &[&str]) -> Ran {
+        finish(self.command(args)).await
+    }
+
+    fn object(&self, key: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.root.path().join(BUCKET).join(key)).ok()
+    }
+
+    async fn piped(&self, args: &[&str], input: &[u8]) -> Ran {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writing = tokio::spawn(async move {
+            let _ = stdin.write_all(&input).await;
+        });
+        let ran = Ran::of(child.wait_with_output().await.unwrap());
+        writing.await.unwrap();
+        ran
+    }
+}
+
+#[tokio::test]
+async fn a_file_goes_to_a_bucket_under_the_key_or_under_its_own_name() {
+    let world = World::new().await;
+    for (to, key) in [("s3://media/a/b.mp4", "a/b.mp4"), ("s3://media/folder/", "folder/clip.mp4")] {
+        let ran = world.run(&["upload", "clip.mp4", "--to", to]).await;
+        assert_eq!((ran.code, ran.stdout.trim()), (0, format!("s3://media/{key}").as_str()), "{ran:?}");
+        assert!(world.object(key) == Some(world.content.clone()), "{key} is another object");
+        assert!(ran.stderr.contains("clip.mp4: 12.0 MiB to s3://media, upload "), "{ran:?}");
+    }
+    let ran = world.run(&["uploads"]).await;
+    assert!(ran.stderr.contains("no upload is unfinished"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn standard_input_goes_to_a_bucket() {
+    let world = World::new().await;
+    let ran = world.piped(&["--json", "upload", "-", "--to", "s3://media/stream"], &world.content).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(world.object("stream") == Some(world.content.clone()), "it is another object");
+    let lines = ran.json();
+    let of = |kind: &str| lines.iter().find(|line| line["type"] == kind).unwrap();
+    assert_eq!((&of("start")["to"], &of("start")["total"]), (&"s3://media".into(), &Value::Null));
+    let result = of("result");
+    assert_eq!((&result["object"], &result["size"]), (&"s3://media/stream".into(), &(12 * MIB).into()));
+    assert_eq!(result["media_id"], Value::Null);
+
+    let ran = world.piped(&["upload", "-", "--to", "s3://media/folder/"], b"x").await;
+    ran.assert_error_ending(64, "what has no name needs a key: s3://bucket/key");
+}
+
+#[tokio::test]
+async fn what_is_cut_off_at_a_bucket_is_gone_on_with_from_what_the_store_has() {
+    let world = World::new().await;
+    world.store.fault("POST /media/k?uploadId", Fault::Instead(403, DENIED));
+    let ran = world.run(&["upload", "clip.mp4", "--to", "s3://media/k"]).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    let id = ran.printed("kept:").rsplit_once(' ').unwrap().1.to_owned();
+    let listed = world.run(&["uploads"]).await;
+    assert!(listed.stdout.contains(&id), "{listed:?}");
+    let parts = world.store.count("partNumber=");
+    let ran = world.run(&["resume", &id]).await;
+    assert_eq!((ran.code, ran.stdout.trim()), (0, "s3://media/k"), "{ran:?}");
+    assert_eq!(
+        world.store.count("PUT /media/k?partNumber="),
+        parts,
+        "no part goes twice: {:?}",
+        world.store.log()
+    );
+    assert!(world.object("k") == Some(world.content.clone()), "it is another object");
+}
+
+#[tokio::test]
+async fn what_is_discarded_at_a_bucket_leaves_no_part_there() {
+    let world = World::new().await;
+    world.store.fault("POST /media/k?uploadId", Fault::Instead(403, DENIED));
+    let ran = world.run(&["upload", "clip.mp4", "--to", "s3://media/k"]).await;
+    let id = ran.printed("kept:").rsplit_once(' ').unwrap().1.to_owned();
+    let ran = world.run(&["uploads", "discard", &id]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("is discarded, and the server was told"), "{ran:?}");
+    assert!(world.store.count("DELETE /media/k?uploadId") > 0, "{:?}", world.store.log());
+    let left: Vec<_> =
+        std::fs::read_dir(world.root.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.iter().all(|path| !text(path).contains("upload_part")), "{left:?}");
+}
+
+#[tokio::test]
+async fn wrong_keys_and_buckets_are_told_apart() {
+    let world = World::new().await;
+    let mut command = world.command(&["upload", "clip.mp4", "--to", "s3://media/k"]);
+    command.env("AWS_SECRET_ACCESS_KEY", CANARY);
+    let ran = finish(command).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    assert!(ran.stderr.contains("SignatureDoesNotMatch"), "{ran:?}");
+    assert!(!ran.stderr.contains("media.write"), "that is X's: {ran:?}");
+
+    let ran = world.run(&["upload", "clip.mp4", "--to", "s3://elsewhere/k"]).await;
+    assert!(ran.code != 0 && ran.stderr.contains("NoSuchBucket"), "{ran:?}");
+
+    let mut command = world.command(&["upload", "clip.mp4", "--to", "s3://media/k"]);
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    let ran = finish(command).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    assert!(ran.stderr.contains("AWS_ACCESS_KEY_ID"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_file_and_standard_input_go_to_a_tus_server_without_the_token_of_x() {
+    let world = World::new().await;
+    let server = Server::with(Settings { token: Some("t7"), ..Settings::default() }).await;
+    let to = format!("tus+{}", server.endpoint());
+    let refused = world.run(&["upload", "clip.mp4", "--to", &to]).await;
+    assert_eq!(refused.code, 77, "{refused:?}");
+
+    let with_token = |args: &[&str]| {
+        let mut command = world.command(args);
+        command.env("CHUNKWISE_TUS_TOKEN", "t7");
+        command
+    };
+    let ran = finish(with_token(&["upload", "clip.mp4", "--to", &to])).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(server.bytes(ran.stdout.trim()) == world.content, "it is another upload");
+
+    let mut command = with_token(&["upload", "-", "--to", &to]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&world.content).await.unwrap();
+    drop(stdin);
+    let ran = Ran::of(child.wait_with_output().await.unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(server.bytes(ran.stdout.trim()) == world.content, "it is another upload");
+}
+
+#[tokio::test]
+async fn a_kill_on_the_way_to_a_tus_server_costs_nothing_that_was_stored() {
+    let world = World::new().await;
+    let server = Server::start().await;
+    let to = format!("tus+{}", server.endpoint());
+    let args = ["upload", "clip.mp4", "--to", &to, "--chunk-size", "1MiB", "--limit-rate", "4MiB"];
+    let mut child = world.command(&args).spawn().unwrap();
+    until(|| server.count("PATCH 204") >= 3).await;
+    child.kill().await.unwrap();
+    let before = server.count("PATCH 204");
+    let ran = world.run(&["resume", "--all"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(server.bytes(ran.stdout.trim()) == world.content, "it is another upload");
+    assert!(server.count("PATCH 204") <= before + 13, "{:?}", server.log());
+}
+
+#[tokio::test]
+async fn a_place_that_is_none_and_a_pipe_to_x_are_refused_before_anything_goes_out() {
+    let world = World::new().await;
+    let ran = world.run(&["upload", "clip.mp4", "--to", "ftp://somewhere"]).await;
+    assert_eq!(ran.code, 64, "{ran:?}");
+    assert!(ran.stderr.contains("tus+https://"), "{ran:?}");
+    let ran = world.run(&["upload", "a.mp4", "b.mp4", "--to", "s3://media/one"]).await;
+    ran.assert_error_ending(64, "several files can't have one key: let --to end with a slash");
+    let ran = world.piped(&["upload", "-"], b"x").await;
+    assert_eq!(ran.code, 64, "{ran:?}");
+    assert!(ran.stderr.contains("X wants to know a file's size beforehand"), "{ran:?}");
+    assert_eq!(world.store.log(), Vec::<String>::new());
+}
