@@ -1,5 +1,6 @@
 //! A multipart/form-data body around a payload: a head with the text fields and the file part's header, and a tail.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
@@ -44,7 +45,7 @@ pub fn multipart(
     }
     let FilePart { name, file_name, content_type } = file;
     let (name, file_name) = (escaped(name), escaped(file_name));
-    let content_type: String = content_type.chars().filter(|c| !c.is_control()).collect();
+    let content_type = printable(content_type);
     let _ = write!(
         head,
         "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\n\
@@ -55,8 +56,19 @@ pub fn multipart(
     Ok((content_type, RequestBody::Payload { head: Bytes::from(head), tail: Bytes::from(tail) }))
 }
 
-fn escaped(name: &str) -> String {
-    name.replace('\r', "%0D").replace('\n', "%0A").replace('"', "%22")
+/// Nearly always there is nothing to escape, and nothing is copied.
+fn escaped(name: &str) -> Cow<'_, str> {
+    if !name.bytes().any(|b| matches!(b, b'\r' | b'\n' | b'"')) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.replace('\r', "%0D").replace('\n', "%0A").replace('"', "%22"))
+}
+
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|b| b.is_ascii_control()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| !c.is_ascii_control()).collect())
 }
 
 #[cfg(test)]

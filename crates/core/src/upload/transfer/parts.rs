@@ -86,6 +86,7 @@ enum Announced {
 }
 
 /// What a process before this one sent is not sent again.
+#[cold]
 fn cut_off() -> ErrorKind {
     let detail = Detail::new("the upload was interrupted after its bytes may have been sent");
     ErrorKind::FinalizeUnknown { failure: Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail } }
@@ -317,6 +318,7 @@ impl Parts {
 
     /// Writes down that a segment is about to be sent which must not be sent twice: whoever goes on from a checkpoint
     /// knows then that it may be stored.
+    #[cold]
     fn announce(&mut self, shared: &mut Shared, index: SegmentIndex, past: Past) -> Announced {
         if past.sent == Sent::Unknown {
             return Announced::ByAnother;
@@ -331,6 +333,7 @@ impl Parts {
     }
 
     /// Takes that back: the server certainly holds nothing of it.
+    #[cold]
     fn unannounce(&mut self, shared: &mut Shared, index: SegmentIndex) {
         if shared.profile.resends_never() {
             self.sent_to = self.sent_to.min(index.get());
@@ -342,11 +345,9 @@ impl Parts {
         if past.sent == Sent::Unknown {
             self.doubt = Doubt::Repeated;
         }
-        let before = if shared.profile.resends_never() {
-            past.tries.attempt() > 1
-        } else {
-            segment.index.get() < self.sent_to
-        };
+        // Where it is written down before, a first try is not sent again.
+        let before = segment.index.get() < self.sent_to
+            && (past.tries.failures > 0 || !shared.profile.resends_never());
         if before {
             shared.stats.sent_again = shared.stats.sent_again.saturating_add(segment.range.len());
         }
