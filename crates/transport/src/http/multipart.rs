@@ -1,7 +1,6 @@
 //! A multipart/form-data body around a payload: a head with the text fields and the file part's header, and a tail.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -35,22 +34,15 @@ pub fn multipart(
     // 128 unguessable bits: no source can hold the boundary by chance or by intent.
     let boundary = format!("chunkwise-{nonce:032x}");
     let mut head = String::new();
+    let mut push = |pieces: &[&str]| pieces.iter().for_each(|piece| head.push_str(piece));
     for (name, value) in fields {
-        let name = escaped(name);
-        // Writing to a String can't fail.
-        let _ = write!(
-            head,
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        );
+        push(&["--", &boundary, "\r\nContent-Disposition: form-data; name=\"", &escaped(name), "\"\r\n\r\n"]);
+        push(&[value, "\r\n"]);
     }
     let FilePart { name, file_name, content_type } = file;
-    let (name, file_name) = (escaped(name), escaped(file_name));
-    let content_type = printable(content_type);
-    let _ = write!(
-        head,
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\n\
-         Content-Type: {content_type}\r\n\r\n"
-    );
+    push(&["--", &boundary, "\r\nContent-Disposition: form-data; name=\"", &escaped(name)]);
+    push(&["\"; filename=\"", &escaped(file_name), "\"\r\nContent-Type: "]);
+    push(&[&printable(content_type), "\r\n\r\n"]);
     let tail = format!("\r\n--{boundary}--\r\n");
     let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))?;
     Ok((content_type, RequestBody::Payload { head: Bytes::from(head), tail: Bytes::from(tail) }))

@@ -77,14 +77,6 @@ struct Troubled {
     past: Past,
 }
 
-/// Whether it is on disk, or will be, that a segment is being sent.
-enum Announced {
-    Before,
-    Now,
-    /// By a process before this one, and nobody knows what became of it.
-    ByAnother,
-}
-
 /// What a process before this one sent is not sent again.
 #[cold]
 fn cut_off() -> ErrorKind {
@@ -254,12 +246,10 @@ impl Parts {
             if size > ceiling {
                 return unplannable(shared, ceiling.saturating_add(1), ceiling, size);
             }
-            if shared.profile.resends_never() {
-                match self.announce(shared, segment.index, past) {
-                    Announced::Before => {}
-                    Announced::Now => return Transition::Stay,
-                    Announced::ByAnother => return Transition::Fail(cut_off()),
-                }
+            if shared.profile.resends_never()
+                && let Some(transition) = self.announce(shared, segment.index, past)
+            {
+                return transition;
             }
             self.send(shared, session, segment, past);
         }
@@ -318,18 +308,21 @@ impl Parts {
 
     /// Writes down that a segment is about to be sent which must not be sent twice: whoever goes on from a checkpoint
     /// knows then that it may be stored.
+    ///
+    /// If it may not go, or not yet, says what else.
     #[cold]
-    fn announce(&mut self, shared: &mut Shared, index: SegmentIndex, past: Past) -> Announced {
+    #[inline(never)]
+    fn announce(&mut self, shared: &mut Shared, index: SegmentIndex, past: Past) -> Option<Transition> {
         if past.sent == Sent::Unknown {
-            return Announced::ByAnother;
+            return Some(Transition::Fail(cut_off()));
         }
         if index.get() < self.sent_to {
-            return Announced::Before;
+            return None;
         }
         self.sent_to = index.get() + 1;
         self.troubled.push(Troubled { index, due: shared.now, past });
         shared.persist.barrier();
-        Announced::Now
+        Some(Transition::Stay)
     }
 
     /// Takes that back: the server certainly holds nothing of it.
