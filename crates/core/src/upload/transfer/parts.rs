@@ -340,7 +340,7 @@ impl Parts {
         }
         // Where it is written down before, a first try is not sent again.
         let before = segment.index.get() < self.sent_to
-            && (past.tries.failures > 0 || !shared.profile.resends_never());
+            && (past.tries.attempt() > 1 || !shared.profile.resends_never());
         if before {
             shared.stats.sent_again = shared.stats.sent_again.saturating_add(segment.range.len());
         }
