@@ -1,6 +1,6 @@
 //! A multipart/form-data body around a payload: a head with the text fields and the file part's header, and a tail.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -34,29 +34,33 @@ pub fn multipart(
     // 128 unguessable bits: no source can hold the boundary by chance or by intent.
     let boundary = format!("chunkwise-{nonce:032x}");
     let mut head = String::new();
+    let mut push = |pieces: &[&str]| pieces.iter().for_each(|piece| head.push_str(piece));
     for (name, value) in fields {
-        let name = escaped(name);
-        // Writing to a String can't fail.
-        let _ = write!(
-            head,
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        );
+        push(&["--", &boundary, "\r\nContent-Disposition: form-data; name=\"", &escaped(name), "\"\r\n\r\n"]);
+        push(&[value, "\r\n"]);
     }
     let FilePart { name, file_name, content_type } = file;
-    let (name, file_name) = (escaped(name), escaped(file_name));
-    let content_type: String = content_type.chars().filter(|c| !c.is_control()).collect();
-    let _ = write!(
-        head,
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\n\
-         Content-Type: {content_type}\r\n\r\n"
-    );
+    push(&["--", &boundary, "\r\nContent-Disposition: form-data; name=\"", &escaped(name)]);
+    push(&["\"; filename=\"", &escaped(file_name), "\"\r\nContent-Type: "]);
+    push(&[&printable(content_type), "\r\n\r\n"]);
     let tail = format!("\r\n--{boundary}--\r\n");
     let content_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"))?;
     Ok((content_type, RequestBody::Payload { head: Bytes::from(head), tail: Bytes::from(tail).into() }))
 }
 
-fn escaped(name: &str) -> String {
-    name.replace('\r', "%0D").replace('\n', "%0A").replace('"', "%22")
+/// Nearly always there is nothing to escape, and nothing is copied.
+fn escaped(name: &str) -> Cow<'_, str> {
+    if !name.bytes().any(|b| matches!(b, b'\r' | b'\n' | b'"')) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.replace('\r', "%0D").replace('\n', "%0A").replace('"', "%22"))
+}
+
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.bytes().any(|b| b.is_ascii_control()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().filter(|c| !c.is_ascii_control()).collect())
 }
 
 #[cfg(test)]

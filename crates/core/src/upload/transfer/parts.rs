@@ -88,15 +88,8 @@ struct Troubled {
     past: Past,
 }
 
-/// Whether it is on disk, or will be, that a segment is being sent.
-enum Announced {
-    Before,
-    Now,
-    /// By a process before this one, and nobody knows what became of it.
-    ByAnother,
-}
-
 /// What a process before this one sent is not sent again.
+#[cold]
 fn cut_off() -> ErrorKind {
     let detail = Detail::new("the upload was interrupted after its bytes may have been sent");
     ErrorKind::FinalizeUnknown { failure: Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail } }
@@ -292,12 +285,10 @@ impl Parts {
             if size > ceiling {
                 return unplannable(shared, ceiling.saturating_add(1), ceiling, size);
             }
-            if shared.profile.resends_never() {
-                match self.announce(shared, segment.index, past) {
-                    Announced::Before => {}
-                    Announced::Now => return Transition::Stay,
-                    Announced::ByAnother => return Transition::Fail(cut_off()),
-                }
+            if shared.profile.resends_never()
+                && let Some(transition) = self.announce(shared, segment.index, past)
+            {
+                return transition;
             }
             self.send(shared, session, segment, past);
         }
@@ -356,20 +347,25 @@ impl Parts {
 
     /// Writes down that a segment is about to be sent which must not be sent twice: whoever goes on from a checkpoint
     /// knows then that it may be stored.
-    fn announce(&mut self, shared: &mut Shared, index: SegmentIndex, past: Past) -> Announced {
+    ///
+    /// If it may not go, or not yet, says what else.
+    #[cold]
+    #[inline(never)]
+    fn announce(&mut self, shared: &mut Shared, index: SegmentIndex, past: Past) -> Option<Transition> {
         if past.sent == Sent::Unknown {
-            return Announced::ByAnother;
+            return Some(Transition::Fail(cut_off()));
         }
         if index.get() < self.sent_to {
-            return Announced::Before;
+            return None;
         }
         self.sent_to = index.get() + 1;
         self.troubled.push(Troubled { index, due: shared.now, past });
         shared.persist.barrier();
-        Announced::Now
+        Some(Transition::Stay)
     }
 
     /// Takes that back: the server certainly holds nothing of it.
+    #[cold]
     fn unannounce(&mut self, shared: &mut Shared, index: SegmentIndex) {
         if shared.profile.resends_never() {
             self.sent_to = self.sent_to.min(index.get());
@@ -381,11 +377,9 @@ impl Parts {
         if past.sent == Sent::Unknown {
             self.doubt = Doubt::Repeated;
         }
-        let before = if shared.profile.resends_never() {
-            past.tries.attempt() > 1
-        } else {
-            segment.index.get() < self.sent_to
-        };
+        // Where it is written down before, a first try is not sent again.
+        let before = segment.index.get() < self.sent_to
+            && (past.tries.attempt() > 1 || !shared.profile.resends_never());
         if before {
             shared.stats.sent_again = shared.stats.sent_again.saturating_add(segment.range.len());
         }
