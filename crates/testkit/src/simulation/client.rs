@@ -37,6 +37,10 @@ impl World {
                         Event::NewSession { reason } => self.note(|| format!("new session: {reason:?}")),
                         Event::Replanned { chunk_size } => {
                             self.note(|| format!("segments of {chunk_size} bytes from here on"));
+                            if self.scenario.length == Known::AtTheEnd {
+                                // A size that was refused, or is suspected to be, bounds what may still come.
+                                self.excuse(Excuse::TooLong);
+                            }
                         }
                         _ => {}
                     }
