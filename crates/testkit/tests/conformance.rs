@@ -2,12 +2,14 @@
 #![cfg(test)]
 #![expect(clippy::print_stdout, reason = "the table is for people")]
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunkwise_core::{
-    Action, Completed, Operation, OperationKind, Outcome, Profile, Reply, Verdict as Verified, Verify,
+    Action, Commitment, Completed, Cut, Detail, Failure, Final, NotSent, Operation, OperationKind, Outcome,
+    Problem, ProblemKind, Profile, Receipt, Reply, Session, Verdict as Verified, Verify,
 };
 use chunkwise_testkit::conformance::{self, Case, Mishap, Place, Subject, Table, Verdict};
 use chunkwise_testkit::{Model, ModelTransport, Scenario};
@@ -23,12 +25,20 @@ enum Flaw {
     HearsOnlyGood,
     /// It says of everything that it was not committed.
     NeverCommitted,
+    /// It says of everything that it was.
+    AlwaysCommitted,
+    /// It never knows what came of a Finalize.
+    NeverSure,
     /// It says that an Abort was done which never went out.
     SwallowsAborts,
     /// All its sessions have one name.
     OneName,
     /// It lists nothing, whatever the server holds.
     EmptyList,
+    /// It forgets with its process which sessions are its own.
+    Remembers,
+    /// It says that what is sent to a session that was given up is stored.
+    Undead,
 }
 
 struct Adapter {
@@ -40,6 +50,18 @@ struct Adapter {
 struct Flawed {
     server: ModelTransport,
     flaw: Flaw,
+    /// The sessions that it has opened.
+    opened: Mutex<HashSet<Session>>,
+}
+
+impl Flawed {
+    fn new(server: ModelTransport, flaw: Flaw) -> Self {
+        Self { server, flaw, opened: Mutex::default() }
+    }
+
+    fn knows(&self, session: &Session) -> bool {
+        self.opened.lock().unwrap().contains(session)
+    }
 }
 
 impl Adapter {
@@ -66,7 +88,9 @@ impl Subject for Adapter {
                 server.check_object(&session, content.len() as u64).map_err(|breach| breach.to_string())
             }
         };
-        Place::new(Arc::new(Flawed { server, flaw: self.flaw }), holds)
+        let flaw = self.flaw;
+        let flawed = Arc::new(Flawed::new(server.clone(), flaw));
+        Place::new(flawed, holds).made_again_by(move || Arc::new(Flawed::new(server.clone(), flaw)))
     }
 }
 
@@ -83,6 +107,15 @@ impl Transport for Flawed {
             }
             (Flaw::SwallowsAborts, Action::Abort { .. }) => Reply::Aborted.into(),
             (Flaw::NeverCommitted, Action::Verify { .. }) => Reply::Verified(Verified::NotCommitted).into(),
+            (Flaw::AlwaysCommitted, Action::Verify { .. }) => {
+                let result = Final { id: "7".into(), size: None, expires_at: None, body: Bytes::new() };
+                Reply::Verified(Verified::Committed(Commitment::Ready(result))).into()
+            }
+            (Flaw::NeverSure, Action::Finalize { .. }) => {
+                self.server.perform(operation, payload).await;
+                let detail = Detail::new("it may have been done");
+                Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail }.into()
+            }
             (Flaw::HearsOnlyGood, Action::Append { .. }) => {
                 self.server.perform(operation, payload).await;
                 Reply::Stored { receipt: None, expires: None }.into()
@@ -93,6 +126,27 @@ impl Transport for Flawed {
             (Flaw::OneName, Action::Init { .. }) => {
                 let session = chunkwise_core::Session::new("always the same");
                 Reply::Opened { session, expires: None }.into()
+            }
+            (Flaw::Remembers, Action::Init { .. }) => {
+                let outcome = self.server.perform(operation, payload).await;
+                if let Ok(Reply::Opened { session, .. }) = &outcome.result {
+                    self.opened.lock().unwrap().insert(session.clone());
+                }
+                outcome
+            }
+            (Flaw::Remembers, action) if action.session().is_some_and(|session| !self.knows(session)) => {
+                let detail = Detail::new("none of my sessions");
+                Failure::NotSent { cause: NotSent::Misconfigured, detail }.into()
+            }
+            (Flaw::Undead, Action::Append { segment, .. }) => {
+                let outcome = self.server.perform(operation, payload).await;
+                match outcome.result {
+                    Err(Failure::Answered(Problem { kind: ProblemKind::SessionGone, .. })) => {
+                        let receipt = Some(Receipt::new(format!("{}", segment.index.get())));
+                        Reply::Stored { receipt, expires: None }.into()
+                    }
+                    Ok(_) | Err(_) => outcome,
+                }
             }
             _ => self.server.perform(operation, payload).await,
         }
@@ -135,9 +189,14 @@ async fn every_flaw_is_found_by_the_case_that_is_for_it() {
         (Flaw::HearsOnlyGood, Model::Parts, Case::Mishap(OperationKind::Append, Mishap::Cut)),
         (Flaw::HearsOnlyGood, Model::Parts, Case::NobodysSession),
         (Flaw::NeverCommitted, Model::Parts, Case::VerifyOfTheWhole),
+        (Flaw::AlwaysCommitted, Model::Listed, Case::VerifyOfNothing),
+        (Flaw::NeverSure, Model::PartsBlind, Case::Several),
         (Flaw::SwallowsAborts, Model::Listed, Case::SessionForgotten),
         (Flaw::OneName, Model::Parts, Case::TwoSessions),
         (Flaw::EmptyList, Model::Listed, Case::ProbeOfASegment),
+        (Flaw::Remembers, Model::Parts, Case::Crash),
+        (Flaw::Remembers, Model::Parts, Case::CrashInFinalize),
+        (Flaw::Undead, Model::Listed, Case::GivenUp),
     ] {
         let verdict = conformance::run_case(&Adapter::new(model, flaw), case).await;
         assert!(matches!(verdict, Verdict::Failed(_)), "{flaw:?}, {}: {verdict:?}", case.name());

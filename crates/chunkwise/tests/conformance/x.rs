@@ -10,13 +10,20 @@ use chunkwise::hyper::HyperBackend;
 use chunkwise::transport::Transport;
 use chunkwise::transport::http::{Authorizer, HttpTransport};
 use chunkwise::x::{Api, BaseUrl, Category, Media, MediaType, OAuth1, OAuth1Credentials, XProtocol};
-use chunkwise_sandbox::{Https, MediaState, ProcessingScript, Sandbox, credentials};
+use chunkwise_sandbox::{Https, MediaState, Sandbox, credentials};
 use chunkwise_testkit::conformance::{Place, Subject};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) struct X {
-    api: Api,
     sandbox: Arc<Sandbox>,
+    client: Client,
+}
+
+/// What transports to the sandbox are made of.
+#[derive(Clone)]
+struct Client {
+    api: Api,
+    url: String,
     backend: Arc<HyperBackend>,
 }
 
@@ -31,13 +38,30 @@ pub(crate) async fn v1() -> X {
 async fn x(api: Api) -> X {
     let sandbox =
         Sandbox::builder().with(|settings| settings.listen.https = Https::Off).start().await.unwrap();
-    X { api, sandbox: Arc::new(sandbox), backend: Arc::new(HyperBackend::new()) }
+    let client = Client { api, url: sandbox.base_url(), backend: Arc::new(HyperBackend::new()) };
+    X { sandbox: Arc::new(sandbox), client }
 }
 
-impl X {
+impl Client {
+    /// With the user's credentials.
+    fn users(&self) -> Arc<dyn Transport> {
+        self.transport(match self.api {
+            Api::V2 => Arc::new(Bearer::new(credentials::USER_TOKEN.to_owned())),
+            Api::V1_1 => Arc::new(OAuth1::new(Self::keys(credentials::ACCESS_TOKEN))),
+        })
+    }
+
+    /// With nobody's.
+    fn nobodys(&self) -> Arc<dyn Transport> {
+        self.transport(match self.api {
+            Api::V2 => Arc::new(Bearer::new("nobody's token".to_owned())),
+            Api::V1_1 => Arc::new(OAuth1::new(Self::keys("nobody's"))),
+        })
+    }
+
     fn transport(&self, authorizer: Arc<dyn Authorizer>) -> Arc<dyn Transport> {
         let media = Media::new(MediaType::MP4, Category::TweetVideo);
-        let base_url = BaseUrl::new(&self.sandbox.base_url()).unwrap();
+        let base_url = BaseUrl::new(&self.url).unwrap();
         let protocol = XProtocol::new(self.api, media).with_base_url(base_url);
         Arc::new(HttpTransport::new(Arc::new(protocol), self.backend.clone(), authorizer))
     }
@@ -55,19 +79,15 @@ impl X {
 #[async_trait]
 impl Subject for X {
     fn name(&self) -> &str {
-        match self.api {
+        match self.client.api {
             Api::V2 => "X v2",
             Api::V1_1 => "X v1.1",
         }
     }
 
     async fn place(&self) -> Place {
-        let authorizer: Arc<dyn Authorizer> = match self.api {
-            Api::V2 => Arc::new(Bearer::new(credentials::USER_TOKEN.to_owned())),
-            Api::V1_1 => Arc::new(OAuth1::new(Self::keys(credentials::ACCESS_TOKEN))),
-        };
-        let sandbox = Arc::clone(&self.sandbox);
-        Place::new(self.transport(authorizer), move |completed: Completed, content: Bytes| {
+        let (sandbox, client) = (Arc::clone(&self.sandbox), self.client.clone());
+        let place = Place::new(client.users(), move |completed: Completed, content: Bytes| {
             let sandbox = Arc::clone(&sandbox);
             async move {
                 let id = completed
@@ -84,14 +104,12 @@ impl Subject for X {
                     state => Err(format!("it is {state:?}, {} and not {sha256}", media.sha256)),
                 }
             }
-        })
+        });
+        place.made_again_by(move || client.users())
     }
 
     async fn stranger(&self) -> Option<Arc<dyn Transport>> {
-        Some(self.transport(match self.api {
-            Api::V2 => Arc::new(Bearer::new("nobody's token".to_owned())),
-            Api::V1_1 => Arc::new(OAuth1::new(Self::keys("nobody's"))),
-        }))
+        Some(self.client.nobodys())
     }
 
     async fn unfinished(&self) -> Option<usize> {

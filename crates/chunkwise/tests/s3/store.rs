@@ -38,6 +38,7 @@ struct State {
 pub(crate) struct Store {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
+    uploads: Arc<Mutex<Uploads>>,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -50,7 +51,8 @@ impl Drop for Store {
 impl Store {
     pub(crate) async fn start(root: &Path) -> Self {
         std::fs::create_dir_all(root.join(BUCKET)).unwrap();
-        let files = Files { fs: FileSystem::new(root).unwrap(), uploads: Mutex::default() };
+        let uploads = Arc::<Mutex<Uploads>>::default();
+        let files = Files { fs: FileSystem::new(root).unwrap(), uploads: Arc::clone(&uploads) };
         let mut service = S3ServiceBuilder::new(files);
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = service.build();
@@ -70,7 +72,7 @@ impl Store {
                 });
             }
         });
-        Self { address, state, server }
+        Self { address, state, uploads, server }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -89,6 +91,11 @@ impl Store {
 
     pub(crate) fn log(&self) -> Vec<String> {
         self.state.lock().unwrap().log.clone()
+    }
+
+    /// How many uploads have begun and are neither complete nor given up.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.uploads.lock().unwrap().len()
     }
 }
 
@@ -124,11 +131,13 @@ async fn answer(
 
 type Etags = BTreeMap<i32, ETag>;
 
+/// The uploads under way, with the ETags of their parts.
+type Uploads = BTreeMap<String, Etags>;
+
 /// s3s-fs, and what S3 has beyond it.
 struct Files {
     fs: FileSystem,
-    /// The uploads under way, with the ETags of their parts.
-    uploads: Mutex<BTreeMap<String, Etags>>,
+    uploads: Arc<Mutex<Uploads>>,
 }
 
 impl Files {

@@ -87,7 +87,7 @@ async fn what_is_given_up_leaves_nothing_at_the_store() {
     let error = handle.wait().await.unwrap_err();
     let kind = error.kind().unwrap();
     assert!(matches!(kind, chunkwise::ErrorKind::Discarded(Discard::Confirmed)), "{kind:?}");
-    assert_eq!((world.leftovers(), world.stored("never")), (0, None));
+    assert_eq!((world.leftovers(), world.store.unfinished(), world.stored("never")), (0, 0, None));
     assert!(world.store.count("DELETE") >= 1);
     assert!(uploader.unfinished().await.unwrap().is_empty());
 }

@@ -32,6 +32,8 @@ pub enum Case {
     Discard,
     /// Given up twice, it is as if once.
     AbortTwice,
+    /// What is asked of a session that was given up gets no good answer.
+    GivenUp,
     /// Two sessions have two names.
     TwoSessions,
     /// What is asked of a session that never was gets no good answer.
@@ -70,6 +72,7 @@ impl Case {
             Self::SessionForgotten,
             Self::Discard,
             Self::AbortTwice,
+            Self::GivenUp,
             Self::TwoSessions,
             Self::NobodysSession,
             Self::ProbeOfNothing,
@@ -96,6 +99,7 @@ impl Case {
             Self::SessionForgotten => "the session is forgotten".into(),
             Self::Discard => "discarded in the middle".into(),
             Self::AbortTwice => "aborted twice".into(),
+            Self::GivenUp => "a session that was given up".into(),
             Self::TwoSessions => "two sessions, two names".into(),
             Self::NobodysSession => "a session that never was".into(),
             Self::ProbeOfNothing => "Probe of a new session".into(),
@@ -149,7 +153,8 @@ impl Case {
             Self::Mishap(OperationKind::Abort, _)
             | Self::SessionForgotten
             | Self::Discard
-            | Self::AbortTwice => aborts.and(opens),
+            | Self::AbortTwice
+            | Self::GivenUp => aborts.and(opens),
         }
     }
 
@@ -175,6 +180,7 @@ impl Case {
             Self::SessionForgotten => losses::session_forgotten(subject).await,
             Self::Discard => bounds::discard(subject).await,
             Self::AbortTwice => questions::abort_twice(subject).await,
+            Self::GivenUp => questions::given_up(subject).await,
             Self::TwoSessions => questions::two_sessions(subject).await,
             Self::NobodysSession => questions::nobodys_session(subject).await,
             Self::ProbeOfNothing => questions::probe_of_nothing(subject).await,

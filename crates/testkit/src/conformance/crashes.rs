@@ -2,13 +2,14 @@
 
 use chunkwise_core::{Checkpoint, OperationKind};
 
+use super::mishap::Strike;
 use super::process::{End, Fate, Process};
 use super::transfers::arrived;
 use super::{Finding, Place, Subject, content};
 
 /// Goes on from a checkpoint, to the end.
 async fn go_on(place: &Place, content: &bytes::Bytes, from: &Checkpoint) -> Result<(), Finding> {
-    let process = Process::resume(place.transport.clone(), content.clone(), Fate::default(), from)?;
+    let process = Process::resume(place.again(), content.clone(), Fate::default(), from)?;
     arrived(place, content, process.run().await?).await
 }
 
@@ -58,6 +59,23 @@ pub(super) async fn with_an_older_checkpoint<S: Subject + ?Sized>(subject: &S) -
         return Err(Finding::NotAsked("it has but one checkpoint"));
     }
     Ok(())
+}
+
+/// This befalls the process that goes on from the first checkpoint that has data behind it.
+pub(super) async fn and_then<S: Subject + ?Sized>(subject: &S, strike: Strike) -> Result<(), Finding> {
+    let place = subject.place().await;
+    let content = content::several(&place.transport.profile());
+    let fate = Fate { dies_after_write: Some(2), ..Fate::default() };
+    let died = Process::begin(place.transport.clone(), content.clone(), fate)?.run().await?;
+    let (End::Died, Some(checkpoint)) = (died.end, died.checkpoints.last()) else {
+        return Err(Finding::NotAsked("it has but one checkpoint"));
+    };
+    let fate = Fate { strikes: vec![strike], ..Fate::default() };
+    let ended = Process::resume(place.again(), content.clone(), fate, checkpoint)?.run().await?;
+    if ended.count(strike.kind) < strike.nth && matches!(ended.end, End::Closed(Ok(_))) {
+        return Err(Finding::NotAsked("no such operation was needed"));
+    }
+    arrived(&place, &content, ended).await
 }
 
 pub(super) async fn waiting_for_finalize<S: Subject + ?Sized>(subject: &S) -> Result<(), Finding> {

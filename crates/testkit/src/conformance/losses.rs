@@ -5,7 +5,7 @@ use chunkwise_core::{Completed, Discard, ErrorKind, OperationKind, UploadError};
 use super::mishap::{Mishap, Strike};
 use super::process::{End, Fate, Process};
 use super::transfers::{arrived, upload};
-use super::{Finding, Subject, content};
+use super::{Finding, Subject, content, crashes};
 
 async fn struck<S: Subject + ?Sized>(
     subject: &S,
@@ -37,11 +37,14 @@ pub(super) async fn at<S: Subject + ?Sized>(
     struck(subject, &[Strike { kind, nth, mishap }], kind).await
 }
 
-/// Of the Probe that follows an Append whose answer was lost.
+/// Of the Probe that follows an Append whose answer was lost; where none does, of the one with which a process goes on.
 pub(super) async fn at_a_probe<S: Subject + ?Sized>(subject: &S, mishap: Mishap) -> Result<(), Finding> {
     let lost = Strike { kind: OperationKind::Append, nth: 1, mishap: Mishap::ReplyLost };
     let probe = Strike { kind: OperationKind::Probe, nth: 1, mishap };
-    struck(subject, &[lost, probe], OperationKind::Probe).await
+    match struck(subject, &[lost, probe], OperationKind::Probe).await {
+        Err(Finding::NotAsked(_)) => crashes::and_then(subject, probe).await,
+        judged => judged,
+    }
 }
 
 /// Of the Verify that follows a Finalize whose answer was lost.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chunkwise_core::{
     Action, ByteRange, CredentialEpoch, Cut, Detail, Failure, NotSent, OpId, Operation, OperationKind,
-    Outcome, Reply,
+    Outcome, Reply, Session,
 };
 use chunkwise_transport::{Payload, PayloadError, Transport};
 
@@ -107,7 +107,9 @@ pub(super) async fn perform(
             outcome
         }
         Some(Mishap::SessionForgotten) => {
-            forget(transport, op).await?;
+            if let Some(session) = op.action.session() {
+                forget(transport, session).await?;
+            }
             once().await
         }
     })
@@ -117,9 +119,8 @@ fn lost() -> Outcome {
     Failure::Unknown { cut: Cut::Reset, detail: Detail::new("the suite loses it") }.into()
 }
 
-/// Has the server forget an operation's session.
-async fn forget(transport: &dyn Transport, op: &Operation) -> Result<(), String> {
-    let Some(session) = op.action.session() else { return Ok(()) };
+/// Has the server forget a session.
+pub(super) async fn forget(transport: &dyn Transport, session: &Session) -> Result<(), String> {
     for attempt in 1..=8 {
         let abort = operation(attempt, Action::Abort { session: session.clone() });
         match transport.perform(&abort, Payload::empty()).await.result {

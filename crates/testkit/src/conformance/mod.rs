@@ -90,12 +90,14 @@ pub trait Subject: Send + Sync {
     }
 }
 
+type Again = Arc<dyn Fn() -> Arc<dyn Transport> + Send + Sync>;
 type Look = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// Where one object goes to, and how to look at it there.
 #[derive(Clone)]
 pub struct Place {
     pub(crate) transport: Arc<dyn Transport>,
+    again: Option<Again>,
     look: Arc<dyn Fn(Completed, Bytes) -> Look + Send + Sync>,
 }
 
@@ -108,7 +110,20 @@ impl Place {
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
-        Self { transport, look: Arc::new(move |completed, content| Box::pin(holds(completed, content))) }
+        let look = move |completed, content| -> Look { Box::pin(holds(completed, content)) };
+        Self { transport, again: None, look: Arc::new(look) }
+    }
+
+    /// The same, to which a process that goes on from a checkpoint has a transport of its own, made anew: what an adapter
+    /// only remembers is gone by then. Default: the same transport as the process before it.
+    #[must_use]
+    pub fn made_again_by(mut self, again: impl Fn() -> Arc<dyn Transport> + Send + Sync + 'static) -> Self {
+        self.again = Some(Arc::new(again));
+        self
+    }
+
+    pub(crate) fn again(&self) -> Arc<dyn Transport> {
+        self.again.as_ref().map_or_else(|| Arc::clone(&self.transport), |again| again())
     }
 
     pub(crate) async fn holds(&self, completed: Completed, content: Bytes) -> Result<(), String> {

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use chunkwise_core::{
-    Checkpoint, Completed, Detail, Disposition, ErrorKind, Input, OpId, Operation, OperationKind, Outcome,
-    Output, Policy, Profile, Reply, Timestamp, Upload, UploadError, UploadSpec, Verdict, Verify,
+    Checkpoint, Completed, Detail, Disposition, ErrorKind, Finalize, Input, OpId, Operation, OperationKind,
+    Outcome, Output, Policy, Profile, Reply, Timestamp, Transfer, Upload, UploadError, UploadSpec, Verdict,
+    Verify,
 };
 use chunkwise_transport::Transport;
 use futures::StreamExt as _;
@@ -52,17 +53,41 @@ pub(super) struct Ended {
     pub(super) checkpoints: Vec<Checkpoint>,
     /// How many operations of each kind went out.
     pub(super) counts: BTreeMap<OperationKind, u32>,
-    /// Whether somebody could be asked what came of a Finalize.
+    /// Whether somebody could be asked what came of the object.
     pub(super) telling: Telling,
+    /// Whether there was a reason not to know what came of it.
+    pub(super) doubt: Doubt,
 }
 
-/// Whether somebody could be asked what came of a Finalize.
+/// Whether somebody could be asked what came of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Telling {
     /// The server could.
     Could,
-    /// There is no Verify, or the answer to one was that it can't be told.
+    /// There is nothing to ask, or the answer was that it can't be told.
     CouldNot,
+}
+
+impl Telling {
+    /// By what a protocol can be asked.
+    const fn of(profile: &Profile) -> Self {
+        match (profile.verify, profile.finalize, profile.transfer) {
+            // Where the last Append makes the object, the cursor tells.
+            (Verify::Call, _, _) | (Verify::Unsupported, Finalize::Implicit, Transfer::Append(_)) => {
+                Self::Could
+            }
+            (Verify::Unsupported, Finalize::Call { .. } | Finalize::Implicit, _) => Self::CouldNot,
+        }
+    }
+}
+
+/// Whether there was a reason not to know what came of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Every operation went its way, or nothing of it went out.
+    None,
+    /// Something befell one on the way, or a process had died.
+    Some,
 }
 
 impl Ended {
@@ -79,17 +104,18 @@ impl Ended {
         }
     }
 
-    /// What the upload completed with; `None` where it ended by saying that nobody can tell, and nobody could.
+    /// What the upload completed with; `None` where it ended by saying that nobody can tell, nobody could, and
+    /// there was a reason for doubt.
     ///
     /// # Errors
     ///
     /// Every other end.
     pub(super) fn completed(self) -> Result<Option<Completed>, String> {
-        let telling = self.telling;
+        let (telling, doubt) = (self.telling, self.doubt);
         match self.result()? {
             Ok(completed) => Ok(Some(completed)),
-            Err(error) => match (&*error.kind, telling) {
-                (ErrorKind::FinalizeUnknown { .. }, Telling::CouldNot) => Ok(None),
+            Err(error) => match (&*error.kind, telling, doubt) {
+                (ErrorKind::FinalizeUnknown { .. }, Telling::CouldNot, Doubt::Some) => Ok(None),
                 _ => Err(error.to_string()),
             },
         }
@@ -109,6 +135,7 @@ pub(super) struct Process {
     counts: BTreeMap<OperationKind, u32>,
     appended: u32,
     telling: Telling,
+    doubt: Doubt,
     clock: (Timestamp, Instant),
 }
 
@@ -146,16 +173,13 @@ impl Process {
         clock: (Timestamp, Instant),
         (profile, policy, spec, from): (Profile, Policy, UploadSpec, Option<&Checkpoint>),
     ) -> Self {
-        let telling = match profile.verify {
-            Verify::Call => Telling::Could,
-            Verify::Unsupported => Telling::CouldNot,
-        };
         Self {
             transport,
             content,
             fate,
             upload,
-            telling,
+            telling: Telling::of(&profile),
+            doubt: if from.is_some() { Doubt::Some } else { Doubt::None },
             invariants: Invariants::new(profile, policy, spec, from),
             running: FuturesUnordered::new(),
             handles: BTreeMap::new(),
@@ -214,7 +238,8 @@ impl Process {
     }
 
     fn ended(self, end: End) -> Ended {
-        Ended { end, checkpoints: self.checkpoints, counts: self.counts, telling: self.telling }
+        let Self { checkpoints, counts, telling, doubt, .. } = self;
+        Ended { end, checkpoints, counts, telling, doubt }
     }
 
     fn dies_before(&self, op: OpId) -> bool {
@@ -309,7 +334,19 @@ impl Process {
         *count += 1;
         let nth = *count;
         let aimed = self.fate.strikes.iter().find(|strike| (strike.kind, strike.nth) == (kind, nth));
-        aimed.map(|strike| strike.mishap).or_else(|| self.fate.every_other.filter(|_| nth % 2 == 1))
+        let mishap =
+            aimed.map(|strike| strike.mishap).or_else(|| self.fate.every_other.filter(|_| nth % 2 == 1));
+        match mishap {
+            None | Some(Mishap::Unreachable) => {}
+            Some(
+                Mishap::RequestLost
+                | Mishap::ReplyLost
+                | Mishap::Twice
+                | Mishap::Cut
+                | Mishap::SessionForgotten,
+            ) => self.doubt = Doubt::Some,
+        }
+        mishap
     }
 }
 

@@ -2,11 +2,11 @@
 
 use chunkwise_core::{
     Action, ByteRange, Failure, Last, Outcome, Problem, ProblemKind, Reply, Segment, SegmentIndex, Session,
-    Transfer, Verdict as Verified,
+    Verdict as Verified,
 };
 use chunkwise_transport::{Payload, Transport};
 
-use super::mishap::operation;
+use super::mishap::{forget, operation};
 use super::process::{Fate, Process};
 use super::{Finding, Subject, content};
 
@@ -64,21 +64,28 @@ pub(super) async fn abort_twice<S: Subject + ?Sized>(subject: &S) -> Result<(), 
 
 pub(super) async fn nobodys_session<S: Subject + ?Sized>(subject: &S) -> Result<(), Finding> {
     let place = subject.place().await;
-    let (transport, profile) = (&*place.transport, place.transport.profile());
+    nothing_of(&*place.transport, &Session::new("no session/has this name?\u{1f980}&..\r\n")).await
+}
+
+pub(super) async fn given_up<S: Subject + ?Sized>(subject: &S) -> Result<(), Finding> {
+    let place = subject.place().await;
+    let session = open(&*place.transport).await?;
+    forget(&*place.transport, &session).await?;
+    nothing_of(&*place.transport, &session).await
+}
+
+/// A session that is none any more, or never was, takes nothing and has nothing.
+async fn nothing_of(transport: &dyn Transport, none: &Session) -> Result<(), Finding> {
+    let profile = transport.profile();
     let content = content::several(&profile);
-    let session = || Session::new("no session/has this name?\u{1f980}&..\r\n");
+    let session = || none.clone();
     let total = content.len() as u64;
     let range = ByteRange::at(0, content::chunk(&profile.sizing).min(total));
     let segment = Segment { index: SegmentIndex::new(0), range };
     let append = operation(1, Action::Append { session: session(), segment, last: Last::More });
     let payload = Payload::from_bytes(content.slice(..range.len() as usize));
     if let Ok(reply) = transport.perform(&append, payload).await.result {
-        // Where every Append stands for itself, the session has no part in it.
-        if !matches!(profile.transfer, Transfer::Parts(_))
-            || !matches!(reply, Reply::Stored { receipt: Some(_), .. })
-        {
-            return Err(format!("an Append to it was answered {}", reply.name()).into());
-        }
+        return Err(format!("an Append to it was answered {}", reply.name()).into());
     }
     for action in [
         Action::Probe { session: session(), page: None },
