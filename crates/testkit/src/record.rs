@@ -132,6 +132,8 @@ pub struct Record {
     pub durable: Option<(CheckpointStage, Option<Session>)>,
     /// The cut of the source that is on disk.
     pub durable_plan: Option<Plan>,
+    /// Up to which segment it is on disk that they are about to be sent; zero unless it must be.
+    pub durable_sent_to: u32,
     /// Whether a checkpoint is being written.
     pub writing: bool,
     /// Whether new credentials are awaited.
@@ -166,6 +168,7 @@ impl Record {
             sent_end: 0,
             durable: None,
             durable_plan: None,
+            durable_sent_to: 0,
             writing: false,
             refreshing: false,
             paused: false,
@@ -179,6 +182,7 @@ impl Record {
         record.sessions = checkpoint.sessions();
         record.durable = Some((checkpoint.stage(), checkpoint.session().cloned()));
         record.durable_plan = Some(checkpoint.plan().clone());
+        record.durable_sent_to = record.announced_by(checkpoint);
         record.session = checkpoint.session().cloned();
         record.receipts = checkpoint.receipts().cloned().unwrap_or_default();
         record.acked = acknowledged(checkpoint).map(|s| (s.index.get(), s.range)).collect();
@@ -205,6 +209,16 @@ impl Record {
             Transfer::Append(_) => true,
             Transfer::Parts(Parts { resend, .. }) => matches!(resend, Resend::ProbeFirst | Resend::Never),
         }
+    }
+
+    /// Whether an Append that may have been done is never repeated.
+    pub const fn sends_once(&self) -> bool {
+        matches!(self.profile.transfer, Transfer::Parts(Parts { resend: Resend::Never, .. }))
+    }
+
+    /// Up to which segment a checkpoint announces that they are sent, where that must be.
+    pub const fn announced_by(&self, checkpoint: &Checkpoint) -> u32 {
+        if self.sends_once() { checkpoint.sent_to() } else { 0 }
     }
 
     /// Whether the server can be asked what it holds.
@@ -258,6 +272,7 @@ impl Record {
                 if let Some(checkpoint) = checkpoint {
                     self.durable = Some((checkpoint.stage(), checkpoint.session().cloned()));
                     self.durable_plan = Some(checkpoint.plan().clone());
+                    self.durable_sent_to = self.announced_by(checkpoint);
                 }
             }
             Seen::Refresh(_) => self.refreshing = true,

@@ -27,9 +27,12 @@ const APART: Duration = Duration::from_secs(1);
 impl Certain {
     pub(super) fn new(record: &Record, from: Option<&Checkpoint>) -> Self {
         let stage = from.map(Checkpoint::stage);
+        // Where nothing is sent twice, it is on disk what is about to be sent; elsewhere that may lag behind.
+        let sent_to = from.map_or(0, |checkpoint| record.announced_by(checkpoint));
+        let lags = record.must_find_out() && !record.sends_once();
         Self {
-            segments: BTreeSet::new(),
-            unasked: record.must_find_out() && stage == Some(CheckpointStage::Transferring),
+            segments: (0..sent_to).collect(),
+            unasked: lags && stage == Some(CheckpointStage::Transferring),
             finalize: (stage == Some(CheckpointStage::FinalizeSent)).then(Vec::new),
         }
     }
@@ -98,5 +101,70 @@ impl Invariant for Certain {
             Fact::SessionForgotten => *self = Self::default(),
             Fact::Stored(_) | Fact::Advanced { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chunkwise_core::{
+        Finalize, Input, Listing, Open, Output, Parts, Policy, Profile, Resend, Transfer, Upload, UploadSpec,
+    };
+
+    use super::*;
+    use crate::Model;
+    use crate::invariants::Invariants;
+
+    /// A single request, which is never repeated.
+    fn once() -> Profile {
+        Profile {
+            open: Open::None,
+            transfer: Transfer::Parts(Parts { resend: Resend::Never, listing: Listing::None }),
+            finalize: Finalize::Implicit,
+            verify: Verify::Unsupported,
+            ..Model::Parts.profile()
+        }
+    }
+
+    /// Every checkpoint that is written before the first Append, and the Append.
+    fn begun() -> (Vec<Checkpoint>, chunkwise_core::Operation, chunkwise_core::Plan) {
+        let (now, spec) = (Timestamp::EPOCH, UploadSpec::whole(10));
+        let mut upload = Upload::new(now, spec, once(), Policy::default(), 7).unwrap();
+        let mut written = Vec::new();
+        loop {
+            match upload.poll(now) {
+                Output::Persist { .. } => {
+                    let checkpoint = upload.checkpoint();
+                    upload.handle(now, Input::Persisted(checkpoint.seq()));
+                    written.push(checkpoint);
+                }
+                Output::Perform(op) => return (written, op, upload.plan().clone()),
+                Output::Notify(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn going_on(from: &Checkpoint) -> Invariants {
+        Invariants::new(once(), Policy::default(), UploadSpec::whole(10), Some(from))
+    }
+
+    #[test]
+    fn what_is_announced_on_disk_must_not_be_sent_by_the_next_process() {
+        let (written, append, plan) = begun();
+        let breach = going_on(written.last().unwrap()).see(Timestamp::EPOCH, Seen::Perform(&append), &plan);
+        assert_eq!(breach.unwrap_err().detail, "segment 0 may be stored");
+    }
+
+    #[test]
+    fn what_is_not_announced_on_disk_may_be_sent_once_it_is() {
+        let (written, append, plan) = begun();
+        let [before, announced] = written.as_slice() else { panic!("{written:?}") };
+        let now = Timestamp::EPOCH;
+        let breach = going_on(before).see(now, Seen::Perform(&append), &plan).unwrap_err();
+        assert_eq!(breach.rule, "invariant 8 (Durable)", "{breach}");
+        let mut invariants = going_on(before);
+        invariants.see(now, Seen::Persist, &plan).unwrap();
+        invariants.see(now, Seen::Written(Some(announced)), &plan).unwrap();
+        invariants.see(now, Seen::Perform(&append), &plan).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use super::{Invariant, must};
 use crate::record::{Fact, Record, Seen};
 
 /// Invariant 8: the session is on disk before the first data, a new cut of the source before the first segment of it (parts
-/// family), "finalize sent" before Finalize; what the checkpoint holds as stored is not sent again, unless the server says
+/// family), an Append that is never repeated before it goes, "finalize sent" before Finalize; what the checkpoint holds as stored is not sent again, unless the server says
 /// that it lacks it.
 #[derive(Clone, Debug, Hash)]
 pub struct Durable {
@@ -42,6 +42,11 @@ impl Invariant for Durable {
                     };
                     let same_cut = cut.is_some_and(same) || record.is_append();
                     must!(same_cut, "{} is sent as {range}, on disk is {cut:?}", segment.index);
+                    let announced = segment.index.get() < record.durable_sent_to;
+                    must!(
+                        announced || !record.sends_once(),
+                        "that {range} is about to be sent is not on disk"
+                    );
                     let again = !range.is_empty() && self.stored.overlaps(range);
                     must!(!again, "of {range}, something was stored when this process began");
                 }
