@@ -54,7 +54,7 @@ pub(crate) struct OutputOptions {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Upload files, or what URLs lead to, and print a media_id for each
-    Upload(UploadArgs),
+    Upload(Box<UploadArgs>),
     /// Go on with unfinished uploads
     ///
     /// Segments stay as they were cut when the upload began: the checkpoint's chunk size holds, whatever --chunk-size

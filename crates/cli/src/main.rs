@@ -100,7 +100,7 @@ fn run(output: OutputOptions, command: Command) -> Result<Exit, Failed> {
         .map_err(|error| Failed::new(Exit::Io, format!("no threads can be started: {error}")))?;
     let result = runtime.block_on(async {
         match command {
-            Command::Upload(args) => upload::run(context, args).await,
+            Command::Upload(args) => upload::run(context, *args).await,
             Command::Resume(args) => resume::run(context, args).await,
             Command::Uploads(args) => uploads::run(context, args).await,
             Command::Check(args) => check::run(context, args).await,

@@ -7,7 +7,7 @@ use chunkwise_core::{
     Action, ByteRange, Failure, Last, OpId, Operation, Reply, Segment, SegmentIndex, Session, Timestamp,
 };
 use chunkwise_transport::Secret;
-use chunkwise_transport::http::{EncodeContext, Protocol as _, RequestBody, Response};
+use chunkwise_transport::http::{EncodeContext, Protocol as _, RequestBody, Response, Tail};
 use http::{HeaderName, HeaderValue};
 
 use crate::{Form, Id, Invalid, OneShot, error_table, problems};
@@ -36,7 +36,7 @@ fn encoded(to: &OneShot) -> String {
         text += &format!("{name}: {}\n", value.to_str().unwrap());
     }
     match request.body {
-        RequestBody::Payload { head, tail } => {
+        RequestBody::Payload { head, tail: Tail::Fixed(tail) } => {
             let text_of = |bytes: Bytes| String::from_utf8(bytes.to_vec()).unwrap().replace('\r', "");
             text + "\n" + &text_of(head) + "<payload>" + &text_of(tail)
         }

@@ -68,6 +68,7 @@ mod answer;
 mod category;
 mod decode;
 mod encode;
+mod hosts;
 mod ids;
 mod lenient;
 mod limits;
@@ -83,6 +84,7 @@ mod vectors;
 mod x_media;
 
 pub use chunkwise_transport::http::{BaseUrl, BaseUrlError};
+pub use hosts::is_x;
 
 pub use alt_text::{AltText, InvalidAltText, MAX_ALT_TEXT};
 pub use category::{Category, UnknownCategory};

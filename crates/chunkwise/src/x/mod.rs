@@ -9,7 +9,7 @@ mod uploader;
 
 pub use chunkwise_x::{
     AltText, Api, BaseUrl, BaseUrlError, Category, InvalidPost, Media, MediaId, MediaType, OAuth1,
-    OAuth1Credentials, Post, PostId, Sharing, UserId, XMedia, XProtocol,
+    OAuth1Credentials, Post, PostId, Sharing, UserId, XMedia, XProtocol, is_x,
 };
 
 pub use destination::{Destination, NotToX};

@@ -1,6 +1,6 @@
 //! The rule that X itself is measured only by those who said so twice.
 
-use chunkwise::x::BaseUrl;
+use chunkwise::x::{BaseUrl, is_x};
 
 use super::setting::exact_size;
 use crate::exit::Exit;
@@ -42,7 +42,7 @@ pub(super) struct Cost {
 ///
 /// What it would cost, and what is missing. Nothing was sent.
 pub(super) fn permit(url: &BaseUrl, told: Told, cost: Cost) -> Result<(), Failed> {
-    if !url.is_x() {
+    if !is_x(url) {
         return Ok(());
     }
     let missing = match told {

@@ -31,7 +31,7 @@ fn ended(up_to: u64) -> Input {
 }
 
 fn at(cursor: u64) -> Reply {
-    Reply::Advanced { cursor }
+    Reply::Advanced { cursor, expires: None }
 }
 
 /// Of the Appends under way, what each says of the end.
