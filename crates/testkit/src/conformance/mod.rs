@@ -43,6 +43,8 @@
 //! The engine itself drives every case, without a driver, and the [invariants](crate::invariants) are checked after every
 //! step. What goes wrong is put between the engine and the transport ([`Mishap`]), so that the same loss strikes a simulated
 //! server and a real one. Which cases there are follows from the profile: a protocol without an Abort is not asked to abort.
+//! "Nobody can tell" is a good end only where there was a reason for doubt and nobody could be asked. A process that goes on
+//! from a checkpoint has a transport of its own, if the place can make one ([`Place::made_again_by`]).
 //! Files that nobody wants to wait for are not needed: segments are as small as the profile allows.
 
 mod bounds;

@@ -195,13 +195,12 @@ impl Process {
         self.clock.0.after(self.clock.1.elapsed())
     }
 
-    fn see(&mut self, seen: Seen<'_>) -> Result<(), String> {
-        let now = self.now();
+    /// What is seen is judged at the time that the engine was given, and not a moment later.
+    fn see(&mut self, now: Timestamp, seen: Seen<'_>) -> Result<(), String> {
         self.invariants.see(now, seen, self.upload.plan()).map_err(|breach| breach.to_string())
     }
 
-    fn tell(&mut self, input: Input) {
-        let now = self.now();
+    fn tell(&mut self, now: Timestamp, input: Input) {
         self.upload.handle(now, input);
     }
 
@@ -232,7 +231,7 @@ impl Process {
                     self.hear(op, outcome)?;
                 }
                 Some(Err(Aborted)) => {}
-                None => self.tell(Input::Tick),
+                None => self.tell(self.now(), Input::Tick),
             }
         }
     }
@@ -249,17 +248,18 @@ impl Process {
 
     fn hear(&mut self, op: OpId, outcome: Outcome) -> Result<(), String> {
         self.handles.remove(&op);
+        let now = self.now();
         let stored = outcome.result.is_ok() && self.kinds.get(&op) == Some(&OperationKind::Append);
         if let Ok(Reply::Verified(Verdict::CannotTell)) = outcome.result {
             self.telling = Telling::CouldNot;
         }
-        self.see(Seen::Outcome(op, &outcome))?;
-        self.tell(Input::Outcome { op, outcome });
+        self.see(now, Seen::Outcome(op, &outcome))?;
+        self.tell(now, Input::Outcome { op, outcome });
         if stored {
             self.appended += 1;
             if self.fate.discards_after == Some(self.appended) {
-                self.see(Seen::Discard)?;
-                self.tell(Input::Cancel(Disposition::Discard));
+                self.see(now, Seen::Discard)?;
+                self.tell(now, Input::Cancel(Disposition::Discard));
             }
         }
         Ok(())
@@ -271,9 +271,9 @@ impl Process {
             outputs += 1;
             let now = self.now();
             match self.upload.poll(now) {
-                Output::Perform(op) => self.start(op)?,
+                Output::Perform(op) => self.start(now, op)?,
                 Output::Cancel(op) => {
-                    self.see(Seen::Cancel(op))?;
+                    self.see(now, Seen::Cancel(op))?;
                     if let Some(handle) = self.handles.remove(&op) {
                         handle.abort();
                     }
@@ -282,28 +282,29 @@ impl Process {
                     if self.fate.dies_after_write == Some(self.checkpoints.len()) {
                         return Ok(Drained::Ended(End::Died));
                     }
-                    self.see(Seen::Persist)?;
+                    self.see(now, Seen::Persist)?;
                     let checkpoint = self.upload.checkpoint();
-                    self.see(Seen::Written(Some(&checkpoint)))?;
-                    self.tell(Input::Persisted(checkpoint.seq()));
+                    self.see(now, Seen::Written(Some(&checkpoint)))?;
+                    self.tell(now, Input::Persisted(checkpoint.seq()));
                     self.checkpoints.push(checkpoint);
                 }
-                Output::Release(range) => self.see(Seen::Release(range))?,
+                Output::Release(range) => self.see(now, Seen::Release(range))?,
                 Output::Refresh { epoch } => {
-                    self.see(Seen::Refresh(epoch))?;
+                    self.see(now, Seen::Refresh(epoch))?;
                     let result = self.transport.refresh(epoch).await;
-                    self.see(Seen::Refreshed)?;
+                    let now = self.now();
+                    self.see(now, Seen::Refreshed)?;
                     let result = result.map_err(|error| Detail::new(error.to_string()));
-                    self.tell(Input::Refreshed { stale: epoch, result });
+                    self.tell(now, Input::Refreshed { stale: epoch, result });
                 }
-                Output::Notify(event) => self.see(Seen::Notify(&event))?,
+                Output::Notify(event) => self.see(now, Seen::Notify(&event))?,
                 Output::Idle { wake_at } => {
-                    self.see(Seen::Idle { outputs, wake_at, awaits: Awaits::Nothing })?;
-                    self.see(Seen::Progress(self.upload.progress()))?;
+                    self.see(now, Seen::Idle { outputs, wake_at, awaits: Awaits::Nothing })?;
+                    self.see(now, Seen::Progress(self.upload.progress()))?;
                     return Ok(Drained::Idle(wake_at));
                 }
                 Output::Closed(result) => {
-                    self.see(Seen::Closed(&result))?;
+                    self.see(now, Seen::Closed(&result))?;
                     return Ok(Drained::Ended(End::Closed(result)));
                 }
             }
@@ -313,10 +314,10 @@ impl Process {
         }
     }
 
-    fn start(&mut self, op: Operation) -> Result<(), String> {
-        self.see(Seen::Perform(&op))?;
-        self.see(Seen::Started(op.id))?;
-        self.tell(Input::Started(op.id));
+    fn start(&mut self, now: Timestamp, op: Operation) -> Result<(), String> {
+        self.see(now, Seen::Perform(&op))?;
+        self.see(now, Seen::Started(op.id))?;
+        self.tell(now, Input::Started(op.id));
         let (id, kind) = (op.id, op.kind());
         let mishap = self.mishap(kind);
         self.kinds.insert(id, kind);
