@@ -492,7 +492,7 @@ async fn settings_that_cannot_be_used() {
 async fn usage_that_is_wrong() {
     let home = tempfile::tempdir().unwrap();
     for (args, says) in [
-        (&["upload"][..], "<FILE|URL>"),
+        (&["upload"][..], "<FILE|URL|->"),
         (&["upload", "a.mp4", "--unknown"], "unexpected argument '--unknown' found"),
         (&["upload", "a.mp4", "--chunk-size", "lots"], "a size is a positive number of bytes"),
         (&["upload", "a.mp4", "--window", "0"], "a window is a positive number"),

@@ -1,7 +1,10 @@
 //! A gateway that dies or stops in the midst of uploads, and the next one (threats T13, T14, T23).
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use chunkwise_driver::{CheckpointStore as _, DirectoryStore, Listed};
 use chunkwise_sandbox::{Fault, FaultRule, Lasts, Moment, Operation, ProcessingScript};
 use serde_json::{Value, json};
 
@@ -29,6 +32,14 @@ fn body(world: &World, content: &[u8]) -> Value {
 async fn stored(world: &World, place: &str) {
     // All but the segment that is stuck.
     world.until(place, |seen| seen["progress"]["stored"].as_u64() >= Some((SIZE / 2) as u64)).await;
+    // The disk may lag behind, and a kill keeps no more than that.
+    let store = DirectoryStore::new(world.settings.state_dir.join("checkpoints"));
+    let written = |listed: &Listed| {
+        listed.record.as_ref().is_ok_and(|record| record.checkpoint.stored() >= (SIZE / 2) as u64)
+    };
+    while !store.list().await.unwrap().iter().any(written) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 #[tokio::test]
