@@ -70,7 +70,7 @@ use futures::StreamExt as _;
 
 pub use self::case::Case;
 pub use self::mishap::{Mishap, Strike};
-pub use self::report::{Report, Table, Verdict};
+pub use self::report::{Failed, Report, Table, Verdict};
 
 /// An adapter under test, with the server at its other end.
 #[async_trait]
