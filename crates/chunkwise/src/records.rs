@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chunkwise_core::{Discard, Disposition, ErrorKind};
+use chunkwise_core::{Discard, ErrorKind};
 use chunkwise_driver::{
-    Driver, DriverError, FileSource, Record, Source, SourceError, StoreError, UploadHandle, UploadId,
+    Driver, DriverError, FileSource, Record, ResumeRequest, Source, SourceError, StartError, StoreError,
+    UploadId,
 };
 
 /// The record of an upload.
@@ -37,10 +38,12 @@ pub(crate) fn reopened(record: &Record) -> Result<Option<Arc<dyn Source>>, NoFil
     }
 }
 
-/// Gives a running upload up, and waits until the server has been told.
-pub(crate) async fn discard(handle: UploadHandle) -> Result<Discard, DriverError> {
-    handle.cancel(Disposition::Discard);
-    match handle.wait().await {
+/// Gives an unfinished upload up, and waits until the server has been told. The source has no part in it: it may be gone.
+pub(crate) async fn discard<E: From<StartError> + From<DriverError>>(
+    driver: &Driver,
+    request: ResumeRequest,
+) -> Result<Discard, E> {
+    match driver.discard(request).await?.wait().await {
         Ok(completed) => Ok(Discard::AlreadyCommitted(Some(completed.result))),
         Err(error) => {
             if let DriverError::Upload { error: upload, .. } = &error
@@ -48,7 +51,7 @@ pub(crate) async fn discard(handle: UploadHandle) -> Result<Discard, DriverError
             {
                 return Ok(discard.clone());
             }
-            Err(error)
+            Err(error.into())
         }
     }
 }

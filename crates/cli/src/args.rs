@@ -328,6 +328,18 @@ pub(crate) struct MediaOptions {
     pub(crate) limits: Option<LimitSet>,
 }
 
+impl MediaOptions {
+    /// Whether anything is said of the media.
+    pub(crate) const fn is_said(&self) -> bool {
+        let Self { media_type, category, destined_for, alt_text, limits } = self;
+        media_type.is_some()
+            || category.is_some()
+            || destined_for.is_some()
+            || alt_text.is_some()
+            || limits.is_some()
+    }
+}
+
 /// Where it goes.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[command(next_help_heading = "Destination")]

@@ -130,9 +130,10 @@ impl Exits for PlanError {
     fn exit(&self) -> Exit {
         match self {
             Self::EmptySource | Self::SourceTooLarge { .. } | Self::TooManySegments { .. } => Exit::BadMedia,
-            Self::ChunkTooLarge { .. } | Self::Policy(_) => Exit::Config,
-            // Files have a length, and X is of the parts family.
-            Self::LengthRequired | Self::Unsupported(_) => Exit::Bug,
+            // A stream keeps its segments in memory.
+            Self::ChunkTooLarge { .. } | Self::Policy(_) | Self::Unsupported(_) => Exit::Config,
+            // Streams don't go to X, and all else that is uploaded there has a length.
+            Self::LengthRequired => Exit::Bug,
         }
     }
 }
@@ -166,7 +167,8 @@ impl Exits for ResumeError {
         match self {
             Self::Newer { .. } | Self::OtherProtocol { .. } => Exit::Config,
             Self::Damaged(_) => Exit::Io,
-            Self::NotRewindable => Exit::Bug,
+            // What came from standard input is gone with its process.
+            Self::NotRewindable => Exit::NoInput,
             Self::Plan(error) => error.exit(),
         }
     }

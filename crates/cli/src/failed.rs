@@ -142,7 +142,7 @@ impl Kept {
         match self {
             Self::NothingBegun => None,
             Self::Nothing => Some("nothing".to_owned()),
-            Self::Checkpoint(id) => Some(format!("what X has of it, as upload {id}")),
+            Self::Checkpoint(id) => Some(format!("what the server has of it, as upload {id}")),
             Self::Untouched(id) => Some(format!("upload {id}, as it was")),
             Self::Unusable(id) => Some(format!("the checkpoint of upload {id}, as it was")),
             Self::Earlier(id) => Some(format!("upload {id}, as of an earlier checkpoint")),
@@ -203,7 +203,7 @@ impl From<XError> for Failed {
             XError::Source(error) => Self::new(error.exit(), what),
             XError::Start(error) => started(&error, what),
             XError::Store(error) => Self::from(error),
-            XError::Upload(error) => ended(&error, advice),
+            XError::Upload(error) => ended(&error, Of::Media),
             XError::NoMedia => Self { kept: Kept::Nothing, ..Self::new(Exit::Protocol, what) },
             XError::AltText { id, media_id, failure } => Self {
                 kept: Kept::Checkpoint(id),
@@ -229,9 +229,10 @@ impl From<S3Error> for Failed {
             S3Error::Source(error) => Self::new(error.exit(), what),
             S3Error::Start(error) => started(&error, what),
             S3Error::Store(error) => Self::from(error),
-            S3Error::Upload(error) => ended(&error, UploadError::advice),
+            S3Error::Upload(error) => ended(&error, Of::Object),
             S3Error::NotToS3(_) | S3Error::OtherStore { .. } => Self::new(Exit::Config, what),
-            S3Error::NoPath { id } | S3Error::FileGone { id, .. } => {
+            S3Error::NoPath { id } => from_a_stream(id),
+            S3Error::FileGone { id, .. } => {
                 Self { kept: Kept::Unusable(id), ..Self::new(Exit::NoInput, what) }
             }
             S3Error::Random(_) => Self::new(Exit::Io, what),
@@ -252,13 +253,22 @@ impl From<TusError> for Failed {
             TusError::Source(error) => Self::new(error.exit(), what),
             TusError::Start(error) => started(&error, what),
             TusError::Store(error) => Self::from(error),
-            TusError::Upload(error) => ended(&error, UploadError::advice),
-            TusError::NoPath { id } | TusError::FileGone { id, .. } => {
+            TusError::Upload(error) => ended(&error, Of::Object),
+            TusError::NoPath { id } => from_a_stream(id),
+            TusError::FileGone { id, .. } => {
                 Self { kept: Kept::Unusable(id), ..Self::new(Exit::NoInput, what) }
             }
             _ => Self::new(Exit::Bug, what),
         }
     }
+}
+
+/// What has no file and did not go to X came from standard input.
+fn from_a_stream(id: UploadId) -> Failed {
+    let what = format!(
+        "upload {id} came from standard input, which is gone: it can only be discarded, and started anew"
+    );
+    Failed { kept: Kept::Unusable(id), ..Failed::new(Exit::NoInput, what) }
 }
 
 fn started(error: &StartError, what: String) -> Failed {
@@ -269,13 +279,37 @@ fn started(error: &StartError, what: String) -> Failed {
     Failed { kept, ..Failed::new(error.exit(), what) }
 }
 
-fn ended(error: &DriverError, advice: impl Fn(&UploadError) -> String) -> Failed {
+/// What an upload was to come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    /// A media of X's, whose session is its media id.
+    Media,
+    /// An object elsewhere. What its session is called is for the server alone.
+    Object,
+}
+
+impl Of {
+    /// What to do next. The engine does not know what X's tokens need.
+    fn advice(self, error: &UploadError) -> String {
+        match (self, &*error.kind) {
+            (Self::Media, ErrorKind::Refused { failure: Failure::Answered(problem), .. })
+                if problem.kind == ProblemKind::Refused(Refusal::Forbidden) =>
+            {
+                "Get a user token with the scope media.write (OAuth 1.0a: read and write), then upload again."
+                    .to_owned()
+            }
+            (Self::Media | Self::Object, _) => error.advice(),
+        }
+    }
+}
+
+fn ended(error: &DriverError, of: Of) -> Failed {
     let (exit, what) = (error.exit(), told(error));
     match error {
         DriverError::Upload { error, left, fault } => {
             let what = match fault {
                 Some(fault) if says_what_to_do(fault) => what,
-                Some(_) | None => format!("{what}. {}", advice(error)),
+                Some(_) | None => format!("{what}. {}", of.advice(error)),
             };
             // What has changed is not what can be gone on with.
             let changed = matches!(&*error.kind, ErrorKind::SourceChanged);
@@ -288,7 +322,7 @@ fn ended(error: &DriverError, advice: impl Fn(&UploadError) -> String) -> Failed
                 }
                 Left::Nothing => (Kept::Nothing, what),
             };
-            let media_id = error.session.as_ref().filter(|_| names_media(&error.kind));
+            let media_id = error.session.as_ref().filter(|_| of == Of::Media && names_media(&error.kind));
             Failed { kept, media_id: media_id.map(ToString::to_string), ..Failed::new(exit, what) }
         }
         DriverError::Panicked(_) => {
@@ -320,19 +354,6 @@ const fn says_what_to_do(fault: &SourceError) -> bool {
         | SourceError::Changed { .. }
         | SourceError::Absent => true,
         SourceError::Unreadable { .. } | SourceError::Broken { .. } => false,
-    }
-}
-
-/// What to do next. The engine does not know what X's tokens need.
-fn advice(error: &UploadError) -> String {
-    match &*error.kind {
-        ErrorKind::Refused { failure: Failure::Answered(problem), .. }
-            if problem.kind == ProblemKind::Refused(Refusal::Forbidden) =>
-        {
-            "Get a user token with the scope media.write (OAuth 1.0a: read and write), then upload again."
-                .to_owned()
-        }
-        _ => error.advice(),
     }
 }
 

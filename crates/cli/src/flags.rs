@@ -7,6 +7,7 @@ use chunkwise::driver::UploadId;
 use crate::args::{
     ConnectionOptions, CredentialOptions, DestinationOptions, OutputOptions, StoreOptions, Untold,
 };
+use crate::to::StoreAddress;
 
 /// Flags to be given again. What may hold a secret is not among them.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,18 @@ pub(crate) struct Flags {
     destination: String,
     /// How to get there.
     way: String,
+    /// Whether giving up is for the server to hear, so that it needs the way there as well.
+    giving_up: GivingUp,
+}
+
+/// What giving an upload up needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum GivingUp {
+    /// Its record: X can't be told.
+    #[default]
+    Record,
+    /// The server's ear.
+    Server,
 }
 
 /// Stands for a proxy that is not printed, for it may hold a password. As it stands, no proxy can be meant by it: a
@@ -52,7 +65,14 @@ impl Flags {
         if connection.no_proxy_env == Some(true) {
             way.push_str(" --no-proxy-env");
         }
-        Self { place, destination, way }
+        Self { place, destination, way, giving_up: GivingUp::Record }
+    }
+
+    /// The same for uploads to another place than X: what is said of X is left out, and of a store's region told.
+    pub(crate) fn elsewhere(self, store: &StoreAddress) -> Self {
+        let mut destination = String::new();
+        text(&mut destination, "s3-region", store.region_given());
+        Self { destination, giving_up: GivingUp::Server, ..self }
     }
 
     /// The same to another server.
@@ -67,7 +87,12 @@ impl Flags {
 
     /// The command that gives it up.
     pub(crate) fn discard(&self, id: &UploadId) -> String {
-        format!("chunkwise uploads discard {id}{}", self.place)
+        match self.giving_up {
+            GivingUp::Record => format!("chunkwise uploads discard {id}{}", self.place),
+            GivingUp::Server => {
+                format!("chunkwise uploads discard {id}{}{}{}", self.place, self.destination, self.way)
+            }
+        }
     }
 }
 

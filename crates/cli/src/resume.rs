@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::failed::Failed;
 use crate::flags::Flags;
 use crate::render::{Done, Render, Slot, Start, Started};
-use crate::to::{self, Elsewhere, StoreAddress};
+use crate::to::{self, Elsewhere, Place, StoreAddress};
 use crate::upload::{FILES_AT_ONCE, end, follow_media, going};
 
 pub(crate) async fn run(context: Context, args: ResumeArgs) -> Result<Exit, Failed> {
@@ -118,13 +118,13 @@ impl Resuming<'_> {
         stop: &CancellationToken,
         slot: Slot,
         id: &UploadId,
-        (to, store, file): (to::To, StoreAddress, Option<PathBuf>),
+        (place, store, file): (Place, StoreAddress, Option<PathBuf>),
     ) -> Result<Done, Failed> {
         let engine =
             to::engine(self.context, self.connection.clone(), self.transfer.clone(), self.store.clone())?;
-        let uploader = Elsewhere::to(&to, engine, &store, &self.credentials).await;
+        let uploader = Elsewhere::to(&place, engine, &store, &self.credentials).await;
         let uploader = uploader.map_err(|failed| failed.resuming(id))?;
-        to::resume(render, stop, slot, id, &uploader, (&to, file)).await
+        to::resume(render, stop, slot, id, &uploader, (&place, file)).await
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) const FILES_AT_ONCE: usize = 4;
 pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Failed> {
     match args.to.clone() {
         To::X => to_x(context, args).await,
-        elsewhere @ (To::S3 { .. } | To::Tus(_)) => to::run(context, args, elsewhere).await,
+        To::Elsewhere(place) => to::run(context, args, place).await,
     }
 }
 

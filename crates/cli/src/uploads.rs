@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chunkwise::core::Timestamp;
+use chunkwise::core::{Discard, Timestamp};
 use chunkwise::driver::{Driven, Listed, Record, UploadId};
 use chunkwise::x::XUploader;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::failed::Failed;
 use crate::flags::Flags;
 use crate::render::{self, bytes, document, failed_fields, failure, json_line, say, shown};
 use crate::resume::{parse, record, records};
-use crate::to::{self, Elsewhere};
+use crate::to::{self, Elsewhere, StoreAddress};
 use crate::values::Span;
 
 pub(crate) async fn run(context: Context, args: UploadsArgs) -> Result<Exit, Failed> {
@@ -70,7 +70,7 @@ fn abort_owed(record: &Record) -> bool {
     record.finished.is_none() && record.checkpoint.abort_owed()
 }
 
-/// How many bytes X holds.
+/// How many bytes the server holds.
 fn stored(record: &Record) -> u64 {
     if record.finished.is_some() { record.checkpoint.total() } else { record.checkpoint.stored() }
 }
@@ -78,6 +78,8 @@ fn stored(record: &Record) -> u64 {
 fn media_id(record: &Record) -> Option<&str> {
     match &record.finished {
         Some(finished) => Some(&finished.result.id),
+        // Elsewhere than at X, what a session is called is for the server alone.
+        None if to::place(record, &StoreAddress::default()).is_some() => None,
         None => record.checkpoint.session().map(|session| session.as_str()),
     }
 }
@@ -154,7 +156,7 @@ async fn discard(context: &Context, args: DiscardArgs) -> Result<Exit, Failed> {
             Ok(Forgotten::ByItself) => {
                 say(&format!("upload {id} is discarded; X forgets what it has of it by itself, within a day"))
             }
-            Ok(Forgotten::Told) => say(&format!("upload {id} is discarded, and the server was told")),
+            Ok(Forgotten::Told(discard)) => say(&told(id, &discard)),
             Err(failed) => exits.push(tell(context, id, failed)),
         }
     }
@@ -164,7 +166,25 @@ async fn discard(context: &Context, args: DiscardArgs) -> Result<Exit, Failed> {
 /// How a server comes to forget an upload.
 enum Forgotten {
     ByItself,
-    Told,
+    /// It was told, with this result.
+    Told(Discard),
+}
+
+/// What came of telling a server.
+fn told(id: &UploadId, discard: &Discard) -> String {
+    match discard {
+        Discard::NothingToDo => format!("upload {id} is discarded; the server had nothing of it"),
+        Discard::Confirmed => format!("upload {id} is discarded, and the server has forgotten it"),
+        Discard::ExpiresByItself => {
+            format!("upload {id} is discarded; the server forgets what it has of it by itself")
+        }
+        Discard::AlreadyCommitted(_) => {
+            format!("upload {id} is discarded, but the object was there already, and stays")
+        }
+        Discard::Unconfirmed { .. } | Discard::Unknown => {
+            format!("upload {id} is discarded, and nobody can tell whether the server has its object")
+        }
+    }
 }
 
 /// What it takes to give uploads up, wherever they go.
@@ -177,14 +197,23 @@ struct GivingUp<'a> {
 impl GivingUp<'_> {
     async fn discard(&self, id: &UploadId, record: Option<&Record>) -> Result<Forgotten, Failed> {
         let ServerOptions { credentials, connection, s3 } = &self.server;
-        let Some((to, s3)) = record.and_then(|record| to::place(record, s3)) else {
+        let Some((place, s3)) = record.and_then(|record| to::place(record, s3)) else {
             uploader(self.context, self.store.clone())?.discard(id).await?;
             return Ok(Forgotten::ByItself);
         };
         let transfer = TransferOptions::default();
         let engine = to::engine(self.context, connection.clone(), transfer, self.store.clone())?;
-        Elsewhere::to(&to, engine, &s3, credentials).await?.discard(id).await?;
-        Ok(Forgotten::Told)
+        match Elsewhere::to(&place, engine, &s3, credentials).await?.discard(id).await? {
+            Discard::Unconfirmed { failure } => {
+                let why =
+                    failure.map_or_else(|| "it did not say so".to_owned(), |failure| failure.to_string());
+                let what = format!(
+                    "the server did not confirm that it forgot the upload ({why}); `chunkwise uploads sweep` asks it again"
+                );
+                Err(Failed::new(Exit::Temporary, what).resuming(id))
+            }
+            discard => Ok(Forgotten::Told(discard)),
+        }
     }
 }
 

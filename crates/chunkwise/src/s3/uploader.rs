@@ -169,6 +169,29 @@ impl S3Uploader {
         record: &Record,
         source: Option<Arc<dyn Source>>,
     ) -> Result<S3Handle, S3Error> {
+        let (request, destination) = self.request(id, record, source)?;
+        let handle = self.inner.driver.resume(request).await?;
+        Ok(S3Handle { handle, destination })
+    }
+
+    /// Gives an unfinished upload up: the store is told to forget its parts, and asked whether it has; the record is removed
+    /// unless that is still owed. Its file is not needed. What was found is told: an object that is there by then stays.
+    ///
+    /// # Errors
+    ///
+    /// [`S3Error`] if the upload is running, unknown, or not one to this store.
+    pub async fn discard(&self, id: &UploadId) -> Result<Discard, S3Error> {
+        let record = records::record(&self.inner.driver, id).await?;
+        let (request, _) = self.request(id, &record, None)?;
+        records::discard(&self.inner.driver, request).await
+    }
+
+    fn request(
+        &self,
+        id: &UploadId,
+        record: &Record,
+        source: Option<Arc<dyn Source>>,
+    ) -> Result<(ResumeRequest, Destination), S3Error> {
         let destination = Destination::from_record(&record.destination)?;
         if destination.endpoint != self.inner.endpoint.as_str() {
             let (id, wanted) = (id.clone(), self.inner.endpoint.to_string());
@@ -177,19 +200,7 @@ impl S3Uploader {
         let transport = Arc::new(self.transport(&destination)?);
         let mut request = ResumeRequest::new(id.clone(), source, transport);
         request.policy = self.inner.policy.clone();
-        let handle = self.inner.driver.resume(request).await?;
-        Ok(S3Handle { handle, destination })
-    }
-
-    /// Gives an unfinished upload up: the store is told to forget its parts, and asked whether it has; the record is removed.
-    /// What was found is told: an object that is there by then stays.
-    ///
-    /// # Errors
-    ///
-    /// [`S3Error`] if the upload is running, unknown, not one to this store, or its file is gone.
-    pub async fn discard(&self, id: &UploadId) -> Result<Discard, S3Error> {
-        let handle = self.resume(id).await?;
-        Ok(records::discard(handle.handle).await?)
+        Ok((request, destination))
     }
 
     pub(super) fn transport(&self, destination: &Destination) -> Result<HttpTransport, S3Error> {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use chunkwise_core::{Detail, Disposition, ErrorKind, Failure, NotSent, Policy, Timestamp};
-use chunkwise_driver::{BuildError, Driver, Record, ResumeRequest, Source, StoreError, UploadId};
+use chunkwise_core::{Detail, Discard, Failure, NotSent, Policy, Timestamp};
+use chunkwise_driver::{BuildError, Driver, Record, ResumeRequest, Source, UploadId};
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
 use chunkwise_tus::{Capabilities, Endpoint, Extension, TusProtocol, Way};
 use tokio::sync::OnceCell;
@@ -182,29 +182,16 @@ impl TusUploader {
         self.go_on(id, &record, source).await
     }
 
-    /// Gives an unfinished upload up: the server is told, if it can be told, and the checkpoint removed.
+    /// Gives an unfinished upload up: the server is told, if it can be told, and the checkpoint removed unless that is still
+    /// owed. Its file is not needed. What came of it is told.
     ///
     /// # Errors
     ///
-    /// [`TusError`] if the upload is running, unknown, or not one to this server, or if the server does not confirm it. A
-    /// checkpoint that is damaged is removed all the same.
-    pub async fn discard(&self, id: &UploadId) -> Result<(), TusError> {
-        match self.record(id).await {
-            Ok(_) => {}
-            Err(TusError::Store(StoreError::Damaged { .. } | StoreError::Newer { .. })) => {
-                return Ok(self.driver().forget(id).await?);
-            }
-            Err(error) => return Err(error),
-        }
-        let handle = self.resume(id).await?;
-        handle.cancel(Disposition::Discard);
-        match handle.wait().await {
-            Ok(_) => Ok(()),
-            Err(error) => match error.kind() {
-                Some(ErrorKind::Discarded(_)) => Ok(()),
-                _ => Err(error),
-            },
-        }
+    /// [`TusError`] if the upload is running, unknown, or not one to this server.
+    pub async fn discard(&self, id: &UploadId) -> Result<Discard, TusError> {
+        let record = self.record(id).await?;
+        let request = self.request(id, &record, None).await?;
+        records::discard(self.driver(), request).await
     }
 
     async fn go_on(
@@ -213,6 +200,16 @@ impl TusUploader {
         record: &Record,
         source: Option<Arc<dyn Source>>,
     ) -> Result<TusHandle, TusError> {
+        let request = self.request(id, record, source).await?;
+        Ok(TusHandle::new(self.driver().resume(request).await?))
+    }
+
+    async fn request(
+        &self,
+        id: &UploadId,
+        record: &Record,
+        source: Option<Arc<dyn Source>>,
+    ) -> Result<ResumeRequest, TusError> {
         let destination = Destination::from_record(&record.destination)?;
         let wanted = self.inner.endpoint.to_string();
         if destination.endpoint != wanted {
@@ -221,7 +218,7 @@ impl TusUploader {
         let transport = self.transport(&destination).await?;
         let mut request = ResumeRequest::new(id.clone(), source, Arc::new(transport));
         request.policy = self.inner.policy.clone();
-        Ok(TusHandle::new(self.driver().resume(request).await?))
+        Ok(request)
     }
 
     async fn record(&self, id: &UploadId) -> Result<Record, TusError> {

@@ -43,11 +43,6 @@ impl XHandle {
         Self { handle, driver, transport, destination }
     }
 
-    /// The upload itself, without what comes after it.
-    pub(super) fn into_inner(self) -> UploadHandle {
-        self.handle
-    }
-
     /// Where it goes.
     pub const fn destination(&self) -> &Destination {
         &self.destination

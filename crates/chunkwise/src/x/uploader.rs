@@ -224,7 +224,11 @@ impl XUploader {
         {
             return Ok(self.inner.driver.forget(id).await?);
         }
-        records::discard(self.resume(id).await?.into_inner()).await?;
+        self.check_address(id, &destination)?;
+        let transport = Arc::new(self.transport(&destination)?);
+        let mut request = ResumeRequest::new(id.clone(), None, transport);
+        request.policy = self.inner.policy.clone();
+        records::discard::<XError>(&self.inner.driver, request).await?;
         Ok(())
     }
 

@@ -34,6 +34,7 @@ pub(super) struct Json {
 
 struct Told {
     upload: String,
+    going: Going,
     began: Instant,
     before: u64,
     at: Option<Instant>,
@@ -94,7 +95,9 @@ impl Render for Json {
             "stored": before, "resumed": resumed,
         });
         json_line(&document("start", fields));
-        let told = Told { upload: id.to_string(), began: Instant::now(), before, at: None, untold: None };
+        let going = going.clone();
+        let told =
+            Told { upload: id.to_string(), going, began: Instant::now(), before, at: None, untold: None };
         if let Some(place) = self.slots.lock().unwrap_or_else(PoisonError::into_inner).get_mut(slot) {
             *place = Some(told);
         }
@@ -107,8 +110,10 @@ impl Render for Json {
     }
 
     fn event(&self, slot: Slot, event: &Event) {
-        let Some(fields) = event_fields(event) else { return };
-        let Some(upload) = self.with(slot, |told| told.upload.clone()) else { return };
+        let Some((upload, going)) = self.with(slot, |told| (told.upload.clone(), told.going.clone())) else {
+            return;
+        };
+        let Some(fields) = event_fields(event, &going) else { return };
         let mut line = document("event", fields);
         if let Some(members) = line.as_object_mut() {
             members.insert("upload".to_owned(), upload.into());
@@ -168,11 +173,15 @@ pub(crate) fn failed_fields(what: Option<&str>, flags: &Flags, failed: &Failed) 
 }
 
 /// An event's name and fields; what progress tells already is left out.
-fn event_fields(event: &Event) -> Option<Value> {
+fn event_fields(event: &Event, going: &Going) -> Option<Value> {
     let name = |kind: &OperationKind| kind.name().to_ascii_lowercase();
     Some(match event {
         Event::Phase(phase) => json!({ "event": "phase", "phase": phase.name() }),
-        Event::Opened { session } => json!({ "event": "opened", "media_id": session.as_str() }),
+        Event::Opened { session } => match going {
+            Going::Media { .. } => json!({ "event": "opened", "media_id": session.as_str() }),
+            // What a session is called there is for the server alone.
+            Going::To(_) => json!({ "event": "opened" }),
+        },
         Event::Stored(_) => return None,
         Event::Retrying { kind, attempts, at, failure } => json!({
             "event": "retrying", "operation": name(kind), "attempts": attempts, "at_ms": at.as_micros() / 1000,

@@ -1,5 +1,6 @@
 //! A destination, as it stands behind `--to`.
 
+use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -12,14 +13,20 @@ pub(crate) enum To {
     /// To X, or to what stands in for it.
     #[default]
     X,
-    /// To a bucket. A key that is empty or ends with a slash is a folder: the file keeps its name.
+    Elsewhere(Place),
+}
+
+/// A place other than X.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A bucket. A key that is empty or ends with a slash is a folder: the file keeps its name.
     S3 {
         /// The bucket.
         bucket: String,
         /// The key, or the folder.
         key: String,
     },
-    /// To a tus server, at this address.
+    /// A tus server, at this address.
     Tus(String),
 }
 
@@ -30,6 +37,14 @@ impl FromStr for To {
         if text.eq_ignore_ascii_case("x") {
             return Ok(Self::X);
         }
+        text.parse().map(Self::Elsewhere)
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once("://") {
             Some(("s3", path)) => {
                 let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
@@ -51,29 +66,39 @@ impl FromStr for To {
     }
 }
 
-impl To {
-    /// Whether every file has a place of its own there.
+impl fmt::Display for Place {
+    /// As people know it: the bucket, or the server.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, .. } => write!(f, "s3://{bucket}"),
+            Self::Tus(endpoint) => f.write_str(endpoint),
+        }
+    }
+}
+
+impl Place {
+    /// Whether every file has a name of its own there.
     pub(crate) fn takes_several(&self) -> bool {
         match self {
-            Self::X | Self::Tus(_) => true,
+            Self::Tus(_) => true,
             Self::S3 { key, .. } => key.is_empty() || key.ends_with('/'),
         }
     }
+}
 
-    /// The object for this file, in a bucket.
-    ///
-    /// # Errors
-    ///
-    /// Why it can't have that name.
-    pub(crate) fn object(bucket: &str, key: &str, file: Option<&Path>) -> Result<Object, String> {
-        let key = if key.is_empty() || key.ends_with('/') {
-            let name = file.and_then(Path::file_name).and_then(|name| name.to_str());
-            format!("{key}{}", name.ok_or("what has no name needs a key: s3://bucket/key")?)
-        } else {
-            key.to_owned()
-        };
-        Object::new(bucket, &key).map_err(|error| error.to_string())
-    }
+/// The object for this file under a key, or in a folder, of a bucket.
+///
+/// # Errors
+///
+/// Why it can't have that name.
+pub(super) fn object(bucket: &str, key: &str, file: Option<&Path>) -> Result<Object, String> {
+    let key = if key.is_empty() || key.ends_with('/') {
+        let name = file.and_then(Path::file_name).and_then(|name| name.to_str());
+        format!("{key}{}", name.ok_or("what has no name needs a key: s3://bucket/key")?)
+    } else {
+        key.to_owned()
+    };
+    Object::new(bucket, &key).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -82,13 +107,17 @@ mod tests {
 
     #[test]
     fn a_destination_is_x_a_key_or_a_tus_server() {
-        let s3 = |bucket: &str, key: &str| To::S3 { bucket: bucket.into(), key: key.into() };
+        let s3 =
+            |bucket: &str, key: &str| To::Elsewhere(Place::S3 { bucket: bucket.into(), key: key.into() });
         for (text, to) in [
             ("x", To::X),
             ("s3://media/clips/a b.mp4", s3("media", "clips/a b.mp4")),
             ("s3://media", s3("media", "")),
             ("s3://media/clips/", s3("media", "clips/")),
-            ("tus+https://tus.example/files/", To::Tus("https://tus.example/files/".into())),
+            (
+                "tus+https://tus.example/files/",
+                To::Elsewhere(Place::Tus("https://tus.example/files/".into())),
+            ),
         ] {
             assert_eq!(text.parse(), Ok(to), "{text}");
         }
@@ -109,7 +138,7 @@ mod tests {
     #[test]
     fn a_folder_in_a_bucket_takes_the_names_of_files() {
         let name = |key, file: Option<&str>| {
-            To::object("media", key, file.map(Path::new)).map(|object| object.to_string())
+            object("media", key, file.map(Path::new)).map(|object| object.to_string())
         };
         assert_eq!(name("clips/", Some("/tmp/a.mp4")), Ok("s3://media/clips/a.mp4".into()));
         assert_eq!(name("", Some("a.mp4")), Ok("s3://media/a.mp4".into()));

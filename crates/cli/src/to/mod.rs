@@ -5,7 +5,7 @@ mod options;
 mod upload;
 mod uploader;
 
-pub(crate) use self::destination::To;
+pub(crate) use self::destination::{Place, To};
 pub(crate) use self::options::StoreAddress;
 pub(crate) use self::upload::{engine, resume, run};
 pub(crate) use self::uploader::{Elsewhere, place};

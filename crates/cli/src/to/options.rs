@@ -39,8 +39,13 @@ impl StoreAddress {
         self
     }
 
+    /// The region that was said, if one was.
+    pub(crate) fn region_given(&self) -> Option<&str> {
+        self.s3_region.as_deref().filter(|region| !region.is_empty())
+    }
+
     pub(crate) fn region(&self) -> &str {
-        self.s3_region.as_deref().filter(|region| !region.is_empty()).unwrap_or("us-east-1")
+        self.region_given().unwrap_or("us-east-1")
     }
 
     pub(crate) const fn style(&self) -> AddressStyle {

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::uploader::{Bytes, Running};
-use super::{Elsewhere, To};
+use super::{Elsewhere, Place};
 use crate::args::{StoreOptions, UploadArgs};
 use crate::context::Context;
 use crate::engine::EngineOptions;
@@ -21,12 +21,28 @@ use crate::upload::{Arrived, FILES_AT_ONCE, Watching, end, follow};
 use crate::values::LimitSet;
 
 /// Uploads what was given to this place.
-pub(crate) async fn run(context: Context, args: UploadArgs, to: To) -> Result<Exit, Failed> {
-    let UploadArgs { given, destination, credentials, connection, transfer, store, s3, .. } = args;
-    let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
+pub(crate) async fn run(context: Context, args: UploadArgs, place: Place) -> Result<Exit, Failed> {
+    let UploadArgs {
+        given,
+        media,
+        destination,
+        credentials,
+        connection,
+        transfer,
+        store,
+        s3,
+        fetch: _,
+        to: _,
+    } = args;
+    let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection).elsewhere(&s3);
     let usage = |what: &str| Err(Failed::new(Exit::Usage, what.to_owned()));
-    if given.len() > 1 && !to.takes_several() {
+    if given.len() > 1 && !place.takes_several() {
         return usage("several files can't have one key: let --to end with a slash");
+    }
+    if media.is_said() {
+        return usage(
+            "what is said of a media (its type, category, use, alt text, limits) is for X alone: leave it out",
+        );
     }
     let streams = given.iter().filter(|given| matches!(given, Given::Stdin)).count();
     if streams > 1 {
@@ -39,7 +55,7 @@ pub(crate) async fn run(context: Context, args: UploadArgs, to: To) -> Result<Ex
         return usage("what a URL leads to goes to X alone: download it, or give it on standard input as -");
     }
     let engine = engine(&context, connection, transfer, store)?;
-    let uploader = Elsewhere::to(&to, engine, &s3, &credentials).await?;
+    let uploader = Elsewhere::to(&place, engine, &s3, &credentials).await?;
     let (render, stop) = match streams {
         0 => context.watch(given.len())?,
         _ => context.watch_telling(
@@ -47,7 +63,7 @@ pub(crate) async fn run(context: Context, args: UploadArgs, to: To) -> Result<Ex
             "stopping: of standard input nothing is kept (once more to stop at once)",
         )?,
     };
-    let (render, stop, uploader, to, flags) = (&*render, &stop, &uploader, &to, &flags);
+    let (render, stop, uploader, place, flags) = (&*render, &stop, &uploader, &place, &flags);
     let exits = futures::stream::iter(given.into_iter().enumerate())
         .map(async |(slot, given)| {
             let (bytes, file) = match given {
@@ -58,9 +74,9 @@ pub(crate) async fn run(context: Context, args: UploadArgs, to: To) -> Result<Ex
                 }
             };
             let name = file.as_ref().map_or("standard input".to_owned(), |file| file.display().to_string());
-            let ending = match begin(stop, uploader.start(to, bytes)).await {
+            let ending = match begin(stop, uploader.start(place, bytes)).await {
                 Ok(running) => {
-                    let started = started(&running, file, Start::Anew, to);
+                    let started = started(&running, file, Start::Anew, place);
                     watch(render, stop, slot, running, started).await
                 }
                 Err(failed) => Err(failed),
@@ -107,22 +123,17 @@ pub(crate) async fn resume(
     slot: Slot,
     id: &UploadId,
     uploader: &Elsewhere,
-    (to, file): (&To, Option<PathBuf>),
+    (place, file): (&Place, Option<PathBuf>),
 ) -> Result<crate::render::Done, Failed> {
     let running = begin(stop, uploader.resume(id)).await.map_err(|failed| failed.resuming(id))?;
     let stored = running.progress().borrow().stored;
-    let started = started(&running, file, Start::Resumed { stored }, to);
+    let started = started(&running, file, Start::Resumed { stored }, place);
     watch(render, stop, slot, running, started).await
 }
 
-fn started(running: &Running, file: Option<PathBuf>, start: Start, to: &To) -> Started {
-    let going = match to {
-        To::X => Going::To("X".to_owned()),
-        To::S3 { bucket, .. } => Going::To(format!("s3://{bucket}")),
-        To::Tus(endpoint) => Going::To(endpoint.clone()),
-    };
+fn started(running: &Running, file: Option<PathBuf>, start: Start, place: &Place) -> Started {
     let total = running.progress().borrow().total;
-    Started { id: running.id().clone(), file, going, total, start }
+    Started { id: running.id().clone(), file, going: Going::To(place.to_string()), total, start }
 }
 
 async fn watch(

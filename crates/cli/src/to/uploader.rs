@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chunkwise::core::Completed;
+use chunkwise::core::{Completed, Discard};
 use chunkwise::driver::{Driver, Record, Source, UploadHandle, UploadId};
 use chunkwise::hyper::HyperBackend;
 use chunkwise::s3::{S3Handle, S3Uploader, UsualPlaces};
@@ -12,7 +12,8 @@ use chunkwise::transport::http::{Anonymous, Authorizer};
 use chunkwise::tus::{Endpoint, TusHandle, TusUploader};
 use chunkwise::{Policy, s3, tus};
 
-use super::{StoreAddress, To};
+use super::destination::object;
+use super::{Place, StoreAddress};
 use crate::args::CredentialOptions;
 use crate::credentials::tus_token;
 use crate::engine::EngineOptions;
@@ -28,13 +29,13 @@ pub(crate) enum Elsewhere {
 
 /// Where a record says that its upload goes, if that is another place than X; and to which store, with what is known
 /// of that from elsewhere.
-pub(crate) fn place(record: &Record, store: &StoreAddress) -> Option<(To, StoreAddress)> {
+pub(crate) fn place(record: &Record, store: &StoreAddress) -> Option<(Place, StoreAddress)> {
     if let Ok(destination) = s3::Destination::from_record(&record.destination) {
-        let to = destination.object.parse().ok()?;
-        return Some((to, store.clone().or_at(destination.endpoint, destination.style)));
+        let place = destination.object.parse().ok()?;
+        return Some((place, store.clone().or_at(destination.endpoint, destination.style)));
     }
     let destination = tus::Destination::from_record(&record.destination).ok()?;
-    Some((To::Tus(destination.endpoint), store.clone()))
+    Some((Place::Tus(destination.endpoint), store.clone()))
 }
 
 /// A running upload.
@@ -81,14 +82,14 @@ impl Elsewhere {
     /// To this place. The credentials of X's uploads go nowhere else: a tus server gets a token only from the flags, or
     /// from CHUNKWISE_TUS_TOKEN.
     pub(crate) async fn to(
-        to: &To,
+        place: &Place,
         engine: EngineOptions,
         store: &StoreAddress,
         credentials: &CredentialOptions,
     ) -> Result<Self, Failed> {
         let (backend, driver, policy) = engine.parts()?;
-        match to {
-            To::Tus(endpoint) => {
+        match place {
+            Place::Tus(endpoint) => {
                 let token = tus_token(credentials, |name| std::env::var_os(name))?;
                 let authorizer: Arc<dyn Authorizer> = match token {
                     Some(bearer) => Arc::new(bearer),
@@ -96,7 +97,7 @@ impl Elsewhere {
                 };
                 Self::tus(endpoint, authorizer, backend, driver, policy)
             }
-            To::S3 { .. } | To::X => {
+            Place::S3 { .. } => {
                 let signer = UsualPlaces::new(backend.clone()).signer(store.region()).await;
                 let signer = signer.map_err(|error| Failed::new(Exit::Auth, error.to_string()))?;
                 let uploader = S3Uploader::builder(store.endpoint()?, signer, backend)
@@ -123,15 +124,15 @@ impl Elsewhere {
         uploader.map(Self::Tus).map_err(|error| Failed::new(Exit::Config, error.to_string()))
     }
 
-    /// Starts an upload.
-    pub(crate) async fn start(&self, to: &To, bytes: Bytes) -> Result<Running, Failed> {
-        match (self, to) {
-            (Self::S3(uploader), To::S3 { bucket, key }) => {
+    /// Starts an upload to this place, which is the uploader's own.
+    pub(crate) async fn start(&self, place: &Place, bytes: Bytes) -> Result<Running, Failed> {
+        match (self, place) {
+            (Self::S3(uploader), Place::S3 { bucket, key }) => {
                 let file = match &bytes {
                     Bytes::File(path) => Some(path.as_path()),
                     Bytes::Stream(_) => None,
                 };
-                let object = To::object(bucket, key, file)
+                let object = object(bucket, key, file)
                     .map_err(|error| Failed::new(Exit::Usage, format!("--to: {error}")))?;
                 let upload = match bytes {
                     Bytes::File(path) => uploader.upload(path, object),
@@ -139,14 +140,14 @@ impl Elsewhere {
                 };
                 Ok(Running::S3(upload.start().await?))
             }
-            (Self::Tus(uploader), To::Tus(_)) => {
+            (Self::Tus(uploader), Place::Tus(_)) => {
                 let upload = match bytes {
                     Bytes::File(path) => uploader.upload(path),
                     Bytes::Stream(source) => uploader.upload_source(source).way(tus::Way::Deferred),
                 };
                 Ok(Running::Tus(upload.start().await?))
             }
-            (Self::S3(_), To::X | To::Tus(_)) | (Self::Tus(_), To::X | To::S3 { .. }) => {
+            (Self::S3(_), Place::Tus(_)) | (Self::Tus(_), Place::S3 { .. }) => {
                 Err(Failed::new(Exit::Bug, "an uploader was asked for another place than its own"))
             }
         }
@@ -166,11 +167,11 @@ impl Elsewhere {
         }
     }
 
-    /// Gives an upload up, and has the server forget it.
-    pub(crate) async fn discard(&self, id: &UploadId) -> Result<(), Failed> {
+    /// Gives an upload up, and has the server forget it; says what came of that.
+    pub(crate) async fn discard(&self, id: &UploadId) -> Result<Discard, Failed> {
         match self {
-            Self::S3(uploader) => uploader.discard(id).await.map(|_| ()).map_err(Failed::from),
-            Self::Tus(uploader) => uploader.discard(id).await.map(|_| ()).map_err(Failed::from),
+            Self::S3(uploader) => Ok(uploader.discard(id).await?),
+            Self::Tus(uploader) => Ok(uploader.discard(id).await?),
         }
     }
 }

@@ -427,7 +427,7 @@ async fn a_server_that_goes_away_leaves_an_upload_to_go_on_with() {
     let ran = world.run(&["upload", "clip.mp4", "--chunk-size", "10000", "--deadline", "2s"]).await;
     assert_eq!((ran.code, ran.stdout.as_str()), (75, ""), "{ran:?}");
     let id = world.only_unfinished().await;
-    assert_eq!(ran.printed("kept:"), format!("what X has of it, as upload {id}"));
+    assert_eq!(ran.printed("kept:"), format!("what the server has of it, as upload {id}"));
     assert_eq!(ran.printed("go on:"), format!("chunkwise resume {id}"));
     world.sandbox.install_faults(chunkwise_sandbox::FaultPlan::default());
     let ran = world.run(&["resume", id.as_str()]).await;

@@ -125,7 +125,7 @@ async fn what_is_discarded_at_a_bucket_leaves_no_part_there() {
     let id = ran.printed("kept:").rsplit_once(' ').unwrap().1.to_owned();
     let ran = world.run(&["uploads", "discard", &id]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.stderr.contains("is discarded, and the server was told"), "{ran:?}");
+    assert!(ran.stderr.contains("is discarded, and the server has forgotten it"), "{ran:?}");
     assert!(world.store.count("DELETE /media/k?uploadId") > 0, "{:?}", world.store.log());
     let left: Vec<_> =
         std::fs::read_dir(world.root.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -212,5 +212,68 @@ async fn a_place_that_is_none_and_a_pipe_to_x_are_refused_before_anything_goes_o
     let ran = world.piped(&["upload", "-"], b"x").await;
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("X wants to know a file's size beforehand"), "{ran:?}");
+    assert_eq!(world.store.log(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn of_standard_input_that_a_kill_cuts_off_nothing_is_left_once_it_is_discarded() {
+    let world = World::new().await;
+    let mut command = world.command(&["upload", "-", "--to", "s3://media/k"]);
+    command.stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&world.content).await.unwrap();
+    until(|| world.store.count("PUT /media/k?partNumber=") >= 2).await;
+    child.kill().await.unwrap();
+
+    let listed = world.run(&["--json", "uploads"]).await;
+    let line = listed.json().remove(0);
+    assert_eq!(line["media_id"], Value::Null, "the session's name is the server's: {listed:?}");
+    let id = line["upload"].as_str().unwrap().to_owned();
+    let ran = world.run(&["resume", &id]).await;
+    assert_eq!(ran.code, 66, "{ran:?}");
+    assert!(ran.stderr.contains("can only be discarded, and started anew"), "{ran:?}");
+    let ran = world.run(&["uploads", "discard", &id]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("the server has forgotten it"), "{ran:?}");
+    assert_eq!(world.store.unfinished(), 0);
+    let listed = world.run(&["uploads"]).await;
+    assert!(listed.stderr.contains("no upload is unfinished"), "{listed:?}");
+}
+
+#[tokio::test]
+async fn what_the_file_of_is_gone_can_be_discarded_all_the_same() {
+    let world = World::new().await;
+    world.store.fault("POST /media/k?uploadId", Fault::Instead(403, DENIED));
+    let ran = world.run(&["upload", "clip.mp4", "--to", "s3://media/k"]).await;
+    let id = ran.printed("kept:").rsplit_once(' ').unwrap().1.to_owned();
+    std::fs::remove_file(world.home.path().join("clip.mp4")).unwrap();
+    let ran = world.run(&["uploads", "discard", &id]).await;
+    assert_eq!((ran.code, world.store.unfinished()), (0, 0), "{ran:?}");
+}
+
+#[tokio::test]
+async fn what_is_printed_to_go_on_with_names_the_region_and_not_what_is_of_x() {
+    let world = World::new().await;
+    world.store.fault("POST /media/k?uploadId", Fault::Instead(403, DENIED));
+    let args = ["upload", "clip.mp4", "--to", "s3://media/k", "--s3-region", "eu-central-1"];
+    let ran = world.run(&args).await;
+    let id = ran.printed("kept:").rsplit_once(' ').unwrap().1.to_owned();
+    assert!(!ran.stderr.contains("media_id"), "{ran:?}");
+    for word in ["go on:", "give up:"] {
+        assert!(ran.printed(word).ends_with(" --s3-region eu-central-1"), "{ran:?}");
+    }
+    assert!(ran.printed("go on:").contains(&id), "{ran:?}");
+}
+
+#[tokio::test]
+async fn what_is_of_x_alone_is_refused_elsewhere_and_a_chunk_that_no_stream_can_keep_is_too() {
+    let world = World::new().await;
+    let ran = world.run(&["upload", "clip.mp4", "--to", "s3://media/k", "--alt-text", "a cat"]).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.stderr.contains("is for X alone"), "{ran:?}");
+    let args = ["upload", "-", "--to", "s3://media/k", "--chunk-size", "12MiB"];
+    let ran = world.piped(&args, &world.content).await;
+    assert_eq!(ran.code, 78, "{ran:?}");
     assert_eq!(world.store.log(), Vec::<String>::new());
 }
