@@ -175,7 +175,8 @@ impl S3 for Files {
         let mut listed = self.fs.list_parts(req).await?;
         let mut parts = listed.output.parts.take().unwrap_or_default();
         parts.sort_by_key(|part| part.part_number);
-        parts.retain(|part| part.part_number > Some(after));
+        // A part that s3s-fs was writing when its client went away has no ETag, and S3 lists none such.
+        parts.retain(|part| part.part_number.is_some_and(|n| n > after && etags.contains_key(&n)));
         listed.output.is_truncated = Some(parts.len() > 2);
         parts.truncate(2);
         for part in &mut parts {
