@@ -1,17 +1,20 @@
 //! The parts family: numbered segments in any order; which one goes next, and what becomes of each.
 
+mod once;
+mod timing;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::super::live::{LiveOp, Quiet};
 use super::super::phase::{Transition, is_listed};
 use super::super::probing::Held;
-use super::super::shared::{Charge, Shared, Tries, timed_out, unexpected};
+use super::super::shared::{Charge, Shared, Tries, unexpected};
 use super::{Answered, Blank, Known, everything_is_stored, refused_at, unplannable};
 use crate::checkpoint::Doubt;
 use crate::error::{ErrorKind, Violation};
 use crate::event::{Event, SessionEnd};
-use crate::failure::{Cut, Detail, Failure};
+use crate::failure::Failure;
 use crate::io::Output;
 use crate::operation::{Action, Last, OpId, OperationKind};
 use crate::outcome::{Outcome, Reply};
@@ -86,13 +89,6 @@ struct Troubled {
     index: SegmentIndex,
     due: Timestamp,
     past: Past,
-}
-
-/// What a process before this one sent is not sent again.
-#[cold]
-fn cut_off() -> ErrorKind {
-    let detail = Detail::new("the upload was interrupted after its bytes may have been sent");
-    ErrorKind::FinalizeUnknown { failure: Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail } }
 }
 
 /// What happened to a segment so far.
@@ -345,34 +341,6 @@ impl Parts {
         }
     }
 
-    /// Writes down that a segment is about to be sent which must not be sent twice: whoever goes on from a checkpoint
-    /// knows then that it may be stored.
-    ///
-    /// If it may not go, or not yet, says what else.
-    #[cold]
-    #[inline(never)]
-    fn announce(&mut self, shared: &mut Shared, index: SegmentIndex, past: Past) -> Option<Transition> {
-        if past.sent == Sent::Unknown {
-            return Some(Transition::Fail(cut_off()));
-        }
-        if index.get() < self.sent_to {
-            return None;
-        }
-        self.sent_to = index.get() + 1;
-        self.troubled.push(Troubled { index, due: shared.now, past });
-        shared.persist.barrier();
-        Some(Transition::Stay)
-    }
-
-    /// Takes that back: the server certainly holds nothing of it.
-    #[cold]
-    fn unannounce(&mut self, shared: &mut Shared, index: SegmentIndex) {
-        if shared.profile.resends_never() {
-            self.sent_to = self.sent_to.min(index.get());
-            shared.persist.changed();
-        }
-    }
-
     fn send(&mut self, shared: &mut Shared, session: &Session, segment: Segment, past: Past) {
         if past.sent == Sent::Unknown {
             self.doubt = Doubt::Repeated;
@@ -407,29 +375,6 @@ impl Parts {
             Ok(reply) => self.failed(shared, live, &unexpected(KIND, &reply)),
             Err(failure) => self.failed(shared, live, &failure),
         })
-    }
-
-    /// Gives up the Appends that are overdue; what follows, if anything does.
-    #[inline]
-    pub(super) fn expire(&mut self, shared: &mut Shared) -> Option<Transition> {
-        // Asked at every input, and nearly always nothing is.
-        if self.quiet.lasts(shared.now) { None } else { self.expire_all(shared) }
-    }
-
-    #[cold]
-    fn expire_all(&mut self, shared: &mut Shared) -> Option<Transition> {
-        let (now, timeouts) = (shared.now, shared.policy.timeouts);
-        let overdue = |live: &Live| live.op.overdue(now, &timeouts);
-        while let Some((i, why)) = self.live.iter().enumerate().find_map(|(i, l)| Some((i, overdue(l)?))) {
-            let live = self.live.swap_remove(i);
-            shared.cancel(live.op.id);
-            match self.failed(shared, live, &timed_out(why)) {
-                Transition::Stay => {}
-                transition => return Some(transition),
-            }
-        }
-        self.quiet = Quiet::until(self.overdue_at());
-        None
     }
 
     /// Whether every segment is stored or may be.
@@ -640,30 +585,5 @@ impl Parts {
         if self.frozen_to <= index.get() {
             self.frozen_to = index.get() + 1;
         }
-    }
-
-    /// When something under way becomes overdue.
-    pub(super) fn overdue_at(&self) -> Option<Timestamp> {
-        self.live.iter().filter_map(|live| live.op.wake_at()).min()
-    }
-
-    /// When something becomes due, or overdue.
-    pub(super) fn wake_at(&self, shared: &Shared) -> Option<Timestamp> {
-        let overdue = self.overdue_at();
-        let may_send = self.has_room(shared) && !shared.persist.is_blocked() && self.refused.is_none();
-        let due = if may_send {
-            let troubled = self.troubled.iter().map(|t| t.due).min();
-            // A fresh one is due at once; only the pacer can stand in its way.
-            let fresh = self
-                .next_fresh(shared)
-                .filter(|s| s.range.end() <= shared.available)
-                .filter(|_| self.troubled.len() < shared.window.size() as usize)
-                .map(|_| shared.now.max(self.fresh_at));
-            troubled.into_iter().chain(fresh).min().and_then(|due| shared.ready_at(KIND, due))
-        } else {
-            None
-        };
-        // What is due already waits for something else than time.
-        overdue.into_iter().chain(due.filter(|due| *due > shared.now)).min()
     }
 }
