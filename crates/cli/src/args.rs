@@ -17,7 +17,8 @@ use crate::logs::{Form, Level};
 use crate::to::{StoreAddress, To};
 use crate::values::{LimitSet, Rate, Size, Span, Window, scalar};
 
-/// Uploads large media to X over networks and servers that fail: in segments, in parallel, with checkpoints.
+/// Uploads large media to X, to S3 and to tus servers, over networks and servers that fail: in segments, in parallel, with
+/// checkpoints.
 #[derive(Debug, Parser)]
 #[command(
     name = "chunkwise",
