@@ -74,10 +74,13 @@ async fn dial(settings: &Put) -> Result<TcpStream, Failed> {
     if let Some(bytes) = settings.send_buffer {
         let socket = SockRef::from(&socket);
         socket.set_send_buffer_size(bytes)?;
-        // The system gives what it allows and says nothing; Linux says twice of what it gave.
-        let given = socket.send_buffer_size()?;
+        // The system gives what it allows and says nothing; Linux tells twice of what it gave.
+        let given = socket.send_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 };
         if given < bytes {
-            return Err(format!("a send buffer of {bytes} bytes is not given, but one of {given}").into());
+            return Err(format!(
+                "a send buffer of {bytes} bytes is not given, but one of {given} (net.core.wmem_max)"
+            )
+            .into());
         }
     }
     let tcp = socket.connect(settings.to.parse()?).await?;
