@@ -81,6 +81,6 @@ pub use object::{InvalidObject, Object};
 pub use presigned::{MintUrl, Presigned};
 pub use problems::{ErrorRow, error_table};
 pub use profile::{MAX_PART, MAX_PARTS, MIN_PART, Metadata, Store};
-pub use protocol::{AddressStyle, S3Protocol, aws_endpoint};
+pub use protocol::{AddressStyle, S3Protocol, aws_endpoint, aws_region};
 pub use session::Mark;
 pub use sigv4::{Credentials, ProvideCredentials, SigV4};

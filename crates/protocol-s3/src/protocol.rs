@@ -27,6 +27,13 @@ pub fn aws_endpoint(region: &str) -> Option<BaseUrl> {
     named.then(|| BaseUrl::new(&format!("https://s3.{region}.{domain}")).ok()).flatten()
 }
 
+/// The region that an endpoint of Amazon's names, as [`aws_endpoint`] makes them; nothing for any other address.
+pub fn aws_region(endpoint: &BaseUrl) -> Option<&str> {
+    let host = endpoint.as_str().trim_end_matches('/').strip_prefix("https://s3.")?;
+    let region = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
+    aws_endpoint(region).is_some_and(|same| same == *endpoint).then_some(region)
+}
+
 /// S3 multipart as a pure codec. One value is one upload's destination: an object, a place, a kind of store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Protocol {
@@ -89,5 +96,24 @@ impl Protocol for S3Protocol {
 
     fn decode(&self, operation: &Operation, response: &Response, received_at: Timestamp) -> Outcome {
         decode::decode(self, operation, response, received_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_of_amazons_names_its_region() {
+        for region in ["us-east-1", "eu-central-1", "cn-north-1"] {
+            assert_eq!(aws_region(&aws_endpoint(region).unwrap()), Some(region));
+        }
+        for other in [
+            "https://s3.eu-central-1.example.com",
+            "http://s3.us-east-1.amazonaws.com",
+            "https://s3.a.b.amazonaws.com",
+        ] {
+            assert_eq!(aws_region(&BaseUrl::new(other).unwrap()), None, "{other}");
+        }
     }
 }

@@ -10,7 +10,7 @@ mod uploader;
 
 pub use chunkwise_s3::{
     AddressStyle, BaseUrl, BaseUrlError, Checksum, Credentials, InvalidObject, Mark, Metadata, MintUrl,
-    Object, Presigned, ProvideCredentials, S3Protocol, SigV4, Store, aws_endpoint,
+    Object, Presigned, ProvideCredentials, S3Protocol, SigV4, Store, aws_endpoint, aws_region,
 };
 
 #[cfg(feature = "s3-credentials")]

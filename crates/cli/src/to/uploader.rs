@@ -98,6 +98,7 @@ impl Elsewhere {
                 Self::tus(endpoint, authorizer, backend, driver, policy)
             }
             Place::S3 { .. } => {
+                let store = store.clone().or_of(|name| std::env::var(name).ok());
                 let signer = UsualPlaces::new(backend.clone()).signer(store.region()).await;
                 let signer = signer.map_err(|error| Failed::new(Exit::Auth, error.to_string()))?;
                 let uploader = S3Uploader::builder(store.endpoint()?, signer, backend)
