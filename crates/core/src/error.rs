@@ -124,7 +124,8 @@ pub enum ErrorKind {
         /// What the server said.
         failure: Failure,
     },
-    /// Finalize was sent, its answer was lost, and nobody can tell whether the object was committed.
+    /// Finalize was sent, its answer was lost, and nobody can tell whether the object was committed. Where the last Append
+    /// makes the object and must not be sent twice, the same of that, whatever kept its answer from being heard.
     FinalizeUnknown {
         /// What went wrong.
         failure: Failure,

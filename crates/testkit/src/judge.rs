@@ -40,8 +40,10 @@ pub enum Excuse {
     Clock,
     /// The server lied.
     Lied,
-    /// A request came behind its own back, or was done and denied.
+    /// A request came behind its own back.
     Late,
+    /// The server did what was asked, and denied it.
+    Denied,
     /// The server could not process the object.
     Unprocessed,
     /// The time ran out.
@@ -58,7 +60,8 @@ impl Excuse {
         match fault {
             Fault::Misconfigured => Some(Self::Refused),
             Fault::Says(said) | Fault::DoneBut(said) => Self::of_answer(said),
-            Fault::RequestLate(_) | Fault::Lies(Lie::NotDone) => Some(Self::Late),
+            Fault::RequestLate(_) => Some(Self::Late),
+            Fault::Lies(Lie::NotDone) => Some(Self::Denied),
             Fault::Lies(_) => Some(Self::Lied),
             Fault::Unreachable
             | Fault::RequestLost(_)
@@ -109,6 +112,8 @@ pub struct Judge<'a> {
     pub must_complete: bool,
     /// Whether it went on in another process.
     pub resumed: bool,
+    /// How many Appends may still reach the server.
+    pub on_their_way: usize,
     /// Why it may have ended badly.
     pub excuses: &'a [Excuse],
 }
@@ -128,6 +133,7 @@ impl Judge<'_> {
             // A liar may have any object; that it was survived is all that can be asked.
             return Ok(Kept::Nothing);
         }
+        self.made_once()?;
         let error = match result {
             Ok(completed) => return self.completed_truly(completed).map(|()| Kept::Nothing),
             Err(error) => error,
@@ -147,6 +153,7 @@ impl Judge<'_> {
             return Err(Breach { rule: "the end", detail });
         }
         self.discard_is_true(error)?;
+        self.doubt_is_told(error)?;
         self.kept_is_true(error)
     }
 
@@ -156,6 +163,7 @@ impl Judge<'_> {
     ///
     /// What is wrong with its end.
     pub fn went_on(&self, from: &UploadError, result: &Result<Completed, UploadError>) -> Result<(), Breach> {
+        self.made_once()?;
         let rule = "what is kept";
         match (from.kept, result) {
             (Kept::Nothing, _) => Ok(()),
@@ -169,6 +177,40 @@ impl Judge<'_> {
             },
             (Kept::Checkpoint, Err(again)) => self.may_not_go_on(from, again),
         }
+    }
+
+    /// How many objects there are where a single request makes one, or may come to be; nothing elsewhere.
+    fn made(&self) -> usize {
+        let made = || self.server.sessions().map(|session| self.server.objects(&session)).sum::<usize>();
+        if self.server.settings().model.sends_once() { made() + self.on_their_way } else { 0 }
+    }
+
+    /// Whether nobody could know of an object: the server denied it, or what said so is not on the disk any more.
+    fn is_misled(&self) -> bool {
+        self.is_excused(Excuse::Denied) || self.is_excused(Excuse::OlderCheckpoint)
+    }
+
+    /// What a single request makes is not made twice.
+    fn made_once(&self) -> Result<(), Breach> {
+        let made = self.made();
+        if made <= 1 || self.is_misled() {
+            return Ok(());
+        }
+        let detail = format!("{made} requests made an object each, or may have");
+        Err(Breach { rule: "invariant 7 (Certain)", detail })
+    }
+
+    /// Whoever ends with nothing left while the one request may have made an object says that nobody knows.
+    fn doubt_is_told(&self, error: &UploadError) -> Result<(), Breach> {
+        let told = match &*error.kind {
+            ErrorKind::FinalizeUnknown { .. } | ErrorKind::Discarded(Discard::Unknown) => true,
+            _ => error.kept != Kept::Nothing,
+        };
+        if told || self.made() == 0 || self.is_misled() {
+            return Ok(());
+        }
+        let detail = format!("there may be an object, and yet: {error:?}");
+        Err(Breach { rule: "invariant 7 (Certain)", detail })
     }
 
     fn completed_truly(&self, completed: &Completed) -> Result<(), Breach> {
@@ -185,7 +227,7 @@ impl Judge<'_> {
         }
         self.server.check_object(session, self.total)?;
         // Whoever has no newest checkpoint, or whose request comes behind its own back, can't know.
-        let excused = self.resumed || self.is_excused(Excuse::Late);
+        let excused = self.resumed || self.is_excused(Excuse::Late) || self.is_excused(Excuse::Denied);
         if !excused && self.server.finalized_again(session) > 0 {
             return Err(Breach { rule: "invariant 7 (Certain)", detail: "Finalize was repeated".into() });
         }
@@ -233,7 +275,7 @@ impl Judge<'_> {
 
     fn discard_is_true(&self, error: &UploadError) -> Result<(), Breach> {
         let ErrorKind::Discarded(discard) = &*error.kind else { return Ok(()) };
-        if self.is_excused(Excuse::OlderCheckpoint) || self.is_excused(Excuse::Late) {
+        if self.is_misled() || self.is_excused(Excuse::Late) {
             // Nothing is known of what was done behind it.
             return Ok(());
         }

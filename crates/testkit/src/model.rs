@@ -24,11 +24,14 @@ pub enum Model {
     AppendPrefix,
     /// One writer; a broken Append leaves nothing; a Finalize makes the object, and processing follows.
     AppendAtomic,
+    /// A single request that carries everything, and its answer is final: a second one makes a second object, and nobody can
+    /// be asked. Like a POST without an idempotency key.
+    OneShot,
 }
 
 impl Model {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Parts,
         Self::PartsBlind,
         Self::PartsMute,
@@ -36,6 +39,7 @@ impl Model {
         Self::Listed,
         Self::AppendPrefix,
         Self::AppendAtomic,
+        Self::OneShot,
     ];
 
     /// Its name.
@@ -48,19 +52,22 @@ impl Model {
             Self::Listed => "listed",
             Self::AppendPrefix => "append-prefix",
             Self::AppendAtomic => "append-atomic",
+            Self::OneShot => "one-shot",
         }
     }
 
     /// What a protocol for it can do. Sizes are small, so that little bytes make many segments: from 1 byte, at most
-    /// 1,000 segments.
+    /// 1,000 segments. Where a single request carries everything, it is one of any size.
     pub const fn profile(self) -> Profile {
         let parts = Transfer::Parts(Parts { resend: Resend::Overwrites, listing: Listing::None });
         let listed = Transfer::Parts(Parts { resend: Resend::ProbeFirst, listing: Listing::Complete });
+        let once = Transfer::Parts(Parts { resend: Resend::Never, listing: Listing::None });
+        let (max, max_count) = if self.sends_once() { (u64::MAX, 1) } else { (5_000_000, 1000) };
         let sizing = Sizing {
             min: 1,
-            max: 5_000_000,
+            max,
             multiple_of: 1,
-            max_count: 1000,
+            max_count,
             max_total: u64::MAX,
             uniformity: match self {
                 Self::PartsUniform => Uniformity::Uniform,
@@ -73,24 +80,25 @@ impl Model {
             Self::Listed => listed,
             Self::AppendPrefix => Transfer::Append(Append { commit: Commit::Prefix }),
             Self::AppendAtomic => Transfer::Append(Append { commit: Commit::Atomic }),
+            Self::OneShot => once,
         };
         Profile {
             name: Cow::Borrowed(self.name()),
-            open: Open::Request,
+            open: if self.sends_once() { Open::None } else { Open::Request },
             transfer,
-            length: Length::AtEnd,
+            length: if self.sends_once() { Length::AtInit } else { Length::AtEnd },
             sizing,
             finalize: match self {
                 Self::Listed => Finalize::Call { receipts: Receipts::Required },
-                Self::AppendPrefix => Finalize::Implicit,
+                Self::AppendPrefix | Self::OneShot => Finalize::Implicit,
                 _ => Finalize::Call { receipts: Receipts::NotWanted },
             },
             verify: match self {
-                Self::PartsBlind => Verify::Unsupported,
+                Self::PartsBlind | Self::OneShot => Verify::Unsupported,
                 _ => Verify::Call,
             },
             processing: match self {
-                Self::Listed | Self::AppendPrefix => Processed::Never,
+                Self::Listed | Self::AppendPrefix | Self::OneShot => Processed::Never,
                 _ => Processed::Polled,
             },
             abort: match self {
@@ -103,9 +111,19 @@ impl Model {
     /// Whether segments have numbers and come in any order.
     pub const fn is_parts(self) -> bool {
         match self {
-            Self::Parts | Self::PartsBlind | Self::PartsMute | Self::PartsUniform | Self::Listed => true,
+            Self::Parts
+            | Self::PartsBlind
+            | Self::PartsMute
+            | Self::PartsUniform
+            | Self::Listed
+            | Self::OneShot => true,
             Self::AppendPrefix | Self::AppendAtomic => false,
         }
+    }
+
+    /// Whether a single request makes the object, and must not be made twice.
+    pub const fn sends_once(self) -> bool {
+        matches!(self, Self::OneShot)
     }
 
     /// Whether it wants the receipt of every segment back.
@@ -119,7 +137,7 @@ impl Model {
             Self::Parts | Self::PartsBlind | Self::PartsMute | Self::PartsUniform | Self::AppendAtomic => {
                 true
             }
-            Self::Listed | Self::AppendPrefix => false,
+            Self::Listed | Self::AppendPrefix | Self::OneShot => false,
         }
     }
 
@@ -132,7 +150,7 @@ impl Model {
     pub const fn verifies(self) -> bool {
         match self {
             Self::Parts | Self::PartsUniform | Self::Listed | Self::AppendPrefix | Self::AppendAtomic => true,
-            Self::PartsBlind | Self::PartsMute => false,
+            Self::PartsBlind | Self::PartsMute | Self::OneShot => false,
         }
     }
 }

@@ -350,6 +350,10 @@ impl Scenario {
         if chance.percent(25) {
             scenario.length = Known::AtTheEnd;
         }
+        if chance.percent(8) {
+            // It wants to know the length before the first byte.
+            (scenario.server.model, scenario.length) = (Model::OneShot, Known::AtOnce);
+        }
         scenario
     }
 
@@ -406,8 +410,11 @@ impl Scenario {
     /// The profile that the engine is given.
     pub const fn profile(&self) -> Profile {
         let mut profile = self.server.model.profile();
-        profile.sizing.max_count = self.max_count;
-        profile.sizing.empty = self.empty;
+        // Where a single request makes the object there is one, whatever the source.
+        if !self.server.model.sends_once() {
+            profile.sizing.max_count = self.max_count;
+            profile.sizing.empty = self.empty;
+        }
         profile
     }
 

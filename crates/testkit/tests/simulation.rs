@@ -85,7 +85,9 @@ fn the_client_may_die_at_every_write_of_a_checkpoint() {
     for model in Model::ALL {
         let calm = Scenario { total: 93, ..Scenario::calm(model) };
         let writes = end(&calm).writes;
-        assert!(writes >= 3, "{}: {writes} writes", model.name());
+        // A single request has no session to be opened, and its answer ends it.
+        let least = if model.sends_once() { 2 } else { 3 };
+        assert!(writes >= least, "{}: {writes} writes", model.name());
         for write in 0..writes {
             for point in [CrashPoint::Before, CrashPoint::During, CrashPoint::After] {
                 for seed in 0..4 {
@@ -189,7 +191,8 @@ fn what_never_ends_is_ended() {
 
 #[test]
 fn a_server_that_forgets_gets_it_again() {
-    for model in Model::ALL {
+    // A single request is acknowledged once, by the object.
+    for model in Model::ALL.into_iter().filter(|model| !model.sends_once()) {
         let mut scenario = Scenario::calm(model);
         scenario.server.memory = Memory::LosesOnce;
         let report = end(&scenario);

@@ -350,6 +350,11 @@ impl Upload {
 
     pub(super) fn fail(&mut self, kind: ErrorKind) {
         let kept = self.kept(&kind);
+        let kind = match (&self.state, kept) {
+            (State::Open(open), Kept::Nothing) => open.transfer.told(&self.shared, kind),
+            (State::Opening(_) | State::Closed(_), _)
+            | (State::Open(_), Kept::Checkpoint | Kept::AbortOwed) => kind,
+        };
         self.fail_keeping(kind, kept);
     }
 

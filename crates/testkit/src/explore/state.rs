@@ -313,6 +313,7 @@ impl State {
             must_complete: self.excuses.iter().all(|excuse| *excuse == Excuse::Late)
                 && (struck == 0 || struck <= survived && is_harmless(&self.server, source)),
             resumed: self.resumed,
+            on_their_way: self.under_way.iter().filter(|thing| thing.is_an_append()).count(),
             excuses: &self.excuses,
         };
         match &self.from {
@@ -382,6 +383,14 @@ impl UnderWay {
             Self::Turn(op) | Self::Request(op, Ear::Open) => op.id == id,
             Self::Answer(of, _) => *of == id,
             Self::Request(_, Ear::Gone) | Self::Write(..) | Self::Refresh(_) | Self::Pause => false,
+        }
+    }
+
+    /// Whether it is an Append that may reach the server.
+    fn is_an_append(&self) -> bool {
+        match self {
+            Self::Request(op, _) => op.kind() == OperationKind::Append,
+            Self::Turn(_) | Self::Answer(..) | Self::Write(..) | Self::Refresh(_) | Self::Pause => false,
         }
     }
 

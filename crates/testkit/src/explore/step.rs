@@ -264,8 +264,10 @@ impl State {
                 if trouble == Some(Trouble::Says(Said::Invalid)) {
                     self.excuse(Excuse::Refused);
                 }
-                if trouble == Some(Trouble::TooLarge) && self.world.source == Comes::Streams {
-                    // Below a segment that is stored it takes a new session, and what is stored is released.
+                let stays_so = self.world.source == Comes::Streams || self.world.model.sends_once();
+                if trouble == Some(Trouble::TooLarge) && stays_so {
+                    // Below a segment that is stored it takes a new session, and what is stored is released; a single
+                    // request can't be cut at all.
                     self.excuse(Excuse::TooLarge);
                 }
                 trouble.and_then(|trouble| trouble.answer(self.now))

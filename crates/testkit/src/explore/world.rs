@@ -112,12 +112,19 @@ const fn count(n: u32) -> NonZeroU32 {
 impl SmallWorld {
     /// The kinds of server whose worlds are explored. The other models differ from these in what they answer to a Verify
     /// or in how segments may be cut, which no segment of two bytes shows.
-    pub const MODELS: [Model; 5] =
-        [Model::Parts, Model::PartsBlind, Model::Listed, Model::AppendPrefix, Model::AppendAtomic];
+    pub const MODELS: [Model; 6] = [
+        Model::Parts,
+        Model::PartsBlind,
+        Model::Listed,
+        Model::AppendPrefix,
+        Model::AppendAtomic,
+        Model::OneShot,
+    ];
 
     /// Every world, small ones first: up to three segments, two at once and two faults; with a caller that interferes up
     /// to two segments and one fault. Those whose source comes bit by bit are behind them: up to two segments and one fault,
-    /// and with a caller that stops it, one segment.
+    /// and with a caller that stops it, one segment. Where a single request carries everything there is one segment, and its
+    /// length is known.
     pub fn all() -> Vec<Self> {
         let mut worlds = Vec::new();
         for caller in Caller::ALL {
@@ -136,9 +143,19 @@ impl SmallWorld {
         }
         worlds.retain(|world| world.caller == Caller::Waits || (world.segments <= 2 && world.faults <= 1));
         worlds.retain(|world| world.tries == Tries::Few || world.faults == 2);
+        worlds.retain(|world| !world.model.sends_once() || (world.segments == 1 && world.window == 1));
         let whole = worlds.clone();
         for source in [Comes::Grows, Comes::Streams] {
-            let small = whole.iter().filter(|world| world.faults <= 1 && world.model != Model::PartsBlind);
+            let small = whole.iter().filter(|world| world.faults <= 1);
+            let small = small.filter(|world| match world.model {
+                Model::PartsBlind | Model::OneShot => false,
+                Model::Parts
+                | Model::PartsMute
+                | Model::PartsUniform
+                | Model::Listed
+                | Model::AppendPrefix
+                | Model::AppendAtomic => true,
+            });
             let small = small.filter(|world| match world.caller {
                 Caller::Waits => world.segments <= 2,
                 Caller::Keeps | Caller::Discards => world.segments == 1 && world.window == 1,

@@ -106,9 +106,7 @@ impl Invariant for Certain {
 
 #[cfg(test)]
 mod tests {
-    use chunkwise_core::{
-        Finalize, Input, Listing, Open, Output, Parts, Policy, Profile, Resend, Transfer, Upload, UploadSpec,
-    };
+    use chunkwise_core::{Input, Output, Policy, Profile, Upload, UploadSpec};
 
     use super::*;
     use crate::Model;
@@ -116,13 +114,7 @@ mod tests {
 
     /// A single request, which is never repeated.
     fn once() -> Profile {
-        Profile {
-            open: Open::None,
-            transfer: Transfer::Parts(Parts { resend: Resend::Never, listing: Listing::None }),
-            finalize: Finalize::Implicit,
-            verify: Verify::Unsupported,
-            ..Model::Parts.profile()
-        }
+        Model::OneShot.profile()
     }
 
     /// Every checkpoint that is written before the first Append, and the Append.

@@ -66,6 +66,7 @@ impl Server {
         Answer::Reply(match lie {
             Lie::DoneNot => match action {
                 Action::Init { .. } => Reply::Opened { session: Session::new("s999"), expires: None },
+                Action::Append { .. } if self.settings.model.sends_once() => Reply::Completed(made_up(None)),
                 Action::Append { segment, .. } if self.settings.model.is_parts() => {
                     let receipt = self.settings.model.wants_receipts().then(|| Receipt::new("r0"));
                     let _ = segment;

@@ -7,19 +7,21 @@ mod append;
 mod lies;
 mod parts;
 mod processing;
+mod single;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use chunkwise_core::{
-    Action, ByteRange, Commitment, Delay, Final, Last, OperationKind, ProblemKind, Reply, Session, Timestamp,
-    Verdict,
+    Action, ByteRange, Commitment, Delay, Final, Last, OperationKind, ProblemKind, Refusal, Reply, Session,
+    Timestamp, Verdict,
 };
 
 use self::append::Bytewise;
 pub use self::lies::Lie;
 use self::parts::Numbered;
 use self::processing::Processor;
+use self::single::Single;
 use crate::invariants::Breach;
 use crate::model::Model;
 
@@ -190,13 +192,18 @@ struct Held {
 enum Content {
     Numbered(Numbered),
     Bytewise(Bytewise),
+    Single(Single),
 }
 
 impl Server {
-    /// A server without a session.
-    pub const fn new(settings: ServerSettings) -> Self {
+    /// A server without a session; where none is opened by request, with the one that everybody shares.
+    pub fn new(settings: ServerSettings) -> Self {
         let memory = settings.memory;
-        Self { settings, sessions: Vec::new(), generation: 0, memory }
+        let mut server = Self { settings, sessions: Vec::new(), generation: 0, memory };
+        if server.settings.model.sends_once() {
+            server.sessions.push(server.held(None, Content::Single(Single::default()), None));
+        }
+        server
     }
 
     /// How it behaves.
@@ -214,24 +221,46 @@ impl Server {
         self.generation += 1;
     }
 
-    /// Every session it ever opened.
+    /// Every session it ever opened; where none is opened by request, the one without a name.
     pub fn sessions(&self) -> impl Iterator<Item = Session> {
-        (0..self.sessions.len()).map(|n| Session::new(format!("s{n}")))
+        let once = self.settings.model.sends_once();
+        let name = move |n| if once { Session::new("") } else { Session::new(format!("s{n}")) };
+        (0..self.sessions.len()).map(name)
+    }
+
+    fn number(&self, session: &Session) -> Option<usize> {
+        if self.settings.model.sends_once() {
+            return session.as_str().is_empty().then_some(0);
+        }
+        session.as_str().strip_prefix('s')?.parse().ok()
+    }
+
+    fn session(&self, session: &Session) -> Option<&Held> {
+        self.sessions.get(self.number(session)?)
+    }
+
+    /// How many objects a session has become: more than one where a single request makes it, and came again.
+    pub fn objects(&self, session: &Session) -> usize {
+        self.session(session).map_or(0, |held| match (&held.content, held.state) {
+            (Content::Single(single), _) => single.made(),
+            (Content::Numbered(_) | Content::Bytewise(_), SessionState::Committed) => 1,
+            (Content::Numbered(_) | Content::Bytewise(_), SessionState::Open | SessionState::Aborted) => 0,
+        })
     }
 
     /// Where a session is; `None` if it was never opened.
     pub fn state(&self, session: &Session) -> Option<SessionState> {
-        self.sessions.get(number(session)?).map(|held| held.state)
+        self.session(session).map(|held| held.state)
     }
 
     /// How often a Finalize came for a session that was committed already.
     pub fn finalized_again(&self, session: &Session) -> u32 {
-        number(session).and_then(|n| self.sessions.get(n)).map_or(0, |held| held.finalized_again)
+        self.session(session).map_or(0, |held| held.finalized_again)
     }
 
     /// Whether it ever said that the session's object is ready.
     pub fn told_ready(&self, session: &Session) -> bool {
-        number(session).and_then(|n| self.sessions.get(n)).is_some_and(|held| held.told_ready)
+        self.session(session).is_some_and(|held| held.told_ready)
     }
 
     /// Whether it holds data that nobody can use and nobody has given up, or not to the end.
@@ -241,15 +270,15 @@ impl Server {
             SessionState::Aborted => !held.emptied,
             SessionState::Committed => false,
         };
-        number(session).and_then(|n| self.sessions.get(n)).is_some_and(open)
+        self.session(session).is_some_and(open)
     }
 
     /// What a session holds: ranges of the source, in the order in which they make the object.
     pub fn object(&self, session: &Session) -> Vec<ByteRange> {
-        let held = number(session).and_then(|n| self.sessions.get(n));
-        held.map_or_else(Vec::new, |held| match &held.content {
+        self.session(session).map_or_else(Vec::new, |held| match &held.content {
             Content::Numbered(numbered) => numbered.object(),
             Content::Bytewise(bytewise) => bytewise.object(),
+            Content::Single(single) => single.object(),
         })
     }
 
@@ -275,7 +304,8 @@ impl Server {
     /// Performs an operation that reached it, whole or in part. Of a part nobody hears an answer.
     pub fn perform(&mut self, now: Timestamp, action: &Action, arrived: Arrived) -> Answer {
         let answer = self.answer(now, action, arrived);
-        let held = action.session().and_then(number).and_then(|n| self.sessions.get_mut(n));
+        let number = action.session().and_then(|session| self.number(session));
+        let held = number.and_then(|n| self.sessions.get_mut(n));
         if let (Some(held), Answer::Reply(reply)) = (held, &answer) {
             match reply {
                 Reply::Completed(_) | Reply::Verified(Verdict::Committed(Commitment::Ready(_))) => {
@@ -291,6 +321,9 @@ impl Server {
     fn answer(&mut self, now: Timestamp, action: &Action, arrived: Arrived) -> Answer {
         let whole = arrived == Arrived::Whole;
         let session = match action {
+            Action::Init { .. } if self.settings.model.sends_once() => {
+                return Answer::Problem(ProblemKind::Refused(Refusal::Invalid));
+            }
             Action::Init { total } if whole => return Answer::Reply(self.open(now, *total)),
             Action::Init { .. } => return Answer::Reset,
             Action::Append { session, .. }
@@ -300,7 +333,7 @@ impl Server {
             | Action::Verify { session, .. }
             | Action::Abort { session } => session,
         };
-        let Some((n, held)) = number(session).and_then(|n| Some((n, self.sessions.get_mut(n)?))) else {
+        let Some((n, held)) = self.number(session).and_then(|n| Some((n, self.sessions.get_mut(n)?))) else {
             return Answer::Problem(ProblemKind::SessionGone);
         };
         if held.state == SessionState::Open && held.expires.is_some_and(|at| at <= now) {
@@ -347,8 +380,17 @@ impl Server {
                         }
                         answer
                     }
+                    Content::Single(single) => match single.append(segment.range, arrived) {
+                        Ok(nth) => {
+                            (held.state, held.total) = (SessionState::Committed, Some(segment.range.end()));
+                            Answer::Reply(Reply::Completed(result(nth, segment.range.len())))
+                        }
+                        Err(answer) => answer,
+                    },
                 }
             }
+            // It knows one request, and no other.
+            _ if settings.model.sends_once() => Answer::Problem(ProblemKind::Refused(Refusal::Invalid)),
             _ if !whole => Answer::Reset,
             Action::Probe { page, .. } => match (&held.content, held.state) {
                 (Content::Numbered(numbered), SessionState::Open) => numbered.probe(settings, page.as_ref()),
@@ -366,7 +408,7 @@ impl Server {
                 {
                     Answer::Reply(Reply::Completed(result(n, bytewise.cursor())))
                 }
-                (_, SessionState::Committed | SessionState::Aborted) => {
+                (_, SessionState::Committed | SessionState::Aborted) | (Content::Single(_), _) => {
                     Answer::Problem(ProblemKind::SessionGone)
                 }
             },
@@ -393,6 +435,7 @@ impl Server {
                     Content::Bytewise(bytewise) => {
                         (bytewise.cursor() != *total).then_some(ProblemKind::SizeMismatch)
                     }
+                    Content::Single(_) => Some(ProblemKind::SegmentsMissing),
                 };
                 if let Some(problem) = refused {
                     return Answer::Problem(problem);
@@ -434,23 +477,28 @@ impl Server {
     fn open(&mut self, now: Timestamp, total: Option<u64>) -> Reply {
         let session = Session::new(format!("s{}", self.sessions.len()));
         let expires = self.settings.lifetime.map(Delay::After);
-        self.sessions.push(Held {
+        let content = if self.settings.model.is_parts() {
+            Content::Numbered(Numbered::new(self.sessions.len()))
+        } else {
+            Content::Bytewise(Bytewise::default())
+        };
+        self.sessions.push(self.held(total, content, expires.map(|expires| expires.until(now))));
+        Reply::Opened { session, expires }
+    }
+
+    fn held(&self, total: Option<u64>, content: Content, expires: Option<Timestamp>) -> Held {
+        Held {
             total,
-            content: if self.settings.model.is_parts() {
-                Content::Numbered(Numbered::new(self.sessions.len()))
-            } else {
-                Content::Bytewise(Bytewise::default())
-            },
+            content,
             state: SessionState::Open,
-            expires: expires.map(|expires| expires.until(now)),
+            expires,
             processor: Processor::new(&self.settings),
             abort_rounds: self.settings.abort_rounds,
             emptied: false,
             told_ready: false,
             forgot: false,
             finalized_again: 0,
-        });
-        Reply::Opened { session, expires }
+        }
     }
 }
 
@@ -468,10 +516,6 @@ impl Limit {
             Self::None | Self::Answered(_) | Self::Named(_) | Self::Reset(_) => None,
         }
     }
-}
-
-fn number(session: &Session) -> Option<usize> {
-    session.as_str().strip_prefix('s')?.parse().ok()
 }
 
 fn result(n: usize, total: u64) -> Final {

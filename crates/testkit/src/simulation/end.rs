@@ -47,6 +47,7 @@ impl World {
             source: self.scenario.source,
             must_complete: self.is_without_reason(),
             resumed: self.process > 0,
+            on_their_way: self.queue.values().filter(|coming| coming.is_an_append()).count(),
             excuses: &self.excuses,
         }
     }

@@ -30,7 +30,7 @@ pub use crate::judge::End;
 use crate::judge::Excuse;
 use crate::record::Seen;
 use crate::scenario::{Control, CrashPoint, Known, Scenario};
-use crate::server::Server;
+use crate::server::{Arrived, Server};
 
 /// When every simulation begins.
 pub const START: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -152,6 +152,19 @@ enum Coming {
     Refreshed(u32, CredentialEpoch, Result<u64, ()>),
     Grown(u64, Growth),
     Control(Control),
+}
+
+impl Coming {
+    /// Whether it is an Append that reaches the server as a whole.
+    fn is_an_append(&self) -> bool {
+        match self {
+            Self::Arrival(_, carried) => {
+                let (op, carried) = &**carried;
+                op.kind() == OperationKind::Append && carried.arrival.arrived == Arrived::Whole
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A request on its way.

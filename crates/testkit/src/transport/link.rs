@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chunkwise_core::{Action, Operation, Outcome, Timestamp};
+use chunkwise_core::{Action, Operation, OperationKind, Outcome, Timestamp};
 use tokio::time::Instant;
 
 use super::log::{Exchange, ExchangeEnd};
@@ -87,6 +87,15 @@ impl Link {
         let (anchor, shown) = self.anchor;
         self.latest = self.latest.max(shown.after(Instant::now().saturating_duration_since(anchor)));
         self.latest
+    }
+
+    /// How many Appends will reach the server as a whole that have not yet.
+    pub(super) fn appends_on_their_way(&mut self) -> usize {
+        self.server();
+        let whole = |coming: &&Coming| {
+            coming.action.kind() == OperationKind::Append && coming.arrival.arrived == Arrived::Whole
+        };
+        self.coming.values().filter(whole).count()
     }
 
     /// When tokio's clock shows what the link's own shows then.

@@ -131,6 +131,11 @@ impl ModelTransport {
         self.link().server().clone()
     }
 
+    /// How many Appends are on their way to it as a whole.
+    pub fn appends_on_their_way(&self) -> usize {
+        self.link().appends_on_their_way()
+    }
+
     /// The server takes no older credentials than new ones from now on.
     pub fn rotate(&self) {
         self.link().server().rotate();

@@ -126,6 +126,7 @@ fn as_judge<T>(
             && !scenario.controls.iter().any(|(_, control)| stopped(control))
             && excuses.is_empty(),
         resumed: world.processes > 1,
+        on_their_way: world.transport().appends_on_their_way(),
         excuses: &excuses,
     };
     judgement(judge).map_err(|breach| breach.to_string())

@@ -10,6 +10,12 @@ fn script() -> Script {
     Script::with(25, once_profile(), policy())
 }
 
+/// Of a source that can be read once only: no checkpoint of it could be gone on from.
+fn stream(policy: Policy) -> Script {
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(25) };
+    Script::of(Upload::new(START, spec, once_profile(), policy, 7).unwrap())
+}
+
 fn unknown(script: &Script) -> bool {
     matches!(script.error(), ErrorKind::FinalizeUnknown { .. }) && script.kept() == Kept::Nothing
 }
@@ -91,4 +97,49 @@ fn a_discard_tells_the_truth_about_what_may_be_there() {
     refused.answer(APPEND, problem(ProblemKind::Transient));
     refused.input(Input::Cancel(Disposition::Discard));
     assert_eq!(*refused.error(), ErrorKind::Discarded(Discard::ExpiresByItself));
+}
+
+#[test]
+fn what_ends_it_with_nothing_left_while_it_may_be_done_says_that_nobody_knows() {
+    let mut cancelled = stream(policy());
+    cancelled.start_all();
+    cancelled.input(Input::Cancel(Disposition::Keep));
+    assert!(unknown(&cancelled), "{:?}", cancelled.error());
+
+    let mut late = stream(Policy { deadline: secs(2), ..policy() });
+    late.start_all();
+    late.secs(2);
+    assert!(unknown(&late), "{:?}", late.error());
+
+    for input in [Input::SourceChanged, Input::SourceUnreadable(Detail::new("it is not there"))] {
+        let mut broken = stream(policy());
+        broken.start_all();
+        broken.input(input);
+        assert!(unknown(&broken), "{:?}", broken.error());
+    }
+
+    // That a process before this one may have sent it is no less of a doubt.
+    let mut dead = script();
+    dead.start_all();
+    let mut paused = Script::slow_disk(25, once_profile(), policy());
+    paused.upload = Upload::resume(START, dead.upload.checkpoint(), once_profile(), policy(), 7).unwrap();
+    paused.upload.handle(START, Input::SourceChanged);
+    paused.drain();
+    assert!(unknown(&paused), "{:?}", paused.error());
+}
+
+#[test]
+fn what_ends_it_before_anything_was_sent_is_named_as_what_it_is() {
+    let mut cancelled = stream(policy());
+    cancelled.input(Input::Cancel(Disposition::Keep));
+    assert_eq!(*cancelled.error(), ErrorKind::Cancelled);
+
+    let mut refused = stream(Policy { deadline: secs(2), ..policy() });
+    refused.answer(APPEND, problem(ProblemKind::Busy));
+    refused.secs(2);
+    assert_eq!(*refused.error(), ErrorKind::Deadline { deadline: secs(2) });
+
+    let mut changed = script();
+    changed.input(Input::SourceChanged);
+    assert_eq!(*changed.error(), ErrorKind::SourceChanged);
 }

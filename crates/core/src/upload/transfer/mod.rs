@@ -120,6 +120,14 @@ impl Transfer {
         }
     }
 
+    /// What an end that leaves nothing is called.
+    pub(super) fn told(&self, shared: &Shared, kind: ErrorKind) -> ErrorKind {
+        match self {
+            Self::Parts(parts) if shared.profile.resends_never() => parts.told(kind),
+            Self::Parts(_) | Self::Append(_) => kind,
+        }
+    }
+
     pub(super) fn is_live(&self, op: OpId) -> bool {
         match self {
             Self::Parts(parts) => parts.is_live(op),

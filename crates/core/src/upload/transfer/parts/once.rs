@@ -39,6 +39,26 @@ impl Parts {
         Some(Transition::Stay)
     }
 
+    /// What an end that leaves nothing is called: if what must not be sent twice may be done, that nobody knows. Whoever
+    /// began anew for any other reason would send it twice.
+    #[cold]
+    pub(in crate::upload::transfer) fn told(&self, kind: ErrorKind) -> ErrorKind {
+        let may_be_done = self.frozen_to > 0 || self.live.iter().any(|live| live.op.is_started());
+        match kind {
+            ErrorKind::Cancelled
+            | ErrorKind::Deadline { .. }
+            | ErrorKind::Persist
+            | ErrorKind::SourceChanged
+            | ErrorKind::SourceUnreadable { .. }
+                if may_be_done =>
+            {
+                cut_off()
+            }
+            // It says so itself, or comes of an answer that says otherwise.
+            kind => kind,
+        }
+    }
+
     /// Takes that back: the server certainly holds nothing of it.
     #[cold]
     pub(super) fn unannounce(&mut self, shared: &mut Shared, index: SegmentIndex) {
