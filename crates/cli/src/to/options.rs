@@ -44,6 +44,19 @@ impl StoreAddress {
         self.s3_region.as_deref().filter(|region| !region.is_empty())
     }
 
+    /// The endpoint that was said, if one was.
+    pub(crate) fn endpoint_given(&self) -> Option<&str> {
+        self.s3_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())
+    }
+
+    /// The style, if it is another than what is meant where none is said.
+    pub(crate) const fn style_given(&self) -> Option<&'static str> {
+        match self.s3_style {
+            AddressStyle::Path => None,
+            AddressStyle::VirtualHost => Some("host"),
+        }
+    }
+
     pub(crate) fn region(&self) -> &str {
         self.region_given().unwrap_or("us-east-1")
     }
@@ -57,7 +70,7 @@ impl StoreAddress {
         let usage = |error: &dyn std::fmt::Display| {
             Failed::new(Exit::Usage, format!("--s3-endpoint (or AWS_ENDPOINT_URL_S3) can't be used: {error}"))
         };
-        match self.s3_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) {
+        match self.endpoint_given() {
             Some(endpoint) => BaseUrl::new(endpoint).map_err(|error| usage(&error)),
             None => aws_endpoint(self.region()).ok_or_else(|| {
                 let region = self.region();
