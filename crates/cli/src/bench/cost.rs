@@ -6,6 +6,7 @@ use super::setting::exact_size;
 use super::sweep::Sweep;
 use crate::exit::Exit;
 use crate::failed::Failed;
+use crate::values::Size;
 
 /// What a sweep would cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +55,11 @@ pub(super) fn permit(endpoint: &s3::BaseUrl, pays: Pays, cost: Cost) -> Result<(
         Pays::Unsaid => {}
     }
     let Cost { uploads, size, requests } = cost;
-    let all = uploads.saturating_mul(size) as f64 / 1e9;
+    let all = Size::of(uploads.saturating_mul(size));
     Err(Failed::new(
         Exit::Usage,
         format!(
-            "{endpoint} is Amazon's: this would be {uploads} real uploads of {} ({all:.1} GB) in {requests} requests, \
+            "{endpoint} is Amazon's: this would be {uploads} real uploads of {} ({all} in all) in {requests} requests, \
              which are for your account to pay; nothing was sent. If you want that, give --i-pay-for-the-uploads; for \
              another store give --s3-endpoint",
             exact_size(size)
@@ -78,7 +79,8 @@ mod tests {
         assert!(permit(other, Pays::Unsaid).is_ok() && permit(amazon, Pays::Said).is_ok());
         let failed = permit(amazon, Pays::Unsaid).unwrap_err();
         assert_eq!(failed.exit, Exit::Usage);
-        for told in ["101 real uploads of 256MiB (27.1 GB) in 3000 requests", "give --i-pay-for-the-uploads;"]
+        for told in
+            ["101 real uploads of 256MiB (25.2 GiB in all) in 3000 requests", "give --i-pay-for-the-uploads;"]
         {
             assert!(failed.what.contains(told), "{}", failed.what);
         }

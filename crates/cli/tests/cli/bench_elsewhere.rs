@@ -243,9 +243,10 @@ async fn amazon_is_measured_by_none_who_did_not_say_that_they_pay() {
     ] {
         let ran = finish(command(words)).await;
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:?}");
-        for told in
-            ["Amazon's: this would be 3 real uploads of 12MiB (0.0 GB) in 18 requests", "--i-pay-for-the"]
-        {
+        for told in [
+            "Amazon's: this would be 3 real uploads of 12MiB (36.0 MiB in all) in 18 requests",
+            "--i-pay-for-the",
+        ] {
             assert!(ran.stderr.contains(told), "{ran:?}");
         }
     }
