@@ -39,6 +39,8 @@
 //! on from its checkpoint and sends no segment again that the server had acknowledged.
 
 #[cfg(any(feature = "s3", feature = "tus", feature = "x"))]
+mod beside;
+#[cfg(any(feature = "s3", feature = "tus", feature = "x"))]
 mod failed;
 #[cfg(any(feature = "s3", feature = "tus", feature = "x"))]
 mod records;

@@ -107,3 +107,29 @@ async fn another_process_goes_on_with_it_or_gives_it_up() {
     assert!(matches!(other, TusError::OtherEndpoint { .. }), "{other}");
     assert_eq!(elsewhere.log(), [""; 0]);
 }
+
+#[tokio::test]
+async fn an_upload_that_is_there_is_forgotten_where_the_server_can() {
+    let server = Server::start().await;
+    let (file, _) = file(1000);
+    let uploader = TusUploader::new(&server.endpoint(), Anonymous).unwrap();
+    let uploaded = uploader.upload(file.path()).await.unwrap();
+    server.next("DELETE", Fault::Answer("423 Locked"));
+    uploader.terminate(&uploaded.url).await.unwrap();
+    assert!(server.state().uploads.is_empty());
+    uploader.terminate(&uploaded.url).await.unwrap();
+    assert_eq!((server.count("DELETE 423"), server.count("DELETE 404")), (1, 1), "gone is gone");
+
+    server.next("DELETE", Fault::Answer("403 Forbidden"));
+    let refused = uploader.terminate(&uploaded.url).await.unwrap_err();
+    assert!(matches!(refused, TusError::Terminate { .. }), "{refused}");
+    let elsewhere = uploader.terminate("http://elsewhere.example/files/1").await.unwrap_err();
+    assert!(elsewhere.to_string().contains("another place than the endpoint"), "{elsewhere}");
+
+    server.set(|settings| settings.extensions = "creation");
+    let uploader = TusUploader::new(&server.endpoint(), Anonymous).unwrap();
+    let uploaded = uploader.upload(file.path()).await.unwrap();
+    let unable = uploader.terminate(&uploaded.url).await.unwrap_err();
+    assert!(matches!(unable, TusError::Unsupported(_)), "{unable}");
+    assert_eq!(server.state().uploads.len(), 1);
+}

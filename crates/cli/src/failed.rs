@@ -235,6 +235,7 @@ impl From<S3Error> for Failed {
             S3Error::FileGone { id, .. } => {
                 Self { kept: Kept::Unusable(id), ..Self::new(Exit::NoInput, what) }
             }
+            S3Error::Delete { failure, .. } => Self::new(failure.exit(), what),
             S3Error::Random(_) => Self::new(Exit::Io, what),
             _ => Self::new(Exit::Bug, what),
         }
@@ -249,6 +250,7 @@ impl From<TusError> for Failed {
             TusError::Unsupported(_) | TusError::NotToTus(_) | TusError::OtherEndpoint { .. } => {
                 Self::new(Exit::Config, what)
             }
+            TusError::Terminate { failure, .. } => Self::new(failure.exit(), what),
             TusError::Metadata(_) => Self::new(Exit::Usage, what),
             TusError::Source(error) => Self::new(error.exit(), what),
             TusError::Start(error) => started(&error, what),

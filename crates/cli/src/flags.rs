@@ -7,7 +7,7 @@ use chunkwise::driver::UploadId;
 use crate::args::{
     ConnectionOptions, CredentialOptions, DestinationOptions, OutputOptions, StoreOptions, Untold,
 };
-use crate::to::StoreAddress;
+use crate::to::{Place, StoreAddress};
 
 /// Flags to be given again. What may hold a secret is not among them.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +83,21 @@ impl Flags {
     /// The command that goes on with an upload.
     pub(crate) fn resume(&self, id: &UploadId) -> String {
         format!("chunkwise resume {id}{}{}{}", self.place, self.destination, self.way)
+    }
+
+    /// The command that uploads to a place other than X, but for what is uploaded.
+    pub(crate) fn upload(&self, place: &Place, store: &StoreAddress) -> String {
+        let mut to = String::new();
+        text(&mut to, "to", Some(&place.written()));
+        match place {
+            Place::S3 { .. } => {
+                text(&mut to, "s3-endpoint", store.endpoint_given());
+                text(&mut to, "s3-region", store.region_given());
+                text(&mut to, "s3-style", store.style_given());
+            }
+            Place::Tus(_) => {}
+        }
+        format!("chunkwise upload{to}{}{}", self.place, self.way)
     }
 
     /// The command that gives it up.

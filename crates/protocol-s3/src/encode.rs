@@ -134,7 +134,12 @@ fn complete(s3: &S3Protocol, id: &str, receipts: &[Receipt]) -> Result<Request, 
     Ok(request)
 }
 
-fn request(s3: &S3Protocol, method: Method, query: &[(&str, &str)]) -> Result<Request, EncodeError> {
+/// A request to the object without a body.
+pub(crate) fn request(
+    s3: &S3Protocol,
+    method: Method,
+    query: &[(&str, &str)],
+) -> Result<Request, EncodeError> {
     let (bucket, key) = (s3.object.bucket(), s3.object.key_path());
     let address = match s3.style {
         AddressStyle::Path => format!("{}/{bucket}/{key}", s3.endpoint),

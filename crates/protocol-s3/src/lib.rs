@@ -35,6 +35,8 @@
 //! | Abort | `DELETE key?uploadId`, and ListParts by turns until there is no such upload |
 //! | Status | S3 has none |
 //!
+//! Beside an upload, [`S3Protocol::delete_request`] deletes an object.
+//!
 //! The session is the upload id with the mark and the object before it; one of another upload is refused before it is sent
 //! anywhere. A part's body is a head, the segment's own frames and a tail; the checksum in the tail is made as the frames go by,
 //! so that nothing is read twice or copied and the length is exact.
@@ -60,7 +62,9 @@
 
 mod checksum;
 mod decode;
+mod delete;
 mod encode;
+mod hosts;
 mod object;
 mod presigned;
 mod problems;
@@ -77,6 +81,8 @@ mod xml;
 pub use chunkwise_transport::http::{BaseUrl, BaseUrlError};
 
 pub use checksum::Checksum;
+pub use delete::Deleted;
+pub use hosts::is_amazon;
 pub use object::{InvalidObject, Object};
 pub use presigned::{MintUrl, Presigned};
 pub use problems::{ErrorRow, error_table};

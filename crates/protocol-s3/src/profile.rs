@@ -64,10 +64,15 @@ impl Store {
         self.checksum = checksum;
         self
     }
+
+    /// What it can and cannot do.
+    pub const fn profile(&self) -> Profile {
+        profile(self)
+    }
 }
 
 /// The profile of an upload to this store.
-pub(crate) const fn profile(store: &Store) -> Profile {
+const fn profile(store: &Store) -> Profile {
     Profile {
         name: Cow::Borrowed("s3"),
         open: Open::Request,

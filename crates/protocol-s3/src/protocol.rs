@@ -5,7 +5,7 @@ use chunkwise_transport::http::{BaseUrl, EncodeContext, EncodeError, Protocol, R
 use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
-use crate::{Mark, Object, Store, decode, encode, profile};
+use crate::{Mark, Object, Store, decode, encode};
 
 /// Where the bucket's name goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl S3Protocol {
 
 impl Protocol for S3Protocol {
     fn profile(&self) -> Profile {
-        profile::profile(&self.store)
+        self.store.profile()
     }
 
     fn encode(&self, operation: &Operation, _: &EncodeContext) -> Result<Request, EncodeError> {

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use chunkwise_core::{Failure, Timestamp};
+use chunkwise_core::{Failure, Profile, Timestamp};
 use chunkwise_transport::http::{EncodeError, Request, Response};
 use http::{HeaderMap, Method};
 
 use crate::problems::{self, Step};
-use crate::{Endpoint, VERSION, place};
+use crate::{Endpoint, VERSION, Way, place, profile};
 
 /// The extensions of tus 1.0 that this codec speaks. Source: tus 1.0.0, "Protocol Extensions".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +88,11 @@ impl Capabilities {
     /// The largest upload that it takes, in bytes, if it said so.
     pub const fn max_size(&self) -> Option<u64> {
         self.max_size
+    }
+
+    /// What an upload to such a server can and cannot do, if it goes this way.
+    pub fn profile(&self, way: Way) -> Profile {
+        profile::profile(self, way, profile::MAX_PARTS)
     }
 
     /// The request that asks a server what it can do.

@@ -104,11 +104,11 @@ fn asked(upload: &Upload) -> Result<Request, EncodeError> {
     request(Method::HEAD, place(upload.uri())?)
 }
 
-fn request(method: Method, uri: Uri) -> Result<Request, EncodeError> {
+pub(crate) fn request(method: Method, uri: Uri) -> Result<Request, EncodeError> {
     Ok(Request::new(method, uri).with(RESUMABLE, HeaderValue::from_static(VERSION)))
 }
 
-fn place<T>(placed: Result<T, place::Misplaced>) -> Result<T, EncodeError> {
+pub(crate) fn place<T>(placed: Result<T, place::Misplaced>) -> Result<T, EncodeError> {
     placed.map_err(|error| EncodeError::new(error.to_string()))
 }
 

@@ -47,6 +47,8 @@
 //! - 460 is a checksum that did not match: the segment is sent again.
 //! - `Upload-Expires` becomes the expiry of the session, and moves with every PATCH that names it anew.
 //!
+//! Beside an upload, [`TusProtocol::terminate_request`] has a server forget one that is there.
+//!
 //! # What it does not do
 //!
 //! - `Upload-Checksum` goes as a header, and only if asked for ([`TusProtocol::with_checksums`]): the bytes are read twice. As
@@ -66,6 +68,7 @@ mod place;
 mod problems;
 mod profile;
 mod protocol;
+mod terminate;
 #[cfg(test)]
 mod vectors;
 

@@ -7,13 +7,13 @@ use chunkwise_core::{
     Resend, Sizing, Transfer, Uniformity, Verify,
 };
 
-use crate::{Extension, TusProtocol, Way};
+use crate::{Capabilities, Extension, Way};
 
 /// How many partial uploads one is joined of at most, unless you say otherwise. Their URLs go into one header, and
 /// servers in use take some eight KiB of one.
 pub const MAX_PARTS: u32 = 64;
 
-pub(crate) fn profile(tus: &TusProtocol) -> Profile {
+pub(crate) fn profile(capabilities: &Capabilities, way: Way, max_parts: u32) -> Profile {
     let one_writer = Transfer::Append(Append { commit: Commit::Prefix });
     // A part that is sent again becomes a partial upload of its own; the one before it is in no list and expires.
     let parts = Transfer::Parts(Parts { resend: Resend::Overwrites, listing: Listing::None });
@@ -27,7 +27,7 @@ pub(crate) fn profile(tus: &TusProtocol) -> Profile {
             max: u64::MAX,
             multiple_of: 1,
             max_count: u32::MAX,
-            max_total: tus.capabilities.max_size().unwrap_or(u64::MAX),
+            max_total: capabilities.max_size().unwrap_or(u64::MAX),
             uniformity: Uniformity::Free,
             // For where a creation with length zero is not the end already.
             empty: Empty::OneSegment,
@@ -35,9 +35,9 @@ pub(crate) fn profile(tus: &TusProtocol) -> Profile {
         finalize: Finalize::Implicit,
         verify: Verify::Unsupported,
         processing: Processed::Never,
-        abort: if tus.capabilities.has(Extension::Termination) { Abort::Call } else { Abort::Unsupported },
+        abort: if capabilities.has(Extension::Termination) { Abort::Call } else { Abort::Unsupported },
     };
-    match tus.way {
+    match way {
         Way::Whole => whole,
         Way::Deferred => Profile {
             name: Cow::Borrowed("tus-deferred"),
@@ -55,7 +55,7 @@ pub(crate) fn profile(tus: &TusProtocol) -> Profile {
             transfer: parts,
             length: Length::AtEnd,
             finalize: Finalize::Call { receipts: Receipts::Required },
-            sizing: Sizing { max_count: tus.max_parts, ..whole.sizing },
+            sizing: Sizing { max_count: max_parts, ..whole.sizing },
             // There is no session: an Abort would have to name every partial upload, and knows none.
             abort: Abort::Unsupported,
             ..whole

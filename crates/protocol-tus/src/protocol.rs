@@ -129,7 +129,7 @@ impl TusProtocol {
 
 impl Protocol for TusProtocol {
     fn profile(&self) -> Profile {
-        profile::profile(self)
+        profile::profile(&self.capabilities, self.way, self.max_parts)
     }
 
     fn encode(&self, operation: &Operation, _: &EncodeContext) -> Result<Request, EncodeError> {

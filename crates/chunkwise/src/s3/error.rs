@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chunkwise_core::ErrorKind;
+use chunkwise_core::{ErrorKind, Failure};
 use chunkwise_driver::{DriverError, SourceError, StartError, StoreError, UploadId};
 
 use super::{Destination, NotToS3};
@@ -25,6 +25,14 @@ pub enum S3Error {
     /// The upload ended without an object.
     #[error("{0}. {advice}", advice = advice(.0))]
     Upload(Box<DriverError>),
+    /// An object could not be deleted, or nobody can tell whether it was.
+    #[error("{object} could not be deleted: {failure}")]
+    Delete {
+        /// The object, as in `s3://bucket/key`.
+        object: String,
+        /// What happened the last time.
+        failure: Failure,
+    },
     /// The system gives no random numbers, and without one an object can't be told from an older one.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -70,6 +78,7 @@ impl S3Error {
             Self::Source(_)
             | Self::Start(_)
             | Self::Store(_)
+            | Self::Delete { .. }
             | Self::Random(_)
             | Self::NotToS3(_)
             | Self::OtherStore { .. }

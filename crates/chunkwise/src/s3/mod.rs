@@ -2,6 +2,7 @@
 
 #[cfg(feature = "s3-credentials")]
 mod credentials;
+mod delete;
 mod destination;
 mod error;
 mod handle;
@@ -9,8 +10,9 @@ mod upload;
 mod uploader;
 
 pub use chunkwise_s3::{
-    AddressStyle, BaseUrl, BaseUrlError, Checksum, Credentials, InvalidObject, Mark, Metadata, MintUrl,
-    Object, Presigned, ProvideCredentials, S3Protocol, SigV4, Store, aws_endpoint, aws_region,
+    AddressStyle, BaseUrl, BaseUrlError, Checksum, Credentials, Deleted, InvalidObject, Mark, Metadata,
+    MintUrl, Object, Presigned, ProvideCredentials, S3Protocol, SigV4, Store, aws_endpoint, aws_region,
+    is_amazon,
 };
 
 #[cfg(feature = "s3-credentials")]

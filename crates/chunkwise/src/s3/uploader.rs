@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chunkwise_core::{Discard, Policy};
 use chunkwise_driver::{Driver, Listed, Record, ResumeRequest, Source, StoreError, UploadId};
-use chunkwise_s3::{AddressStyle, BaseUrl, Object, Store};
+use chunkwise_s3::{AddressStyle, BaseUrl, Object, Store, is_amazon};
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
 
 use super::{Destination, S3Error, S3Handle, S3Upload};
@@ -207,10 +207,6 @@ impl S3Uploader {
         let protocol = Arc::new(destination.protocol()?);
         Ok(HttpTransport::new(protocol, Arc::clone(&self.inner.backend), Arc::clone(&self.inner.authorizer)))
     }
-}
-
-fn is_amazon(endpoint: &BaseUrl) -> bool {
-    [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|domain| endpoint.as_str().ends_with(domain))
 }
 
 impl fmt::Debug for S3Uploader {

@@ -33,6 +33,14 @@ pub enum TusError {
     /// The upload ended without an object.
     #[error("{0}. {advice}", advice = crate::failed::advice(.0))]
     Upload(Box<DriverError>),
+    /// An upload could not be terminated, or nobody can tell whether it was.
+    #[error("{url} could not be terminated: {failure}")]
+    Terminate {
+        /// Where the server has it.
+        url: String,
+        /// What happened the last time.
+        failure: Failure,
+    },
     /// The checkpoint is not one of an upload to a tus server.
     #[error(transparent)]
     NotToTus(#[from] NotToTus),
@@ -80,6 +88,7 @@ impl TusError {
             | Self::Source(_)
             | Self::Start(_)
             | Self::Store(_)
+            | Self::Terminate { .. }
             | Self::NotToTus(_)
             | Self::OtherEndpoint { .. }
             | Self::NoPath { .. }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use chunkwise_core::{Detail, Discard, Failure, NotSent, Policy, Timestamp};
 use chunkwise_driver::{BuildError, Driver, Record, ResumeRequest, Source, UploadId};
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
-use chunkwise_tus::{Capabilities, Endpoint, Extension, TusProtocol, Way};
+use chunkwise_tus::{Capabilities, Endpoint, Extension, TusProtocol, Unsupported, Way};
 use tokio::sync::OnceCell;
 
 use super::upload::From;
 use super::{Destination, TusError, TusHandle, TusUpload};
+use crate::beside::repeated;
 use crate::failed::within;
 use crate::records::{self, NoFile};
 
@@ -192,6 +193,30 @@ impl TusUploader {
         let record = self.record(id).await?;
         let request = self.request(id, &record, None).await?;
         records::discard(self.driver(), request).await
+    }
+
+    /// Has the server forget an upload that it has, finished or not; one that is not there any more is as good as forgotten.
+    /// It is tried three times, while what is in the way may pass.
+    ///
+    /// # Errors
+    ///
+    /// [`TusError::Unsupported`] if the server lacks `termination`; nothing was sent then. [`TusError::Terminate`] if it
+    /// refuses, or nobody can tell whether it did it: asking once more does no harm.
+    pub async fn terminate(&self, url: &str) -> Result<(), TusError> {
+        let capabilities = self.capabilities().await?.clone();
+        if !capabilities.has(Extension::Termination) {
+            return Err(Unsupported { lacks: Extension::Termination }.into());
+        }
+        let tus = TusProtocol::new(self.inner.endpoint.clone(), capabilities, Way::Whole)?;
+        let elsewhere = self.inner.elsewhere.iter();
+        let tus = elsewhere.fold(tus, |tus, place| tus.with_uploads_at(place));
+        let terminated = repeated(
+            &self.over(tus.clone()),
+            || tus.terminate_request(url),
+            |response, received_at| tus.decode_terminate(response, received_at),
+        )
+        .await;
+        terminated.map_err(|failure| TusError::Terminate { url: url.to_owned(), failure })
     }
 
     async fn go_on(

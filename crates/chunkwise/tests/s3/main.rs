@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod credentials;
+mod deletions;
 mod faults;
 mod foreign;
 mod store;

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
     Swallowed,
     /// It is not done; this is the answer, with what it asks to wait.
     Instead(u16, &'static str),
+    /// It is not done; the answer is that of a bucket with versions to a deletion.
+    Marker,
 }
 
 #[derive(Default)]
@@ -117,6 +119,10 @@ async fn answer(
         Some(Fault::Swallowed) => {
             hyper::service::Service::call(service, request).await?;
             Err("swallowed".into())
+        }
+        Some(Fault::Marker) => {
+            let response = hyper::Response::builder().status(204).header("x-amz-delete-marker", "true");
+            Ok(response.body(s3s::Body::empty())?)
         }
         Some(Fault::Instead(status, body)) => {
             use futures::StreamExt as _;
@@ -216,6 +222,13 @@ impl S3 for Files {
         let aborted = self.fs.abort_multipart_upload(req).await?;
         self.uploads.lock().unwrap().remove(&id);
         Ok(aborted)
+    }
+
+    async fn delete_object(
+        &self,
+        req: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        self.fs.delete_object(req).await
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {

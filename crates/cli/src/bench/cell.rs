@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::setting::Setting;
+use super::setting::{Setting, Unplannable};
+use super::speaks::Speaks;
 use crate::exit::Exit;
 
 /// One upload, measured.
@@ -32,8 +33,8 @@ pub(super) enum State {
     Goes { requests: u64 },
     /// An upload failed; the setting is left out from then on.
     Failed { exit: Exit, reason: String },
-    /// X takes no such segments of a file of this size.
-    Unplannable { reason: String },
+    /// No such segments are taken of a file of this size.
+    Unplannable(Unplannable),
 }
 
 /// What the samples of a cell come to.
@@ -54,10 +55,10 @@ pub(super) struct Summary {
 }
 
 impl Cell {
-    pub(super) fn new(setting: Setting, size: u64) -> Self {
-        let state = match setting.requests(size) {
+    pub(super) fn new(setting: Setting, speaks: Speaks, size: u64) -> Self {
+        let state = match setting.requests(speaks, size) {
             Ok(requests) => State::Goes { requests },
-            Err(error) => State::Unplannable { reason: error.to_string() },
+            Err(why) => State::Unplannable(why),
         };
         Self { setting, samples: Vec::new(), state }
     }
@@ -66,7 +67,7 @@ impl Cell {
     pub(super) fn summary(&self, size: u64) -> Option<Summary> {
         let requests = match self.state {
             State::Goes { requests } => requests,
-            State::Failed { .. } | State::Unplannable { .. } => return None,
+            State::Failed { .. } | State::Unplannable(_) => return None,
         };
         let rate = |time: Duration| size as f64 / time.as_secs_f64().max(1e-9);
         let rates = Sorted::of(self.samples.iter().map(|sample| rate(sample.transfer)))?;
@@ -115,7 +116,7 @@ pub(super) mod tests {
             whole: Some(Duration::from_secs_f64(size as f64 / rate * 2.0)),
             retries: 1,
         };
-        Cell { samples: rates.iter().map(sample).collect(), ..Cell::new(setting, size) }
+        Cell { samples: rates.iter().map(sample).collect(), ..Cell::new(setting, Speaks::X, size) }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::cell::State;
+use super::owed::{Left, Why};
 use super::plot;
 use super::recommend::{Recommendation, percent, recommend};
 use super::report::{Report, megabytes};
@@ -18,13 +19,15 @@ use crate::render::{json_line, result, say};
 pub(super) fn finish(
     context: &Context,
     sweep: &Sweep,
-    name: &str,
+    (name, command): (&str, &str),
     meant_for: u64,
+    left: &[Left],
     out: Option<&Path>,
 ) -> Result<Exit, Failed> {
     let recommended = recommend(sweep, meant_for);
-    let exit = exit_of(sweep);
-    let report = Report { target: name, sweep, meant_for, recommended: recommended.as_ref(), exit };
+    let exit = exit_of(sweep, left);
+    let recommended = recommended.as_ref();
+    let report = Report { target: name, sweep, meant_for, recommended, command, left, exit };
     let measured = sweep.cells.iter().any(|cell| !cell.samples.is_empty());
     if exit == Exit::Interrupted && !measured {
         return Err(Failed::new(exit, "nothing was measured yet"));
@@ -33,8 +36,8 @@ pub(super) fn finish(
         report.cells().iter().for_each(json_line);
         json_line(&report.result());
     } else {
-        table(sweep, recommended.as_ref()).iter().for_each(|line| result(line));
-        tell(recommended.as_ref(), meant_for);
+        table(sweep, recommended).iter().for_each(|line| result(line));
+        tell(recommended, command, meant_for);
     }
     if let Some(folder) = out {
         write(folder, &report)?;
@@ -49,22 +52,26 @@ pub(super) fn finish(
     Ok(exit)
 }
 
-/// Interrupted if it was; good if anything was measured; else as the first failure.
-fn exit_of(sweep: &Sweep) -> Exit {
+/// Interrupted if it was; good if anything was measured, unless something is left that should not be; else as the first
+/// failure.
+fn exit_of(sweep: &Sweep, left: &[Left]) -> Exit {
     match sweep.ended {
         Ended::Interrupted => return Exit::Interrupted,
         Ended::Complete => {}
     }
     if sweep.cells.iter().any(|cell| cell.summary(sweep.size).is_some()) {
-        return Exit::Ok;
+        return Exit::worst(left.iter().map(|left| match left.why {
+            Why::Unable => Exit::Ok,
+            Why::Failed(_) => Exit::Temporary,
+        }));
     }
     Exit::worst(sweep.cells.iter().filter_map(|cell| match cell.state {
         State::Failed { exit, .. } => Some(exit),
-        State::Goes { .. } | State::Unplannable { .. } => None,
+        State::Goes { .. } | State::Unplannable(_) => None,
     }))
 }
 
-fn tell(recommended: Option<&Recommendation>, meant_for: u64) {
+fn tell(recommended: Option<&Recommendation>, command: &str, meant_for: u64) {
     result("");
     let Some(found) = recommended else {
         result(&format!(
@@ -78,7 +85,7 @@ fn tell(recommended: Option<&Recommendation>, meant_for: u64) {
     result(&format!("recommended: {} ({rate} MB/s, spread {spread})", setting.flags()));
     result(&format!("  why:  {reason}"));
     notes.iter().for_each(|note| result(&format!("  note: {note}")));
-    result(&format!("  type: chunkwise upload {} FILE", setting.flags()));
+    result(&format!("  type: {command} {} FILE", setting.flags()));
 }
 
 fn write(folder: &Path, report: &Report<'_>) -> Result<(), Failed> {
@@ -105,6 +112,7 @@ pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failed {
 #[cfg(test)]
 mod tests {
     use super::super::cell::{Cell, tests::cell};
+    use super::super::speaks::Speaks;
     use super::*;
 
     #[test]
@@ -114,12 +122,20 @@ mod tests {
             state: State::Failed { exit, reason: "no".to_owned() },
             ..cell(1 << 20, "1", size, &[])
         };
-        let exit = |cells: Vec<Cell>, ended| exit_of(&Sweep { size, rounds: 1, cells, ended });
+        let exit = |cells: Vec<Cell>, ended| {
+            exit_of(&Sweep { speaks: Speaks::X, size, rounds: 1, cells, ended }, &[])
+        };
         let good = || cell(1 << 20, "2", size, &[1.0]);
         let (auth, temporary) = (|| failed(Exit::Auth), || failed(Exit::Temporary));
         assert_eq!(exit(vec![auth(), good()], Ended::Complete), Exit::Ok);
         assert_eq!(exit(vec![temporary(), auth()], Ended::Complete), Exit::Temporary);
         assert_eq!(exit(vec![auth(), good()], Ended::Interrupted), Exit::Interrupted);
         assert_eq!(exit(vec![cell(1 << 20, "2", size, &[])], Ended::Interrupted), Exit::Interrupted);
+        let sweep =
+            Sweep { speaks: Speaks::S3, size, rounds: 1, cells: vec![good()], ended: Ended::Complete };
+        let left = |why| Left { what: "s3://media/k".to_owned(), why };
+        assert_eq!(exit_of(&sweep, &[left(Why::Unable)]), Exit::Ok, "that was said beforehand");
+        let failed = Why::Failed("no".to_owned());
+        assert_eq!(exit_of(&sweep, &[left(Why::Unable), left(failed)]), Exit::Temporary);
     }
 }

@@ -4,9 +4,12 @@
 //! one variant of [`target::Target`].
 
 mod cell;
+mod cost;
+mod elsewhere;
 mod finish;
 mod link;
 mod options;
+mod owed;
 mod plot;
 mod prepare;
 mod recommend;
@@ -14,11 +17,13 @@ mod report;
 mod run;
 mod setting;
 mod sockets;
+mod speaks;
 mod sweep;
 mod table;
 mod target;
 mod telling;
 mod upload;
+mod wish;
 mod x_itself;
 
 pub(crate) use options::BenchArgs;

@@ -1,72 +1,44 @@
-//! What has to be there before anything is measured: the file, a sandbox, leave to measure X.
+//! What has to be there before anything is measured: the file, a sandbox, leave to measure what costs money.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chunkwise::ChunkSize;
+use chunkwise::s3::Object;
 use chunkwise::transport::http::Bearer;
 use chunkwise::x::BaseUrl;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::cost::{self, Cost, Pays};
+use super::elsewhere::{Removal, There};
 use super::link::Wanted;
 use super::setting::{Unplannable, exact_size};
 use super::sockets;
+use super::speaks::Speaks;
 use super::sweep::Sweep;
 use super::target::{Target, Way};
-use super::x_itself::{Cost, Told, permit};
+use super::wish::Wish;
+use super::x_itself::{Told, permit};
 use crate::args::{ConnectionOptions, CredentialOptions, DestinationOptions, TransferOptions, Untold};
 use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::demo::child::ChildSandbox;
 use crate::demo::video;
-use crate::engine::{base_url_of, fitting};
+use crate::engine::{EngineOptions, base_url_of, fitting};
 use crate::exit::{Exit, Exits as _};
 use crate::failed::Failed;
+use crate::to::{Elsewhere, Forgets, Place, StoreAddress, authorizer};
 use crate::values::{Size, Span};
 
-const CHUNKS: [u64; 5] = [256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20];
 /// A measurement that takes longer says nothing.
 const DEADLINE: Span = Span::of(std::time::Duration::from_secs(30 * 60));
 const FILE_NAME: &str = "chunkwise-bench.mp4";
 
-/// Where the uploads go, as it stands on the command line.
-pub(super) enum Wish {
-    Sandbox,
-    Endpoint { url: Untold, api: Option<String>, told: Told },
-    Link(Wanted),
-    LinkOverSockets(Wanted),
-}
-
-impl Wish {
-    /// What is for a URL is of no use without one.
-    pub(super) fn check(
-        &self,
-        credentials: &CredentialOptions,
-        connection: &ConnectionOptions,
-    ) -> Result<(), Failed> {
-        let for_a_url = [
-            ("--token-file", credentials.token_file.is_some()),
-            ("--credentials-file", credentials.credentials_file.is_some()),
-            ("--token-stdin", credentials.token_stdin),
-            ("--proxy", connection.proxy.is_some()),
-            ("--no-proxy-env", connection.no_proxy_env.is_some()),
-            ("--ca-file", connection.ca_file.is_some()),
-        ];
-        match (self, for_a_url.into_iter().find(|(_, given)| *given)) {
-            (Self::Endpoint { .. }, _) | (_, None) => Ok(()),
-            (Self::Sandbox | Self::Link(_) | Self::LinkOverSockets(_), Some((flag, _))) => Err(Failed::new(
-                Exit::Usage,
-                format!("{flag} is for an endpoint: give --url too, or leave it out"),
-            )),
-        }
-    }
-}
-
-pub(super) fn chunks(sizes: &[Size]) -> Result<Vec<ChunkSize>, Failed> {
+pub(super) fn chunks(sizes: &[Size], speaks: Speaks) -> Result<Vec<ChunkSize>, Failed> {
     let sizes = match sizes {
-        [] => CHUNKS.to_vec(),
+        [] => speaks.chunks().to_vec(),
         sizes => sizes.iter().map(|size| size.bytes()).collect(),
     };
     let chunk = |bytes| {
@@ -76,25 +48,43 @@ pub(super) fn chunks(sizes: &[Size]) -> Result<Vec<ChunkSize>, Failed> {
     sizes.into_iter().map(chunk).collect()
 }
 
-/// A chunk size that X never takes, and a size that it takes in no segments, are mistakes; segments that are too many are
-/// left out.
+/// A chunk size that is never taken, and a size that is taken in no segments, are mistakes; segments that are too many or too
+/// small are left out.
 pub(super) fn check_sizes(sweep: &Sweep, meant_for: u64) -> Result<(), Failed> {
+    let mut too_small = None;
     for cell in &sweep.cells {
         for size in [sweep.size, meant_for] {
-            match cell.setting.requests(size) {
-                Ok(_) | Err(Unplannable::Raised { .. }) => {}
+            match cell.setting.requests(sweep.speaks, size) {
+                Ok(_) | Err(Unplannable::TooMany { .. }) => {}
+                Err(why @ Unplannable::TooSmall { .. }) => too_small = Some(why),
                 Err(Unplannable::Refused(error)) => return Err(Failed::new(error.exit(), error.to_string())),
             }
         }
     }
-    if sweep.planned().next().is_none() {
-        let what = format!(
+    if sweep.planned().next().is_some() {
+        return Ok(());
+    }
+    let what = match too_small {
+        Some(why) => format!("there is nothing to measure: {why}; give larger --chunk-sizes"),
+        None => format!(
             "there is nothing to measure: a file of {} would have too many segments in every chunk size; give larger --chunk-sizes or a smaller --size",
             exact_size(sweep.size)
-        );
-        return Err(Failed::new(Exit::Config, what));
+        ),
+    };
+    Err(Failed::new(Exit::Config, what))
+}
+
+/// A key in this folder of a bucket that is nobody else's.
+fn of_our_own(bucket: String, folder: &str) -> Result<Place, Failed> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| {
+        Failed::new(Exit::Io, format!("the system gives no random numbers for a name: {error}"))
+    })?;
+    let key = format!("{folder}chunkwise-bench-{:032x}", u128::from_le_bytes(random));
+    match Object::new(&bucket, &key) {
+        Ok(_) => Ok(Place::S3 { bucket, key }),
+        Err(error) => Err(Failed::new(Exit::Usage, format!("--to: {error}"))),
     }
-    Ok(())
 }
 
 /// Makes what is needed to measure.
@@ -112,6 +102,8 @@ pub(super) struct Prepared {
     pub(super) target: Target,
     /// What to call it.
     pub(super) name: String,
+    /// What is to be known before the first upload.
+    pub(super) note: Option<String>,
 }
 
 impl Preparation<'_> {
@@ -134,9 +126,12 @@ impl Preparation<'_> {
             Wish::Link(wanted) => {
                 let (name, link) = link(&wanted)?;
                 let (target, name) = (Target::Link(Box::new(link)), format!("{name}, in virtual time"));
-                Ok(Prepared { folder: None, target, name })
+                Ok(Prepared { folder: None, target, name, note: None })
             }
             Wish::Endpoint { url, api, told } => self.endpoint(url, api, told, credentials, connection).await,
+            Wish::Elsewhere { place, store, pays } => {
+                self.elsewhere(place, store, pays, credentials, connection).await
+            }
         }
     }
 
@@ -154,7 +149,7 @@ impl Preparation<'_> {
         let authorizer = Arc::new(Bearer::new(sandbox.address.token.clone()));
         let way = Way { destination, connection, transfer: self.transfer()?, authorizer, file };
         let target = Target::Sandbox { sandbox: Box::new(sandbox), way };
-        Ok(Prepared { folder: Some(folder), target, name })
+        Ok(Prepared { folder: Some(folder), target, name, note: None })
     }
 
     async fn endpoint(
@@ -166,15 +161,7 @@ impl Preparation<'_> {
         connection: ConnectionOptions,
     ) -> Result<Prepared, Failed> {
         let base_url: BaseUrl = base_url_of("--url", &url)?;
-        let (rounds, requests) =
-            (u64::from(self.sweep.rounds), self.sweep.planned().map(|(_, requests)| requests));
-        // With the one to warm up.
-        let cost = Cost {
-            uploads: requests.clone().count() as u64 * rounds + 1,
-            size: self.sweep.size,
-            requests: requests.clone().sum::<u64>() * rounds + requests.last().unwrap_or(0),
-        };
-        permit(&base_url, told, cost)?;
+        permit(&base_url, told, Cost::of(self.sweep, 0))?;
         let layers = &self.context.layers;
         let connection = layers.complete(connection)?;
         let destination = layers.complete(DestinationOptions { api, base_url: Some(url) })?;
@@ -190,7 +177,60 @@ impl Preparation<'_> {
             authorizer: Arc::new(credentials),
             file,
         };
-        Ok(Prepared { folder: Some(folder), target: Target::Endpoint(way), name: base_url.to_string() })
+        let (target, name) = (Target::Endpoint(way), base_url.to_string());
+        Ok(Prepared { folder: Some(folder), target, name, note: None })
+    }
+
+    async fn elsewhere(
+        &self,
+        place: Place,
+        store: StoreAddress,
+        pays: Pays,
+        credentials: CredentialOptions,
+        connection: ConnectionOptions,
+    ) -> Result<Prepared, Failed> {
+        let (place, name) = match place {
+            Place::S3 { bucket, key } => {
+                let endpoint = store.endpoint()?;
+                cost::permit(&endpoint, pays, Cost::of(self.sweep, 1))?;
+                let name = format!(
+                    "{} at {endpoint}",
+                    Place::S3 { bucket: bucket.clone(), key: key.clone() }.written()
+                );
+                (of_our_own(bucket, &key)?, name)
+            }
+            Place::Tus(endpoint) => {
+                let name = format!("the tus server {}", endpoint.split('?').next().unwrap_or_default());
+                (Place::Tus(endpoint), name)
+            }
+        };
+        let connection = self.context.layers.complete(connection)?;
+        let transfer = self.transfer()?;
+        let parts = EngineOptions { connection: connection.clone(), ..EngineOptions::default() }.parts()?;
+        let authorizer = authorizer(&place, &parts.0, &store, &credentials).await?;
+        let uploader = Elsewhere::of(&place, parts, &store, Arc::clone(&authorizer))?;
+        let removal = match uploader.forgets().await? {
+            Forgets::Uploads => Removal::Possible,
+            Forgets::Nothing => Removal::Unable,
+        };
+        let note = match (removal, &place) {
+            (Removal::Possible, Place::S3 { .. }) => {
+                format!("every upload is deleted as soon as it is measured: {}", place.written())
+            }
+            (Removal::Possible, Place::Tus(_)) => {
+                "every upload is terminated as soon as it is measured".to_owned()
+            }
+            (Removal::Unable, _) => {
+                "this server has no way to forget an upload: what is sent stays there".to_owned()
+            }
+        };
+        let folder = self.folder()?;
+        let file = folder.path().join(FILE_NAME);
+        self.make(&file).await?;
+        let ours = Mutex::default();
+        let there = There { place, store, authorizer, connection, transfer, file, removal, ours };
+        let target = Target::Elsewhere(Box::new(there));
+        Ok(Prepared { folder: Some(folder), target, name, note: Some(note) })
     }
 
     /// What the environment and the settings file say of transfers holds here too: it is with these that the user uploads.

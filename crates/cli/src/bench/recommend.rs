@@ -60,7 +60,8 @@ pub(super) fn recommend(sweep: &Sweep, meant_for: u64) -> Option<Recommendation>
                 Window::Fixed(lanes) => lanes.get(),
                 Window::Adaptive(_) => return None,
             };
-            let (summary, requests) = (cell.summary(sweep.size)?, cell.setting.requests(meant_for).ok()?);
+            let (summary, requests) =
+                (cell.summary(sweep.size)?, cell.setting.requests(sweep.speaks, meant_for).ok()?);
             Some(Candidate { setting: cell.setting, lanes, summary, requests })
         })
         .collect();
@@ -150,7 +151,9 @@ fn notes(chosen: &Candidate, sweep: &Sweep, meant_for: u64, all: &[Candidate]) -
     let left_out: Vec<_> = sweep
         .cells
         .iter()
-        .filter(|cell| cell.summary(sweep.size).is_some() && cell.setting.requests(meant_for).is_err())
+        .filter(|cell| {
+            cell.summary(sweep.size).is_some() && cell.setting.requests(sweep.speaks, meant_for).is_err()
+        })
         .map(|cell| cell.setting.chunk.bytes())
         .collect();
     if let (Some(first), Some(last)) = (left_out.iter().min(), left_out.iter().max()) {
@@ -176,6 +179,7 @@ pub(super) fn percent(part: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::cell::tests::cell;
+    use super::super::speaks::Speaks;
     use super::super::sweep::Ended;
     use super::*;
 
@@ -188,7 +192,7 @@ mod tests {
             let rates: Vec<_> = rates.iter().map(|rate| rate * 1e6).collect();
             cell(*chunk, window, SIZE, &rates)
         });
-        Sweep { size: SIZE, rounds: 3, cells: cells.collect(), ended: Ended::Complete }
+        Sweep { speaks: Speaks::X, size: SIZE, rounds: 3, cells: cells.collect(), ended: Ended::Complete }
     }
 
     fn flags(cells: &[(u64, &str, &[f64])], meant_for: u64) -> String {

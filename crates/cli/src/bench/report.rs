@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::cell::{Cell, State};
+use super::owed::{Left, Why};
 use super::recommend::Recommendation;
 use super::setting::Setting;
 use super::sweep::{Ended, Sweep};
@@ -18,6 +19,10 @@ pub(super) struct Report<'a> {
     /// The size of the files that are meant.
     pub(super) meant_for: u64,
     pub(super) recommended: Option<&'a Recommendation>,
+    /// What has to be typed before the flags.
+    pub(super) command: &'a str,
+    /// What is left at the other end.
+    pub(super) left: &'a [Left],
     pub(super) exit: Exit,
 }
 
@@ -33,7 +38,7 @@ impl Report<'_> {
 
     /// The object about the whole.
     pub(super) fn result(&self) -> Value {
-        let Self { target, sweep, meant_for, recommended, exit } = self;
+        let Self { target, sweep, meant_for, recommended, command, left, exit } = self;
         let interrupted = match sweep.ended {
             Ended::Complete => false,
             Ended::Interrupted => true,
@@ -41,6 +46,7 @@ impl Report<'_> {
         let recommended = recommended.map(|found| {
             let mut fields = setting_fields(found.setting);
             fields.insert("flags".to_owned(), found.setting.flags().into());
+            fields.insert("command".to_owned(), format!("{command} {} FILE", found.setting.flags()).into());
             fields.insert("bytes_per_second".to_owned(), (found.summary.rate as u64).into());
             fields.insert("reason".to_owned(), found.reason.clone().into());
             fields.insert("notes".to_owned(), found.notes.clone().into());
@@ -48,11 +54,22 @@ impl Report<'_> {
             fields.insert("fastest".to_owned(), setting_fields(found.fastest).into());
             fields
         });
+        let left: Vec<_> = left
+            .iter()
+            .map(|Left { what, why }| {
+                let message = match why {
+                    Why::Unable => None,
+                    Why::Failed(why) => Some(why),
+                };
+                json!({ "what": what, "message": message })
+            })
+            .collect();
         document(
             "bench",
             json!({
                 "ok": *exit == Exit::Ok, "exit_code": exit.code(), "target": target, "size": sweep.size,
                 "for": meant_for, "rounds": sweep.rounds, "interrupted": interrupted, "recommended": recommended,
+                "left": left,
             }),
         )
     }
@@ -73,8 +90,8 @@ fn fields(cell: &Cell, size: u64) -> Map<String, Value> {
     let (state, requests, message) = match &cell.state {
         State::Goes { requests } if summary.is_some() => ("measured", Some(*requests), None),
         State::Goes { requests } => ("not_measured", Some(*requests), None),
-        State::Failed { reason, .. } => ("failed", None, Some(reason)),
-        State::Unplannable { reason } => ("unplannable", None, Some(reason)),
+        State::Failed { reason, .. } => ("failed", None, Some(reason.clone())),
+        State::Unplannable(why) => ("unplannable", None, Some(why.to_string())),
     };
     let rest = json!({
         "state": state, "message": message, "requests": requests, "rounds": cell.samples.len(),

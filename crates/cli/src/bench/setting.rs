@@ -1,12 +1,9 @@
 //! One setting of a sweep, and what it means for a file.
 
-use std::num::NonZeroU32;
-
 use chunkwise::ChunkSize;
-use chunkwise::core::{Plan, PlanError, Sizing};
-use chunkwise::transport::http::Protocol as _;
-use chunkwise::x::{Api, Category, Media, MediaType, XProtocol};
+use chunkwise::core::{Plan, PlanError};
 
+use super::speaks::Speaks;
 use crate::values::Window;
 
 /// A chunk size and how many segments at once: what an upload is told by `--chunk-size` and `--window`.
@@ -18,16 +15,11 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// Every chunk size with every number at once, and with the adaptive window up to the largest; each once, in order.
-    pub(super) fn grid(chunks: &[ChunkSize], lanes: &[NonZeroU32]) -> Vec<Self> {
+    /// Every chunk size, once and in order, with every window.
+    pub(super) fn grid(chunks: &[ChunkSize], windows: &[Window]) -> Vec<Self> {
         let mut chunks = chunks.to_vec();
         chunks.sort_unstable_by_key(|chunk| chunk.bytes());
         chunks.dedup();
-        let mut lanes = lanes.to_vec();
-        lanes.sort_unstable();
-        lanes.dedup();
-        let adaptive = lanes.last().map(|most| Window::Adaptive(*most));
-        let windows: Vec<_> = lanes.iter().map(|lanes| Window::Fixed(*lanes)).chain(adaptive).collect();
         let row = |chunk| windows.iter().map(move |window| Self { chunk, window: *window });
         chunks.iter().flat_map(|chunk| row(*chunk)).collect()
     }
@@ -37,35 +29,47 @@ impl Setting {
         format!("--chunk-size {} --window {}", exact_size(self.chunk.bytes()), self.window)
     }
 
-    /// How many requests an upload of so many bytes takes: INIT, a segment each, FINALIZE.
+    /// How many requests an upload of so many bytes takes: a segment each, and those beside them.
     ///
     /// # Errors
     ///
-    /// Why X does not take so many bytes in such segments.
-    pub(super) fn requests(&self, size: u64) -> Result<u64, Unplannable> {
-        let plan = Plan::new(size, &x_sizing(), self.chunk).map_err(Unplannable::Refused)?;
-        if plan.chunk_size() > self.chunk.bytes() {
-            return Err(Unplannable::Raised { raised: plan.chunk_size(), most: x_sizing().max_count });
+    /// Why so many bytes are not taken in such segments.
+    pub(super) fn requests(&self, speaks: Speaks, size: u64) -> Result<u64, Unplannable> {
+        let sizing = speaks.sizing();
+        let plan = Plan::new(size, &sizing, self.chunk).map_err(Unplannable::Refused)?;
+        if self.chunk.bytes() < sizing.min {
+            return Err(Unplannable::TooSmall { speaks, least: sizing.min });
         }
-        Ok(u64::from(plan.count()) + 2)
+        if plan.chunk_size() > self.chunk.bytes() {
+            return Err(Unplannable::TooMany { speaks, raised: plan.chunk_size(), most: sizing.max_count });
+        }
+        Ok(u64::from(plan.count()) + speaks.beside())
     }
 }
 
 /// Why a setting is none for a size.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unplannable {
+    /// Segments are smaller than any but the last may be.
+    #[error("{speaks} takes no segment below {} but the last", exact_size(*least))]
+    TooSmall { speaks: Speaks, least: u64 },
     /// Segments would be larger than the setting says.
-    #[error("X takes at most {most} segments: the chunk size would be raised to {}", exact_size(*raised))]
-    Raised { raised: u64, most: u32 },
+    #[error("{speaks} takes at most {most} segments: the chunk size would be raised to {}", exact_size(*raised))]
+    TooMany { speaks: Speaks, raised: u64, most: u32 },
     /// There is no plan at all.
     #[error("{0}")]
     Refused(PlanError),
 }
 
-/// What X takes: the size of an account's media is the account's affair.
-fn x_sizing() -> Sizing {
-    let media = Media::new(MediaType::MP4, Category::TweetVideo).with_max_total(u64::MAX);
-    XProtocol::new(Api::default(), media).profile().sizing
+impl Unplannable {
+    /// The same in two words.
+    pub(super) const fn short(&self) -> &'static str {
+        match self {
+            Self::TooSmall { .. } => "too small",
+            Self::TooMany { .. } => "too many",
+            Self::Refused(_) => "refused",
+        }
+    }
 }
 
 /// A size as `--chunk-size` takes it, without loss: in the unit in which it is shortest.
@@ -92,11 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn a_grid_has_every_pair_once_and_an_adaptive_row() {
+    fn a_grid_has_every_pair_once() {
         let chunk = |bytes| ChunkSize::new(bytes).unwrap();
-        let lanes = |n| NonZeroU32::new(n).unwrap();
-        let grid =
-            Setting::grid(&[chunk(2 << 20), chunk(1 << 20), chunk(2 << 20)], &[lanes(4), lanes(1), lanes(4)]);
+        let windows = ["1", "4", "adaptive:4"].map(|window| window.parse().unwrap());
+        let grid = Setting::grid(&[chunk(2 << 20), chunk(1 << 20), chunk(2 << 20)], &windows);
         let told: Vec<_> = grid.iter().map(Setting::flags).collect();
         let rows = |size| ["1", "4", "adaptive:4"].map(|n| format!("--chunk-size {size} --window {n}"));
         assert_eq!(told, [rows("1MiB"), rows("2MiB")].concat());
@@ -113,15 +116,25 @@ mod tests {
     }
 
     #[test]
-    fn what_x_does_not_take_is_no_setting_for_a_size() {
-        assert_eq!(setting(1 << 20, "4").requests(64 << 20), Ok(66));
-        assert_eq!(setting(256 << 10, "4").requests(250 << 20), Ok(1002));
-        let error = setting(256 << 10, "4").requests(512 << 20).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "X takes at most 1000 segments: the chunk size would be raised to 536871"
-        );
-        assert!(matches!(setting(5_000_001, "1").requests(9_000_000), Err(Unplannable::Refused(_))));
-        assert!(matches!(setting(5_000_000, "1").requests(5_000_000_001), Err(Unplannable::Refused(_))));
+    fn what_is_not_taken_is_no_setting_for_a_size() {
+        let requests = |speaks, chunk, size: u64| {
+            setting(chunk, "4").requests(speaks, size).map_err(|no| no.to_string())
+        };
+        assert_eq!(requests(Speaks::X, 1 << 20, 64 << 20), Ok(66));
+        assert_eq!(requests(Speaks::X, 256 << 10, 250 << 20), Ok(1002));
+        let error = "X takes at most 1000 segments: the chunk size would be raised to 536871";
+        assert_eq!(requests(Speaks::X, 256 << 10, 512 << 20), Err(error.to_owned()));
+        for (chunk, size) in [(5_000_001, 9_000_000), (5_000_000, 5_000_000_001)] {
+            let no = setting(chunk, "1").requests(Speaks::X, size).unwrap_err();
+            assert!(matches!(no, Unplannable::Refused(_)), "{no}");
+        }
+        // Create, parts, complete.
+        assert_eq!(requests(Speaks::S3, 5 << 20, 12 << 20), Ok(5));
+        let error = "S3 takes no segment below 5MiB but the last";
+        assert_eq!(requests(Speaks::S3, 1 << 20, 12 << 20), Err(error.to_owned()));
+        let error = "S3 takes at most 10000 segments: the chunk size would be raised to 10737419";
+        assert_eq!(requests(Speaks::S3, 5 << 20, 100 << 30), Err(error.to_owned()));
+        // The creation, and a PATCH each.
+        assert_eq!(requests(Speaks::Tus, 1 << 20, (12 << 20) + 1), Ok(14));
     }
 }

@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cell::{Cell, State};
 use super::setting::Setting;
+use super::speaks::Speaks;
 use super::target::Target;
 use super::telling::Telling;
 use crate::exit::Exit;
@@ -12,6 +13,7 @@ use crate::failed::Failed;
 /// The settings and what came of them.
 #[derive(Debug)]
 pub(super) struct Sweep {
+    pub(super) speaks: Speaks,
     /// Bytes of each upload.
     pub(super) size: u64,
     pub(super) rounds: u32,
@@ -29,16 +31,16 @@ pub(super) enum Ended {
 }
 
 impl Sweep {
-    pub(super) fn new(settings: Vec<Setting>, size: u64, rounds: u32) -> Self {
-        let cells = settings.into_iter().map(|setting| Cell::new(setting, size)).collect();
-        Self { size, rounds, cells, ended: Ended::Complete }
+    pub(super) fn new(settings: Vec<Setting>, speaks: Speaks, size: u64, rounds: u32) -> Self {
+        let cells = settings.into_iter().map(|setting| Cell::new(setting, speaks, size)).collect();
+        Self { speaks, size, rounds, cells, ended: Ended::Complete }
     }
 
     /// Settings that can be measured, with the requests of one upload.
     pub(super) fn planned(&self) -> impl Iterator<Item = (Setting, u64)> + Clone {
         self.cells.iter().filter_map(|cell| match cell.state {
             State::Goes { requests } => Some((cell.setting, requests)),
-            State::Failed { .. } | State::Unplannable { .. } => None,
+            State::Failed { .. } | State::Unplannable(_) => None,
         })
     }
 
@@ -71,7 +73,7 @@ impl Sweep {
             for cell in &mut self.cells {
                 match cell.state {
                     State::Goes { .. } => {}
-                    State::Failed { .. } | State::Unplannable { .. } => continue,
+                    State::Failed { .. } | State::Unplannable(_) => continue,
                 }
                 telling.measuring(round, cell.setting);
                 match target.measure(cell.setting, self.size, round, stop, &|_| ()).await {

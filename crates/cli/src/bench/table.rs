@@ -43,7 +43,7 @@ fn row(cell: &Cell, size: u64, recommended: Option<&Recommendation>) -> [String;
             ]
         }
         (None, State::Failed { reason, .. }) => [none(), none(), none(), none(), format!("failed: {reason}")],
-        (None, State::Unplannable { reason }) => [none(), none(), none(), none(), reason.clone()],
+        (None, State::Unplannable(why)) => [none(), none(), none(), none(), why.to_string()],
         (None, State::Goes { requests }) => {
             [none(), none(), none(), requests.to_string(), "not measured".to_owned()]
         }
@@ -69,6 +69,7 @@ fn aligned<const N: usize>(rows: Vec<[String; N]>) -> Vec<String> {
 mod tests {
     use super::super::cell::tests::cell;
     use super::super::recommend::recommend;
+    use super::super::speaks::Speaks;
     use super::super::sweep::Ended;
     use super::*;
     use crate::exit::Exit;
@@ -84,7 +85,7 @@ mod tests {
             Cell { state: failed, ..cell(4 << 20, "1", size, &[]) },
             cell(4 << 20, "adaptive:16", size, &[]),
         ];
-        let sweep = Sweep { size, rounds: 3, cells, ended: Ended::Interrupted };
+        let sweep = Sweep { speaks: Speaks::X, size, rounds: 3, cells, ended: Ended::Interrupted };
         let lines = table(&sweep, recommend(&sweep, size).as_ref());
         let expected = "\
 chunk size  in flight  MB/s  spread  whole MB/s  requests

@@ -1,6 +1,5 @@
 //! What is measured. A further destination is a variant more here, and its `measure`.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,8 +9,10 @@ use chunkwise_testkit::link::{self, Link, Load};
 use tokio_util::sync::CancellationToken;
 
 use super::cell::Sample;
+use super::elsewhere::There;
+use super::owed::Left;
 use super::setting::Setting;
-use super::upload::{Troubles, upload};
+use super::upload::{Troubles, interrupted, upload};
 use crate::args::{ConnectionOptions, DestinationOptions, TransferOptions};
 use crate::demo::child::ChildSandbox;
 use crate::exit::Exit;
@@ -24,6 +25,8 @@ pub(super) enum Target {
     Sandbox { sandbox: Box<ChildSandbox>, way: Way },
     /// An endpoint that speaks X's protocol.
     Endpoint(Way),
+    /// A store that speaks S3, or a tus server.
+    Elsewhere(Box<There>),
     /// An emulated link in virtual time.
     Link(Box<Link>),
 }
@@ -60,6 +63,7 @@ impl Target {
                 sample
             }
             Self::Endpoint(way) => upload(way, setting, stop, troubles).await,
+            Self::Elsewhere(there) => there.upload(setting, stop, troubles).await,
             Self::Link(link) => over(link, setting, size, round, stop).await,
         }
     }
@@ -67,16 +71,17 @@ impl Target {
     /// Whether there is something to warm up: connections, page cache, the other end.
     pub(super) const fn is_real(&self) -> bool {
         match self {
-            Self::Sandbox { .. } | Self::Endpoint(_) => true,
+            Self::Sandbox { .. } | Self::Endpoint(_) | Self::Elsewhere(_) => true,
             Self::Link(_) => false,
         }
     }
 
-    /// Ends what was started for it.
-    pub(super) async fn end(self) -> Result<(), Failed> {
+    /// Ends what was started for it, removes what is to be removed, and tells what is left.
+    pub(super) async fn end(self) -> Result<Vec<Left>, Failed> {
         match self {
-            Self::Sandbox { sandbox, .. } => sandbox.stop().await,
-            Self::Endpoint(_) | Self::Link(_) => Ok(()),
+            Self::Sandbox { sandbox, .. } => sandbox.stop().await.map(|()| Vec::new()),
+            Self::Elsewhere(there) => Ok(there.end().await),
+            Self::Endpoint(_) | Self::Link(_) => Ok(Vec::new()),
         }
     }
 }
@@ -90,7 +95,7 @@ async fn over(
     stop: &CancellationToken,
 ) -> Result<Sample, Failed> {
     if stop.is_cancelled() {
-        return Err(Failed::new(Exit::Interrupted, "interrupted"));
+        return Err(interrupted());
     }
     let window = match setting.window {
         Window::Fixed(lanes) => WindowPolicy::Fixed(lanes),
@@ -107,9 +112,4 @@ async fn over(
         Failed::new(error.kind.exit(), error.to_string())
     })?;
     Ok(Sample { transfer: run.took, whole: None, retries: run.failed + run.throttled })
-}
-
-/// How many segments at once there are by default.
-pub(super) fn default_lanes(most: u32) -> Vec<NonZeroU32> {
-    (0..).map(|power| 1_u32 << power).take_while(|lanes| *lanes <= most).filter_map(NonZeroU32::new).collect()
 }

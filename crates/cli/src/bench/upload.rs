@@ -1,8 +1,9 @@
-//! One measured upload to an endpoint.
+//! One measured upload: to an endpoint that speaks X's protocol, and what all such have in common.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use chunkwise::driver::{Events, UploadControl};
 use chunkwise::{Disposition, Event, Phase};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -26,10 +27,7 @@ pub(super) async fn upload(
     stop: &CancellationToken,
     troubles: &Troubles<'_>,
 ) -> Result<Sample, Failed> {
-    measured(way, setting, stop, troubles).await.map_err(|failed| match failed.exit {
-        Exit::Interrupted => Failed::new(Exit::Interrupted, "interrupted"),
-        _ => Failed { kept: Kept::NothingBegun, media_id: None, ..failed },
-    })
+    measured(way, setting, stop, troubles).await.map_err(bare)
 }
 
 async fn measured(
@@ -39,7 +37,7 @@ async fn measured(
     troubles: &Troubles<'_>,
 ) -> Result<Sample, Failed> {
     if stop.is_cancelled() {
-        return Err(Failed::new(Exit::Interrupted, "interrupted"));
+        return Err(interrupted());
     }
     let transfer = TransferOptions {
         chunk_size: Some(Size::of(setting.chunk.bytes())),
@@ -56,8 +54,32 @@ async fn measured(
     let uploader = engine.uploader(Arc::clone(&way.authorizer))?;
     let began = Instant::now();
     let handle = uploader.upload(&way.file).start().await?;
-    let (control, mut events) = (handle.control(), handle.events());
-    let wait = handle.wait();
+    let (control, events) = (handle.control(), handle.events());
+    let wait = async { Ok(handle.wait().await?) };
+    watch(began, control, events, wait, stop, troubles).await.map(|(_, sample)| sample)
+}
+
+/// A failure of which nothing is kept here.
+pub(super) fn bare(failed: Failed) -> Failed {
+    match failed.exit {
+        Exit::Interrupted => interrupted(),
+        _ => Failed { kept: Kept::NothingBegun, media_id: None, ..failed },
+    }
+}
+
+pub(super) fn interrupted() -> Failed {
+    Failed::new(Exit::Interrupted, "interrupted")
+}
+
+/// Follows an upload to its end and takes the time, whatever its protocol. An interruption stops it.
+pub(super) async fn watch<T>(
+    began: Instant,
+    control: UploadControl,
+    mut events: Events,
+    wait: impl Future<Output = Result<T, Failed>>,
+    stop: &CancellationToken,
+    troubles: &Troubles<'_>,
+) -> Result<(T, Sample), Failed> {
     tokio::pin!(wait);
     let (mut transfer, mut retries) = (Transfer::NotYet, 0);
     let (mut interrupted, mut more) = (false, true);
@@ -82,17 +104,16 @@ async fn measured(
             ended = &mut wait => break ended,
         }
     };
-    ended?;
     let whole = began.elapsed();
-    let transfer = match transfer {
+    let transfer = match transfer.ends(Instant::now()) {
         Transfer::Over(took) => took,
         // Its events got lost.
         Transfer::NotYet | Transfer::Since(_) => whole,
     };
-    Ok(Sample { transfer, whole: Some(whole), retries })
+    Ok((ended?, Sample { transfer, whole: Some(whole), retries }))
 }
 
-/// The part of an upload in which segments go.
+/// The part of an upload in which segments go. Where the last of them is the upload's end, it ends with that.
 #[derive(Clone, Copy)]
 enum Transfer {
     NotYet,

@@ -2,6 +2,7 @@
 
 use chunkwise::x::{BaseUrl, is_x};
 
+use super::cost::Cost;
 use super::setting::exact_size;
 use crate::exit::Exit;
 use crate::failed::Failed;
@@ -26,14 +27,6 @@ impl Told {
             (true, true) => Self::Twice,
         }
     }
-}
-
-/// What a sweep would cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cost {
-    pub(super) uploads: u64,
-    pub(super) size: u64,
-    pub(super) requests: u64,
 }
 
 /// Lets every address pass but X's own; that one too for those who said so twice.

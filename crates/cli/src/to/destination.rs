@@ -77,6 +77,17 @@ impl fmt::Display for Place {
 }
 
 impl Place {
+    /// As it is written behind `--to`. A query may hold a key: an address with one is not repeated, and what stands for it is
+    /// no destination.
+    pub(crate) fn written(&self) -> String {
+        match self {
+            Self::S3 { bucket, key } if key.is_empty() => format!("s3://{bucket}"),
+            Self::S3 { bucket, key } => format!("s3://{bucket}/{key}"),
+            Self::Tus(endpoint) if endpoint.contains('?') => "(the address again, with its query)".to_owned(),
+            Self::Tus(endpoint) => format!("tus+{endpoint}"),
+        }
+    }
+
     /// Whether every file has a name of its own there.
     pub(crate) fn takes_several(&self) -> bool {
         match self {
@@ -133,6 +144,17 @@ mod tests {
         ] {
             assert!(wrong.parse::<To>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_place_is_written_as_it_is_read_but_for_a_query() {
+        for text in
+            ["s3://media", "s3://media/clips/", "s3://media/a b.mp4", "tus+https://tus.example/files/"]
+        {
+            assert_eq!(text.parse::<Place>().unwrap().written(), text);
+        }
+        let keyed: Place = "tus+https://tus.example/files/?key=hunter2".parse().unwrap();
+        assert!(!keyed.written().contains("hunter2") && keyed.written().parse::<To>().is_err());
     }
 
     #[test]

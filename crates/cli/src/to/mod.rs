@@ -8,4 +8,4 @@ mod uploader;
 pub(crate) use self::destination::{Place, To};
 pub(crate) use self::options::StoreAddress;
 pub(crate) use self::upload::{engine, resume, run};
-pub(crate) use self::uploader::{Elsewhere, place};
+pub(crate) use self::uploader::{Bytes, Elsewhere, Forgets, authorizer, place};

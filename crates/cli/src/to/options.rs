@@ -34,7 +34,11 @@ fn style(text: &str) -> Result<AddressStyle, String> {
 impl StoreAddress {
     /// The same, with what the environment says under the names for all of Amazon's services, where nothing was said of
     /// S3 alone.
-    pub(crate) fn or_of(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn with_environment(self) -> Self {
+        self.or_of(|name| std::env::var(name).ok())
+    }
+
+    fn or_of(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
         let said = |name| variable(name).filter(|value| !value.is_empty());
         self.s3_endpoint = self.s3_endpoint.or_else(|| said("AWS_ENDPOINT_URL"));
         self.s3_region = self.s3_region.or_else(|| said("AWS_DEFAULT_REGION"));
@@ -57,6 +61,19 @@ impl StoreAddress {
         self.s3_region.as_deref().filter(|region| !region.is_empty())
     }
 
+    /// The endpoint that was said, if one was.
+    pub(crate) fn endpoint_given(&self) -> Option<&str> {
+        self.s3_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())
+    }
+
+    /// The style, if it is another than what is meant where none is said.
+    pub(crate) const fn style_given(&self) -> Option<&'static str> {
+        match self.s3_style {
+            AddressStyle::Path => None,
+            AddressStyle::VirtualHost => Some("host"),
+        }
+    }
+
     pub(crate) fn region(&self) -> &str {
         self.region_given().unwrap_or("us-east-1")
     }
@@ -70,7 +87,7 @@ impl StoreAddress {
         let usage = |error: &dyn std::fmt::Display| {
             Failed::new(Exit::Usage, format!("--s3-endpoint (or AWS_ENDPOINT_URL_S3) can't be used: {error}"))
         };
-        match self.s3_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()) {
+        match self.endpoint_given() {
             Some(endpoint) => BaseUrl::new(endpoint).map_err(|error| usage(&error)),
             None => aws_endpoint(self.region()).ok_or_else(|| {
                 let region = self.region();

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use chunkwise::core::{Completed, Discard};
 use chunkwise::driver::{Driver, Record, Source, UploadHandle, UploadId};
 use chunkwise::hyper::HyperBackend;
-use chunkwise::s3::{S3Handle, S3Uploader, UsualPlaces};
+use chunkwise::s3::{Deleted, S3Handle, S3Uploader, UsualPlaces};
 use chunkwise::transport::http::{Anonymous, Authorizer};
-use chunkwise::tus::{Endpoint, TusHandle, TusUploader};
+use chunkwise::tus::{Endpoint, Extension, TusHandle, TusUploader};
 use chunkwise::{Policy, s3, tus};
 
 use super::destination::object;
@@ -36,6 +36,13 @@ pub(crate) fn place(record: &Record, store: &StoreAddress) -> Option<(Place, Sto
     }
     let destination = tus::Destination::from_record(&record.destination).ok()?;
     Some((Place::Tus(destination.endpoint), store.clone()))
+}
+
+/// Whether a server forgets uploads that are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forgets {
+    Uploads,
+    Nothing,
 }
 
 /// A running upload.
@@ -71,6 +78,26 @@ impl Running {
     }
 }
 
+/// Who asks at this place. The credentials of X's uploads go nowhere else: a tus server gets a token only from the flags, or
+/// from CHUNKWISE_TUS_TOKEN.
+pub(crate) async fn authorizer(
+    place: &Place,
+    backend: &HyperBackend,
+    store: &StoreAddress,
+    credentials: &CredentialOptions,
+) -> Result<Arc<dyn Authorizer>, Failed> {
+    match place {
+        Place::Tus(_) => match tus_token(credentials, |name| std::env::var_os(name))? {
+            Some(bearer) => Ok(Arc::new(bearer)),
+            None => Ok(Arc::new(Anonymous)),
+        },
+        Place::S3 { .. } => match UsualPlaces::new(backend.clone()).signer(store.region()).await {
+            Ok(signer) => Ok(Arc::new(signer)),
+            Err(error) => Err(Failed::new(Exit::Auth, error.to_string())),
+        },
+    }
+}
+
 /// What is to be uploaded.
 #[derive(Clone)]
 pub(crate) enum Bytes {
@@ -79,29 +106,29 @@ pub(crate) enum Bytes {
 }
 
 impl Elsewhere {
-    /// To this place. The credentials of X's uploads go nowhere else: a tus server gets a token only from the flags, or
-    /// from CHUNKWISE_TUS_TOKEN.
+    /// To this place, with the credentials for it.
     pub(crate) async fn to(
         place: &Place,
         engine: EngineOptions,
         store: &StoreAddress,
         credentials: &CredentialOptions,
     ) -> Result<Self, Failed> {
-        let (backend, driver, policy) = engine.parts()?;
+        let (parts, store) = (engine.parts()?, &store.clone().with_environment());
+        let authorizer = authorizer(place, &parts.0, store, credentials).await?;
+        Self::of(place, parts, store, authorizer)
+    }
+
+    /// To this place, for whoever that is.
+    pub(crate) fn of(
+        place: &Place,
+        (backend, driver, policy): (HyperBackend, Driver, Policy),
+        store: &StoreAddress,
+        authorizer: Arc<dyn Authorizer>,
+    ) -> Result<Self, Failed> {
         match place {
-            Place::Tus(endpoint) => {
-                let token = tus_token(credentials, |name| std::env::var_os(name))?;
-                let authorizer: Arc<dyn Authorizer> = match token {
-                    Some(bearer) => Arc::new(bearer),
-                    None => Arc::new(Anonymous),
-                };
-                Self::tus(endpoint, authorizer, backend, driver, policy)
-            }
+            Place::Tus(endpoint) => Self::tus(endpoint, authorizer, backend, driver, policy),
             Place::S3 { .. } => {
-                let store = store.clone().or_of(|name| std::env::var(name).ok());
-                let signer = UsualPlaces::new(backend.clone()).signer(store.region()).await;
-                let signer = signer.map_err(|error| Failed::new(Exit::Auth, error.to_string()))?;
-                let uploader = S3Uploader::builder(store.endpoint()?, signer, backend)
+                let uploader = S3Uploader::builder(store.endpoint()?, authorizer, backend)
                     .style(store.style())
                     .driver(driver)
                     .policy(policy)
@@ -173,6 +200,44 @@ impl Elsewhere {
         match self {
             Self::S3(uploader) => Ok(uploader.discard(id).await?),
             Self::Tus(uploader) => Ok(uploader.discard(id).await?),
+        }
+    }
+
+    /// Whether the server forgets uploads that are there when it is told to. A tus server is asked.
+    pub(crate) async fn forgets(&self) -> Result<Forgets, Failed> {
+        match self {
+            Self::S3(_) => Ok(Forgets::Uploads),
+            Self::Tus(uploader) => Ok(match uploader.capabilities().await?.has(Extension::Termination) {
+                true => Forgets::Uploads,
+                false => Forgets::Nothing,
+            }),
+        }
+    }
+
+    /// Where a tus server has an unfinished upload, if one was begun.
+    pub(crate) async fn session(&self, id: &UploadId) -> Option<String> {
+        let uploader = match self {
+            Self::S3(_) => return None,
+            Self::Tus(uploader) => uploader,
+        };
+        let listed = uploader.driver().uploads().await.ok()?;
+        let record = listed.into_iter().find(|listed| listed.id == *id)?.record.ok()?;
+        // Behind its URL is what was said of its length.
+        let session = record.checkpoint.session()?.as_str().to_owned();
+        Some(session.split('#').next().unwrap_or_default().to_owned())
+    }
+
+    /// Removes what an upload came to, by the address that it ended with.
+    pub(crate) async fn remove(&self, address: &str) -> Result<Deleted, Failed> {
+        match self {
+            Self::S3(uploader) => match address.parse() {
+                Ok(object) => Ok(uploader.delete(&object).await?),
+                Err(error) => Err(Failed::new(Exit::Bug, format!("{address} is no object: {error}"))),
+            },
+            Self::Tus(uploader) => {
+                uploader.terminate(address).await?;
+                Ok(Deleted::Gone)
+            }
         }
     }
 }

@@ -175,7 +175,7 @@ async fn over_real_sockets_a_link_is_as_slow_as_its_connections() {
 }
 
 /// Somebody to connect to, who answers nothing.
-fn listener() -> (TcpListener, String) {
+pub(crate) fn listener() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -183,7 +183,7 @@ fn listener() -> (TcpListener, String) {
 }
 
 /// Whoever had connected would wait here, also after having gone.
-fn assert_nobody_connected(listener: &TcpListener) {
+pub(crate) fn assert_nobody_connected(listener: &TcpListener) {
     let nobody = listener.accept().unwrap_err();
     assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
 }
@@ -272,7 +272,11 @@ async fn what_cannot_be_measured_is_said_before_anything_is() {
             "there is no video of 10000 bytes: the clip has 67426, and padding takes 8 more at least; give --size 67434 \
              or more",
         ),
-        (&["--ca-file", "ca.pem"], 2, "--ca-file is for an endpoint: give --url too, or leave it out"),
+        (
+            &["--ca-file", "ca.pem"],
+            2,
+            "--ca-file is for an endpoint: give --url or --to too, or leave it out",
+        ),
         (
             &["--url", "http://user@127.0.0.1"],
             2,

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bench;
+mod bench_elsewhere;
 mod big;
 mod checking;
 mod commands;

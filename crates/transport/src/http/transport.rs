@@ -56,7 +56,9 @@ impl HttpTransport {
     ///
     /// [`Failure`] if there is no answer; any answer is one.
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
-        self.carry(request, &context()?, Payload::empty()).await
+        let response = self.carry(request, &context()?, Payload::empty()).await?;
+        self.authorizer.observe(&response, wall_clock());
+        Ok(response)
     }
 
     async fn carry(

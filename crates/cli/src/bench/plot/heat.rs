@@ -109,8 +109,8 @@ fn draw_cell(
             (scale(part), megabytes(summary.rate), format!("± {}", percent(summary.spread / 2.0)))
         }
         (None, State::Failed { .. }) => (RGBColor(0xe3, 0xc8, 0xc8), "failed".to_owned(), String::new()),
-        (None, State::Unplannable { .. }) => {
-            (RGBColor(0xe6, 0xe8, 0xeb), "–".to_owned(), "too many".to_owned())
+        (None, State::Unplannable(why)) => {
+            (RGBColor(0xe6, 0xe8, 0xeb), "–".to_owned(), why.short().to_owned())
         }
         (None, State::Goes { .. }) => (RGBColor(0xe6, 0xe8, 0xeb), "–".to_owned(), String::new()),
     };

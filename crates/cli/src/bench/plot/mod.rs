@@ -80,6 +80,7 @@ mod tests {
     use super::super::cell::tests::cell;
     use super::super::cell::{Cell, State};
     use super::super::recommend::recommend;
+    use super::super::speaks::Speaks;
     use super::super::sweep::{Ended, Sweep};
     use super::*;
     use crate::exit::Exit;
@@ -87,13 +88,15 @@ mod tests {
     /// Both plots of these cells.
     fn drawn(cells: Vec<Cell>, target: &str) -> [String; 2] {
         let size = 8 << 20;
-        let sweep = Sweep { size, rounds: 1, cells, ended: Ended::Complete };
+        let sweep = Sweep { speaks: Speaks::X, size, rounds: 1, cells, ended: Ended::Complete };
         let recommended = recommend(&sweep, size);
         let report = Report {
             target,
             sweep: &sweep,
             meant_for: size,
             recommended: recommended.as_ref(),
+            command: "chunkwise upload",
+            left: &[],
             exit: Exit::Ok,
         };
         [heat(&report).unwrap(), lines(&report).unwrap()]
