@@ -49,7 +49,8 @@ pub enum Event {
         /// Why the old one could not be used.
         reason: SessionEnd,
     },
-    /// An Init got no answer: a session may exist on the server that nobody can name.
+    /// A session may be left at the server: an Init got no answer, and nobody can name what it opened; or a further session
+    /// takes the place of one that still holds what was sent to it ([`Event::NewSession`] follows).
     SessionLeakSuspected,
     /// The window changed.
     Window {

@@ -15,7 +15,7 @@ use crate::event::SessionEnd;
 use crate::failure::{Cut, Detail, Failure};
 use crate::operation::{Action, OperationKind};
 use crate::outcome::{Commitment, Outcome, Reply, Verdict as Found};
-use crate::profile::{Finalize, Receipts};
+use crate::profile::{Finalize, Receipts, Verify};
 use crate::retry::{Verdict, judge};
 use crate::time::Timestamp;
 use crate::token::{Receipt, Session};
@@ -98,7 +98,14 @@ impl Finalizing {
             Verdict::Gone => {
                 step.tries.gone += 1;
                 if step.tries.gone > 1 {
-                    return Transition::Restart(SessionEnd::Gone, None);
+                    // It may be gone because it is an object: by an answer that counted as a no, or by something on the way that
+                    // sent it twice. Where an earlier one was in doubt, that was found out since.
+                    return match (self.earlier, shared.profile.verify) {
+                        (Earlier::None, Verify::Call) => Transition::Verify(WhyVerify::Gone),
+                        (Earlier::None, Verify::Unsupported) | (Earlier::Unknown, _) => {
+                            Transition::Restart(SessionEnd::Gone, None)
+                        }
+                    };
                 }
                 match self.earlier {
                     Earlier::None => step.retry(shared, KIND, failure, Charge::Upload),
@@ -178,6 +185,8 @@ pub(super) enum WhyVerify {
         /// With these words.
         failure: Failure,
     },
+    /// The session is gone, twice.
+    Gone,
     /// The upload is to be discarded.
     Discard,
 }
@@ -193,8 +202,8 @@ impl WhyVerify {
     const fn believed(&self) -> u32 {
         match self {
             Self::Lost { .. } | Self::Discard => BELIEVED,
-            // It was refused: that is the first time.
-            Self::Refused { .. } => BELIEVED - 1,
+            // It was refused, or its session is gone: that is the first time.
+            Self::Refused { .. } | Self::Gone => BELIEVED - 1,
         }
     }
 }

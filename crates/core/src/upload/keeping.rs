@@ -14,6 +14,7 @@ use super::transfer::{Blank, Known, Transfer};
 use crate::checkpoint::{Doubt, Saved, SavedSession, SavedStage};
 use crate::error::{Discard, ErrorKind, Kept, UploadError};
 use crate::io::Completed;
+use crate::operation::OperationKind;
 use crate::profile::{Abort, Verify};
 use crate::spec::Rewind;
 
@@ -56,6 +57,8 @@ impl Upload {
         match kind {
             // What the server holds is not ours: that is what every resume would find.
             ErrorKind::Protocol { violation, .. } if violation.is_foreign() => Kept::Nothing,
+            // That a question is not acceptable (of a wrong region, by something on the way) says nothing of what is stored.
+            ErrorKind::Refused { operation: OperationKind::Probe, .. } => resumable,
             // What is not acceptable will not be so tomorrow; a quota or a right may be had by then.
             ErrorKind::Refused { failure, .. } if failure.is_invalid() => Kept::Nothing,
             ErrorKind::Refused { .. }

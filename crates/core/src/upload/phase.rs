@@ -107,6 +107,17 @@ pub(super) enum Transition {
     Aborted(Purpose, Discard),
 }
 
+/// What a session that can't be used any longer leaves at the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// Nothing, or what the server forgets by itself.
+    Nothing,
+    /// Bytes that somebody else has sent: it may be another's upload, and is not for us to remove.
+    NotOurs,
+    /// A session of ours, with what was sent to it.
+    Session,
+}
+
 /// How often in a session the server may lack what it acknowledged.
 pub(super) const REPAIRS: u32 = 2;
 
@@ -229,14 +240,17 @@ impl Upload {
         match (verdict, why) {
             (
                 Verdict::Committed(Commitment::Ready(result)),
-                WhyVerify::Lost { .. } | WhyVerify::Refused { .. },
+                WhyVerify::Lost { .. } | WhyVerify::Refused { .. } | WhyVerify::Gone,
             ) => self.complete(result),
             (
                 Verdict::Committed(Commitment::Processing(processing)),
-                WhyVerify::Lost { .. } | WhyVerify::Refused { .. },
+                WhyVerify::Lost { .. } | WhyVerify::Refused { .. } | WhyVerify::Gone,
             ) => self.process(processing),
             (Verdict::NotCommitted | Verdict::CannotTell, WhyVerify::Refused { failure }) => {
                 self.fail(ErrorKind::Refused { operation: OperationKind::Finalize, failure });
+            }
+            (Verdict::NotCommitted | Verdict::CannotTell, WhyVerify::Gone) => {
+                self.restart(SessionEnd::Gone, None);
             }
             (Verdict::NotCommitted, WhyVerify::Lost { finalize, due, .. }) => {
                 self.apply(Transition::Finalize(finalize, due, Earlier::Unknown));
@@ -289,8 +303,16 @@ impl Upload {
 
     /// Invariant 3, 7: a further session, if there may be one.
     fn restart(&mut self, reason: SessionEnd, otherwise: Option<ErrorKind>) {
+        let left = self.left_by(reason);
         if let Err(reason) = self.shared.may_restart() {
-            return self.fail(otherwise.unwrap_or(ErrorKind::SessionLost { reason }));
+            let kind = otherwise.unwrap_or(ErrorKind::SessionLost { reason });
+            return match left {
+                Left::Nothing | Left::NotOurs => {
+                    let kept = self.kept(&kind);
+                    self.close_with(kind, kept);
+                }
+                Left::Session => self.fail(kind),
+            };
         }
         if self.shared.changed == Changed::Yes {
             return self.fail(ErrorKind::SourceChanged);
@@ -320,6 +342,9 @@ impl Upload {
         shared.sessions += 1;
         (shared.sent_mark, shared.stored_mark) = (0, 0);
         shared.persist.changed();
+        if left == Left::Session {
+            shared.notify(Event::SessionLeakSuspected);
+        }
         shared.notify(Event::NewSession { reason });
         if shared.ceiling.is_some() {
             let chunk_size = shared.plan.chunk_size();
@@ -328,6 +353,23 @@ impl Upload {
         shared.notify(Event::Phase(Phase::Opening));
         self.state = State::Opening(Step::at_once());
         self.begin();
+    }
+
+    /// What a session that ends for this reason leaves at the server.
+    fn left_by(&self, reason: SessionEnd) -> Left {
+        let State::Open(open) = &self.state else { return Left::Nothing };
+        match (reason, &open.transfer, self.shared.profile.abort) {
+            (SessionEnd::Gone | SessionEnd::Expired, ..) | (_, _, Abort::Unsupported) => Left::Nothing,
+            (SessionEnd::Foreign, Transfer::Append(_), Abort::Call) => Left::NotOurs,
+            (
+                SessionEnd::Foreign
+                | SessionEnd::Unplannable
+                | SessionEnd::SizeMismatch
+                | SessionEnd::RepetitionRefused,
+                Transfer::Parts(_) | Transfer::Append(_),
+                Abort::Call,
+            ) => Left::Session,
+        }
     }
 
     /// What needs no server: where the protocol opens no session by request, there is one at once; where it can't

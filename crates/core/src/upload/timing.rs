@@ -63,6 +63,7 @@ impl Upload {
                     operation: OperationKind::Finalize,
                     failure: failure.clone(),
                 }),
+                WhyVerify::Gone => Transition::Fail(ErrorKind::Deadline { deadline: shared.policy.deadline }),
                 WhyVerify::Discard => Transition::Fail(ErrorKind::Discarded(Discard::Unknown)),
             }),
             Stage::Transferring | Stage::Probing(_) | Stage::Finalizing(_) if deadline => {

@@ -348,7 +348,35 @@ fn a_session_that_is_gone_twice_is_replaced() {
     script.answer(APPEND, lost(Cut::Reset));
     probed(&mut script, problem(ProblemKind::SessionGone));
     probed(&mut script, problem(ProblemKind::SessionGone));
-    assert_eq!(ended(&mut script), ErrorKind::SessionLost { reason: SessionLoss::SessionsExhausted });
+    // What is gone, or belongs to somebody else by now, is not to be given up by us.
+    assert_eq!(*script.error(), ErrorKind::SessionLost { reason: SessionLoss::SessionsExhausted });
+}
+
+/// A server that returned the address of somebody else's upload: where that is, is for them to say.
+#[test]
+fn a_session_that_somebody_else_writes_to_is_not_given_up_for_them() {
+    let mut script = opened_with(25);
+    for _ in 0..2 {
+        script.answer(APPEND, lost(Cut::Reset));
+        probed(&mut script, at(20));
+        if script.closed.is_none() {
+            script.open();
+        }
+    }
+    assert_eq!(*script.error(), broken(PROBE, Violation::CursorBeyondSent));
+    assert_eq!(script.kept(), Kept::Nothing);
+    assert_eq!(script.count(|event| *event == Event::SessionLeakSuspected), 0);
+}
+
+#[test]
+fn a_question_that_is_refused_keeps_what_is_stored() {
+    let mut script = opened_with(25);
+    script.answer(APPEND, at(10));
+    let mut resumed = script.crash();
+    let failure = problem(ProblemKind::Refused(Refusal::Invalid));
+    assert_eq!(resumed.answer(PROBE, failure.clone()), ["closed"], "it is not given up");
+    assert_eq!(*resumed.error(), ErrorKind::Refused { operation: PROBE, failure });
+    assert_eq!(resumed.kept(), Kept::Checkpoint);
 }
 
 #[test]

@@ -235,13 +235,36 @@ fn a_size_mismatch_after_a_resume_is_no_proof_that_the_source_changed() {
     assert_eq!(resumed.restarts(), [SessionEnd::SizeMismatch]);
 }
 
-#[test]
-fn a_session_gone_twice_at_finalize_takes_a_new_one() {
+/// Gone twice at a Finalize of which none is in doubt.
+fn gone_at_finalize() -> Script {
     let mut script = finalizing();
     assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), NOTHING);
     assert_eq!(script.wake(), ["finalize try 2"]);
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), ["verify"]);
+    script
+}
+
+#[test]
+fn a_session_gone_twice_at_finalize_takes_a_new_one_if_no_object_came_of_it() {
+    for verdict in [Verdict::NotCommitted, Verdict::CannotTell] {
+        let mut script = gone_at_finalize();
+        assert_eq!(script.answer(VERIFY, found(verdict)), ["init"]);
+        assert_eq!(script.restarts(), [SessionEnd::Gone]);
+    }
+    // Where nobody can be asked, at once.
+    let mut script = Script::finalizing(Profile { verify: Verify::Unsupported, ..parts_profile() }, policy());
+    script.answer(FINALIZE, problem(ProblemKind::SessionGone));
+    script.wake();
     assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SessionGone)), ["init"]);
-    assert_eq!(script.restarts(), [SessionEnd::Gone]);
+}
+
+/// An answer that counted as a no came after the object: the session went with it.
+#[test]
+fn a_session_gone_twice_at_finalize_may_be_an_object_already() {
+    let mut script = gone_at_finalize();
+    assert_eq!(script.answer(VERIFY, found(ready())), ["closed"]);
+    assert!(script.closed.as_ref().unwrap().is_ok());
+    assert_eq!(script.restarts(), []);
 }
 
 /// A Finalize that is believed not to have come, twice, and so goes again.

@@ -99,6 +99,8 @@ fn a_session_with_a_segment_that_we_did_not_plan_so_is_left_for_a_new_one() {
         let mut script = opened_with(35, 1).crash();
         assert_eq!(script.answer(PROBE, reply.clone()), ["init"]);
         assert_eq!(script.restarts(), [SessionEnd::Foreign]);
+        let leaks = script.count(|event| *event == Event::SessionLeakSuspected);
+        assert_eq!(leaks, 1, "the old session is left with what was sent to it, and that is told");
         // And if that is foreign as well, it is the server's fault.
         script.open();
         let mut again = script.crash();
@@ -182,6 +184,7 @@ fn a_session_that_is_gone_when_probed_twice_is_replaced() {
     script.answer(PROBE, problem(ProblemKind::SessionGone));
     script.wake();
     assert_eq!(script.answer(PROBE, problem(ProblemKind::SessionGone)), ["init"]);
+    assert_eq!(script.count(|event| *event == Event::SessionLeakSuspected), 0, "nothing is left of it");
 }
 
 #[test]
