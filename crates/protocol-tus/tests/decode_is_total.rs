@@ -1,7 +1,5 @@
 //! Whatever a server answers, decoding gives an outcome that fits the operation, is bounded, and holds no credential.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
 mod tus_answers;
 
 use chunkwise_core::OperationKind;
