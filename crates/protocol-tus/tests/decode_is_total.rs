@@ -1,83 +1,19 @@
 //! Whatever a server answers, decoding gives an outcome that fits the operation, is bounded, and holds no credential.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+mod tus_answers;
 
-use chunkwise_core::Operation;
-use chunkwise_core::{Failure, OperationKind, Outcome, Reply};
-use chunkwise_testkit::fuzz::Finding;
-use chunkwise_testkit::fuzz::decode::{TOTAL, Vocabulary, check, operation, run};
+use chunkwise_core::OperationKind;
+use chunkwise_testkit::fuzz::Replay;
+use chunkwise_testkit::fuzz::decode::{check, operation, run};
 use chunkwise_transport::http::Response;
-use chunkwise_tus::{Capabilities, Endpoint, Extension, TusProtocol, Way};
+use chunkwise_tus::{Capabilities, Way};
 use http::{HeaderValue, StatusCode};
 use proptest::prelude::*;
 
-const TUS: Vocabulary = Vocabulary {
-    session: "https://example.com/files/7#8",
-    words: &[
-        "/files/8",
-        "https://example.com/files/8",
-        "https://evil.example/files/8",
-        "http://example.com/8",
-        "//example.com/8",
-        "ERR_UPLOAD_NOT_FINISHED",
-        "ERR_UPLOAD_INTERRUPTED",
-        "currently being updated",
-        "0",
-        "4",
-        "8",
-        "9",
-        "-1",
-        "Bearer abc",
-    ],
-    headers: &[
-        "location",
-        "upload-offset",
-        "upload-length",
-        "upload-defer-length",
-        "upload-expires",
-        "retry-after",
-        "tus-version",
-        "tus-extension",
-        "tus-max-size",
-        "x-request-id",
-    ],
-    statuses: &[200, 201, 204, 301, 400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 429, 460, 500, 503],
-    secret: "12345-AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdx",
-};
-
-fn tus(way: Way) -> TusProtocol {
-    let endpoint = Endpoint::new("https://example.com/files/").unwrap();
-    TusProtocol::new(endpoint, Capabilities::new(Extension::ALL), way).unwrap()
-}
-
-/// What is tus's alone: a cursor and an object only where they can be, and nothing at another place.
-fn rule(operation: &Operation, outcome: &Outcome) -> Result<(), Finding> {
-    let wrong = |what: &str| Err(Finding::new(format!("{}: {what}: {outcome:?}", operation.kind())));
-    match &outcome.result {
-        Ok(Reply::Opened { session, .. }) if !session.as_str().starts_with("https://example.com/") => {
-            wrong("a session at another place")
-        }
-        Ok(Reply::Stored { receipt: Some(receipt), .. }) if !receipt.as_bytes().starts_with(b"/") => {
-            wrong("a receipt at another place")
-        }
-        Ok(Reply::Completed(result)) if !result.id.starts_with("https://example.com/") => {
-            wrong("an object at another place")
-        }
-        Ok(Reply::Completed(result)) if result.size.is_some_and(|size| size != TOTAL) => {
-            wrong("an object of another length")
-        }
-        Ok(Reply::Probed(_) | Reply::Processing(_) | Reply::AbortPending) => wrong("tus has no such answer"),
-        Err(Failure::Unknown { .. })
-            if matches!(operation.kind(), OperationKind::Probe | OperationKind::Verify) =>
-        {
-            wrong("asking is never ambiguous")
-        }
-        _ => Ok(()),
-    }
-}
+use tus_answers::{TUS, WAYS, rule, tus};
 
 fn way() -> impl Strategy<Value = Way> {
-    prop_oneof![Just(Way::Whole), Just(Way::Deferred), Just(Way::Parts)]
+    proptest::sample::select(&WAYS[..])
 }
 
 fn header() -> impl Strategy<Value = (&'static str, HeaderValue)> {
@@ -112,13 +48,14 @@ proptest! {
         }
         let _ = Capabilities::decode(&response, chunkwise_testkit::fuzz::decode::NOW);
     }
+}
 
-    #[test]
-    fn what_bytes_make_of_an_answer_is_decoded_well(
-        way in way(),
-        bytes in prop::collection::vec(any::<u8>(), 0..300),
-    ) {
-        let ran = run(&tus(way), &TUS, &rule, &bytes);
-        prop_assert!(ran.is_ok(), "{:?}", ran);
+/// What the fuzz target runs, over its seeds and over noise.
+#[test]
+fn what_bytes_make_of_an_answer_is_decoded_well() {
+    let fuzz = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz");
+    let replay = Replay { fuzz, target: "decode_tus", runs: 2_000, longest: 300 };
+    for way in WAYS {
+        replay.run(|bytes| run(&tus(way), &TUS, &rule, bytes)).unwrap();
     }
 }
