@@ -7,6 +7,7 @@ use chunkwise_core::{
 
 use crate::fault::{Fault, Said};
 use crate::invariants::Breach;
+use crate::model::Model;
 use crate::scenario::Source;
 use crate::server::{Appetite, Lie, Limit, Memory, ProcessingEnds, Repeats, Server, SessionState};
 
@@ -298,11 +299,26 @@ impl Judge<'_> {
         error.session.as_ref().is_some_and(|session| self.server.is_left_open(self.now, session))
     }
 
+    /// Whether the server has said of the address that it gave out itself that there is nothing of ours: what is there may
+    /// be somebody else's, and the error names it.
+    fn is_disowned(&self, error: &UploadError) -> bool {
+        let lost = match &*error.kind {
+            ErrorKind::SessionLost { .. } => true,
+            ErrorKind::Protocol { violation, .. } => *violation == Violation::CursorBeyondSent,
+            _ => false,
+        };
+        lost && self.server.settings().model == Model::AppendPrefix
+    }
+
     /// What an error says to be left is what a resume finds.
     fn kept_is_true(&self, error: &UploadError) -> Result<Kept, Breach> {
         match error.kept {
             // Where a session can be given up, none is left open that the upload could name.
-            Kept::Nothing if self.is_left_open(error) && self.server.settings().model.aborts() => {
+            Kept::Nothing
+                if self.is_left_open(error)
+                    && self.server.settings().model.aborts()
+                    && !self.is_disowned(error) =>
+            {
                 let detail = format!("a session is left open by {error:?}");
                 Err(Breach { rule: "what is kept", detail })
             }

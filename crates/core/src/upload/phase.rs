@@ -110,9 +110,9 @@ pub(super) enum Transition {
 /// What a session that can't be used any longer leaves at the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Left {
-    /// Nothing, or what the server forgets by itself.
+    /// Nothing, as far as is known, or what the server forgets by itself.
     Nothing,
-    /// Bytes that somebody else has sent: it may be another's upload, and is not for us to remove.
+    /// Where the server says where it is: perhaps another's upload, which is not for us to remove.
     NotOurs,
     /// A session of ours, with what was sent to it.
     Session,
@@ -307,11 +307,13 @@ impl Upload {
         if let Err(reason) = self.shared.may_restart() {
             let kind = otherwise.unwrap_or(ErrorKind::SessionLost { reason });
             return match left {
-                Left::Nothing | Left::NotOurs => {
+                Left::NotOurs => {
+                    self.shared.notify(Event::SessionLeakSuspected);
                     let kept = self.kept(&kind);
                     self.close_with(kind, kept);
                 }
-                Left::Session => self.fail(kind),
+                // Giving up what is not there costs nothing, and the server may have been wrong.
+                Left::Nothing | Left::Session => self.fail(kind),
             };
         }
         if self.shared.changed == Changed::Yes {
@@ -359,8 +361,8 @@ impl Upload {
     fn left_by(&self, reason: SessionEnd) -> Left {
         let State::Open(open) = &self.state else { return Left::Nothing };
         match (reason, &open.transfer, self.shared.profile.abort) {
+            (SessionEnd::Gone | SessionEnd::Foreign, Transfer::Append(_), Abort::Call) => Left::NotOurs,
             (SessionEnd::Gone | SessionEnd::Expired, ..) | (_, _, Abort::Unsupported) => Left::Nothing,
-            (SessionEnd::Foreign, Transfer::Append(_), Abort::Call) => Left::NotOurs,
             (
                 SessionEnd::Foreign
                 | SessionEnd::Unplannable
