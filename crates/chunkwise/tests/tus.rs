@@ -40,14 +40,15 @@ async fn a_file_goes_up_in_ten_lines() {
     let server = Server::with(Settings { token: Some("t7"), ..Settings::default() }).await;
     let (file, bytes) = file(1_000_000);
     let uploader = TusUploader::new(&server.endpoint(), Bearer::new("t7".to_owned())).unwrap();
-    let uploaded = uploader.upload(file.path()).metadata("filetype", "video/mp4").await.unwrap();
+    let uploaded = uploader.upload(file.path()).await.unwrap();
     assert_eq!(server.bytes(&uploaded.url), bytes);
     let metadata = server.state().uploads["/files/1"].metadata.clone();
     assert_eq!(metadata["filename"], file.path().file_name().unwrap().to_str().unwrap());
-    assert_eq!(metadata["filetype"], "video/mp4");
+    assert_eq!(metadata["filetype"], "video/mp4", "by its name");
 
     server.set(|settings| settings.wants_checksums = true);
-    uploader.upload(file.path()).checksums().await.unwrap();
+    uploader.upload(file.path()).checksums().metadata("filetype", "video/x-mine").await.unwrap();
+    assert_eq!(server.state().uploads["/files/2"].metadata["filetype"], "video/x-mine");
     assert_eq!(server.count("OPTIONS 204"), 1, "it is asked once");
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chunkwise_core::Policy;
 use chunkwise_driver::{FileSource, Source, UploadId, UploadRequest};
+use chunkwise_media::MediaType;
 use chunkwise_s3::{Mark, Object};
 
 use super::{Destination, S3Error, S3Handle, S3Uploader, Uploaded};
@@ -54,7 +55,8 @@ impl S3Upload {
         Self { uploader, from, object, content_type: None, policy: None, id: None }
     }
 
-    /// The type that the object will have, as in `video/mp4`. Default: what the store makes of it.
+    /// The type that the object will have, as in `video/mp4`. Default: what the ending of its key stands for; of another
+    /// ending, what the store makes of it.
     pub fn content_type(mut self, content_type: impl Into<String>) -> Self {
         self.content_type = Some(content_type.into());
         self
@@ -80,6 +82,7 @@ impl S3Upload {
     pub async fn start(self) -> Result<S3Handle, S3Error> {
         let Self { uploader, from, object, content_type, policy, id } = self;
         let inner = &uploader.inner;
+        let of_name = MediaType::from_file_name(object.key()).map(MediaType::as_str);
         let mut mark = [0; 16];
         getrandom::fill(&mut mark).map_err(|error| S3Error::Random(error.to_string()))?;
         let destination = Destination {
@@ -88,7 +91,7 @@ impl S3Upload {
             style: inner.style,
             store: inner.store,
             mark: Mark::new(u128::from_le_bytes(mark)).to_string(),
-            content_type,
+            content_type: content_type.or_else(|| of_name.map(str::to_owned)),
         };
         let transport = Arc::new(uploader.transport(&destination)?);
         let source: Arc<dyn Source> = match from {

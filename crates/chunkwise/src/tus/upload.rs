@@ -9,9 +9,13 @@ use std::sync::Arc;
 
 use chunkwise_core::{Completed, Policy};
 use chunkwise_driver::{DriverError, FileSource, Source, UploadHandle, UploadId, UploadRequest};
+use chunkwise_media::MediaType;
 use chunkwise_tus::{Metadata, Way};
 
 use super::{Destination, TusError, TusUploader};
+
+/// The type of a file of which nothing is known (RFC 2046, 4.5.1).
+const ANY_BYTES: &str = "application/octet-stream";
 
 /// One upload to a tus server, before it starts.
 #[derive(Clone)]
@@ -53,8 +57,8 @@ impl TusUpload {
         self
     }
 
-    /// What the server is told about the upload, key by key. Default: the `filename` of a file. Most servers know `filetype`,
-    /// and some want it.
+    /// What the server is told about the upload, key by key. Default: of a file its `filename`, and the `filetype` that its name
+    /// stands for; some servers answer no question about an upload without these (tuspyserver).
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
         self.metadata.push((key.to_owned(), value.to_owned()));
         self
@@ -89,7 +93,9 @@ impl TusUpload {
         let source: Arc<dyn Source> = match self.from {
             From::Path(path) => {
                 if let Some(name) = path.file_name() {
-                    metadata = metadata.with("filename", name.to_string_lossy())?;
+                    let name = name.to_string_lossy();
+                    let filetype = MediaType::from_file_name(&name).map_or(ANY_BYTES, MediaType::as_str);
+                    metadata = metadata.with("filename", &*name)?.with("filetype", filetype)?;
                 }
                 let opened = tokio::task::spawn_blocking(move || FileSource::open(path)).await;
                 Arc::new(opened.map_err(|error| DriverError::Panicked(error.to_string()))??)

@@ -24,6 +24,25 @@ async fn a_file_is_the_same_object_with_every_checksum_and_without_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_has_the_type_that_its_key_stands_for_unless_another_is_said() {
+    let world = World::new().await;
+    let uploader = world.uploader_of(Store::COMPATIBLE);
+    for (key, said, kept) in [
+        ("a.mp4", None, Some("video/mp4")),
+        ("a.mp4", Some("video/x-mine"), Some("video/x-mine")),
+        ("a.unknown", None, None),
+    ] {
+        let mut upload = uploader.upload_source(Arc::new(BytesSource::new(bytes::Bytes::new())), object(key));
+        if let Some(said) = said {
+            upload = upload.content_type(said);
+        }
+        let handle = upload.start().await.unwrap();
+        assert_eq!(handle.destination().content_type.as_deref(), kept, "{key}");
+        handle.wait().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_source_without_a_byte_is_an_object_without_a_byte() {
     let world = World::new().await;
     for checksum in [None, Some(Checksum::Crc64Nvme)] {
