@@ -209,6 +209,10 @@ async fn a_place_that_is_none_and_a_pipe_to_x_are_refused_before_anything_goes_o
     assert!(ran.stderr.contains("tus+https://"), "{ran:?}");
     let ran = world.run(&["upload", "a.mp4", "b.mp4", "--to", "s3://media/one"]).await;
     ran.assert_error_ending(2, "several files can't have one key: let --to end with a slash");
+    let ran = world.run(&["upload", "a/clip.mp4", "b/clip.mp4", "--to", "s3://media/x/"]).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    let both = "a/clip.mp4 and b/clip.mp4 would both be s3://media/x/clip.mp4";
+    assert!(ran.stderr.contains(both), "{ran:?}");
     let ran = world.piped(&["upload", "-"], b"x").await;
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("X wants to know a file's size beforehand"), "{ran:?}");
