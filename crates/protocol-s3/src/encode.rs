@@ -148,6 +148,11 @@ pub(crate) fn request(
     let (bucket, key) = (s3.object.bucket(), s3.object.key_path());
     let address = match s3.style {
         AddressStyle::Path => format!("{}/{bucket}/{key}", s3.endpoint),
+        AddressStyle::VirtualHost if bucket.contains(|c: char| c.is_ascii_uppercase()) => {
+            return Err(EncodeError::new(
+                "a bucket with an upper-case letter in its name can't go before the host: address it by path",
+            ));
+        }
         AddressStyle::VirtualHost => {
             let endpoint = s3.endpoint.as_str();
             let host = endpoint.find("://").map_or(0, |at| at + 3);

@@ -193,7 +193,8 @@ impl S3Uploader {
         source: Option<Arc<dyn Source>>,
     ) -> Result<(ResumeRequest, Destination), S3Error> {
         let destination = Destination::from_record(&record.destination)?;
-        if destination.endpoint != self.inner.endpoint.as_str() {
+        // Older records have the host as it was given.
+        if BaseUrl::new(&destination.endpoint).ok().as_ref() != Some(&self.inner.endpoint) {
             let (id, wanted) = (id.clone(), self.inner.endpoint.to_string());
             return Err(S3Error::OtherStore { id, found: Box::new(destination), wanted });
         }
