@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chunkwise_core::{Discard, Policy};
 use chunkwise_driver::{Driver, Listed, Record, ResumeRequest, Source, StoreError, UploadId};
-use chunkwise_s3::{AddressStyle, BaseUrl, Object, Store, is_amazon};
+use chunkwise_s3::{AddressStyle, BaseUrl, Object, Store};
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
 
 use super::{Destination, S3Error, S3Handle, S3Upload};
@@ -65,8 +65,7 @@ impl S3UploaderBuilder {
         Self { style, ..self }
     }
 
-    /// What is known of the store: checksums, part sizes. Default: [`Store::S3`] at Amazon's endpoints,
-    /// [`Store::COMPATIBLE`] at any other.
+    /// What is known of the store: checksums, part sizes. Default: [`Store::at`], what its endpoint says.
     pub fn store(self, store: Store) -> Self {
         Self { store, ..self }
     }
@@ -105,7 +104,7 @@ impl S3Uploader {
         authorizer: impl Authorizer + 'static,
         backend: impl Backend + 'static,
     ) -> S3UploaderBuilder {
-        let store = if is_amazon(&endpoint) { Store::S3 } else { Store::COMPATIBLE };
+        let store = Store::at(&endpoint);
         S3UploaderBuilder {
             endpoint,
             style: AddressStyle::Path,

@@ -1,6 +1,6 @@
 //! Which store, and who asks it.
 
-use chunkwise::s3::{AddressStyle, BaseUrl, aws_endpoint, aws_region};
+use chunkwise::s3::{AddressStyle, BaseUrl, Checksum, Store, aws_endpoint, aws_region};
 use clap::Args;
 
 use crate::exit::Exit;
@@ -21,6 +21,72 @@ pub(crate) struct StoreAddress {
     /// Where the bucket's name goes: path or host
     #[arg(long, value_name = "STYLE", default_value = "path", value_parser = style)]
     s3_style: AddressStyle,
+    /// What the store is: aws, r2 (all parts of one size) or compatible [default: what its endpoint says; a resumed upload
+    /// keeps its own, as it does its checksum]
+    #[arg(long, value_name = "STORE", value_parser = kind)]
+    s3_store: Option<Kind>,
+    /// The checksum that every part is sent with: crc32c, crc64nvme, sha256 or none [default: the store's: crc64nvme at
+    /// aws, none elsewhere]
+    #[arg(long, value_name = "CHECKSUM", value_parser = checked)]
+    s3_checksum: Option<Checked>,
+}
+
+/// What a store is said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Aws,
+    R2,
+    Compatible,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Aws, Self::R2, Self::Compatible];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::R2 => "r2",
+            Self::Compatible => "compatible",
+        }
+    }
+
+    const fn store(self) -> Store {
+        match self {
+            Self::Aws => Store::S3,
+            Self::R2 => Store::R2,
+            Self::Compatible => Store::COMPATIBLE,
+        }
+    }
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == text);
+    kind.ok_or_else(|| "it is aws, r2 or compatible".to_owned())
+}
+
+/// What is said of the checksum that parts are sent with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checked {
+    By(Checksum),
+    Not,
+}
+
+impl Checked {
+    fn all() -> impl Iterator<Item = Self> {
+        Checksum::ALL.into_iter().map(Self::By).chain([Self::Not])
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::By(checksum) => checksum.name().to_ascii_lowercase(),
+            Self::Not => "none".to_owned(),
+        }
+    }
+}
+
+fn checked(text: &str) -> Result<Checked, String> {
+    let checked = Checked::all().find(|checked| checked.name() == text);
+    checked.ok_or_else(|| "it is crc32c, crc64nvme, sha256 or none".to_owned())
 }
 
 fn style(text: &str) -> Result<AddressStyle, String> {
@@ -74,6 +140,22 @@ impl StoreAddress {
         }
     }
 
+    /// What the store is, and its checksum, as far as that was said: flags and their values.
+    pub(crate) fn store_given(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let kind = self.s3_store.map(|kind| ("s3-store", kind.name().to_owned()));
+        kind.into_iter().chain(self.s3_checksum.map(|checked| ("s3-checksum", checked.name())))
+    }
+
+    /// What is known of the store at this endpoint: what was said, and what the endpoint says where nothing was.
+    pub(crate) fn store(&self, endpoint: &BaseUrl) -> Store {
+        let store = self.s3_store.map_or_else(|| Store::at(endpoint), Kind::store);
+        match self.s3_checksum {
+            None => store,
+            Some(Checked::By(checksum)) => store.with_checksum(Some(checksum)),
+            Some(Checked::Not) => store.with_checksum(None),
+        }
+    }
+
     pub(crate) fn region(&self) -> &str {
         self.region_given().unwrap_or("us-east-1")
     }
@@ -103,6 +185,28 @@ impl StoreAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_store_is_what_is_said_of_it_or_what_its_endpoint_says() {
+        let of = |flags: &[&str], endpoint: &str| {
+            let mut store = StoreAddress::default();
+            for flag in flags {
+                match flag.split_once('=').unwrap() {
+                    ("store", text) => store.s3_store = Some(kind(text).unwrap()),
+                    (_, text) => store.s3_checksum = Some(checked(text).unwrap()),
+                }
+            }
+            store.store(&BaseUrl::new(endpoint).unwrap())
+        };
+        let (minio, r2) = ("http://minio:9000", "https://0123.r2.cloudflarestorage.com");
+        assert_eq!(of(&[], minio), Store::COMPATIBLE);
+        assert_eq!(of(&[], r2), Store::R2);
+        assert_eq!(of(&["store=r2"], minio), Store::R2);
+        assert_eq!(of(&["store=aws", "checksum=none"], minio), Store::S3.with_checksum(None));
+        let sums = Store::R2.with_checksum(Some(Checksum::Sha256));
+        assert_eq!(of(&["checksum=sha256"], r2), sums);
+        assert!(kind("s3").is_err() && checked("md5").is_err());
+    }
 
     #[test]
     fn what_is_said_of_s3_alone_goes_before_what_is_said_of_all_and_of_the_past() {

@@ -128,8 +128,11 @@ impl Elsewhere {
         match place {
             Place::Tus(endpoint) => Self::tus(endpoint, authorizer, backend, driver, policy),
             Place::S3 { .. } => {
-                let uploader = S3Uploader::builder(store.endpoint()?, authorizer, backend)
+                let endpoint = store.endpoint()?;
+                let known = store.store(&endpoint);
+                let uploader = S3Uploader::builder(endpoint, authorizer, backend)
                     .style(store.style())
+                    .store(known)
                     .driver(driver)
                     .policy(policy)
                     .build();

@@ -80,6 +80,23 @@ async fn a_file_goes_to_a_bucket_under_the_key_or_under_its_own_name() {
 }
 
 #[tokio::test]
+async fn what_is_said_of_a_store_is_kept_with_its_upload() {
+    let world = World::new().await;
+    world.store.fault("POST /media/k?uploadId", Fault::Instead(403, DENIED));
+    let flags = ["--s3-store", "r2", "--s3-checksum", "crc32c"];
+    let args = [&["upload", "clip.mp4", "--to", "s3://media/k"], &flags[..]].concat();
+    let ran = world.run(&args).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    let listed = world.run(&["--json", "uploads"]).await;
+    let line = listed.json().remove(0);
+    let known = &line["destination"]["store"];
+    assert_eq!((&known["parts"], &known["checksum"]), (&"Uniform".into(), &"crc32c".into()), "{line}");
+    let ran = world.run(&["resume", "--all"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(world.object("k") == Some(world.content.clone()), "it is another object");
+}
+
+#[tokio::test]
 async fn standard_input_goes_to_a_bucket() {
     let world = World::new().await;
     let ran = world.piped(&["--json", "upload", "-", "--to", "s3://media/stream"], &world.content).await;
