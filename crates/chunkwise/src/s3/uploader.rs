@@ -39,6 +39,7 @@ pub struct S3Uploader {
 
 pub(super) struct Inner {
     pub(super) endpoint: BaseUrl,
+    pub(super) region: Option<String>,
     pub(super) style: AddressStyle,
     pub(super) store: Store,
     pub(super) backend: Arc<dyn Backend>,
@@ -51,6 +52,7 @@ pub(super) struct Inner {
 #[must_use]
 pub struct S3UploaderBuilder {
     endpoint: BaseUrl,
+    region: Option<String>,
     style: AddressStyle,
     store: Store,
     backend: Arc<dyn Backend>,
@@ -60,6 +62,12 @@ pub struct S3UploaderBuilder {
 }
 
 impl S3UploaderBuilder {
+    /// The region that the authorizer signs for. It is kept with every upload, so that who resumes one knows what to sign for;
+    /// nothing else comes of it. Default: none is kept.
+    pub fn region(self, region: impl Into<String>) -> Self {
+        Self { region: Some(region.into()), ..self }
+    }
+
     /// Where the bucket's name goes. Default: into the path.
     pub fn style(self, style: AddressStyle) -> Self {
         Self { style, ..self }
@@ -87,12 +95,12 @@ impl S3UploaderBuilder {
     ///
     /// [`chunkwise_driver::BuildError`] if the default driver can't be made; never if one was given.
     pub fn build(self) -> Result<S3Uploader, chunkwise_driver::BuildError> {
-        let Self { endpoint, style, store, backend, authorizer, driver, policy } = self;
+        let Self { endpoint, region, style, store, backend, authorizer, driver, policy } = self;
         let driver = match driver {
             Some(driver) => driver,
             None => Driver::builder().build()?,
         };
-        let inner = Inner { endpoint, style, store, backend, authorizer, driver, policy };
+        let inner = Inner { endpoint, region, style, store, backend, authorizer, driver, policy };
         Ok(S3Uploader { inner: Arc::new(inner) })
     }
 }
@@ -107,6 +115,7 @@ impl S3Uploader {
         let store = Store::at(&endpoint);
         S3UploaderBuilder {
             endpoint,
+            region: None,
             style: AddressStyle::Path,
             store,
             backend: Arc::new(backend),

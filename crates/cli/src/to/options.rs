@@ -12,11 +12,13 @@ use crate::failed::Failed;
     next_help_heading = "S3 (credentials from AWS_ACCESS_KEY_ID and its like, ~/.aws, or the machine's metadata)"
 )]
 pub(crate) struct StoreAddress {
-    /// Another store than Amazon's, as in http://localhost:9000 (or AWS_ENDPOINT_URL)
-    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_S3", hide_env_values = true)]
+    // The environment is not clap's to read here: for an upload that is resumed it comes behind what its record says.
+    /// Another store than Amazon's, as in http://localhost:9000 [env: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL")]
     s3_endpoint: Option<String>,
-    /// The store's region (or AWS_DEFAULT_REGION) [default: us-east-1]
-    #[arg(long, value_name = "REGION", env = "AWS_REGION", hide_env_values = true)]
+    /// The store's region [env: AWS_REGION, AWS_DEFAULT_REGION] [default: us-east-1; a resumed upload's is the one it began
+    /// with]
+    #[arg(long, value_name = "REGION")]
     s3_region: Option<String>,
     /// Where the bucket's name goes: path or host
     #[arg(long, value_name = "STYLE", default_value = "path", value_parser = style)]
@@ -98,26 +100,29 @@ fn style(text: &str) -> Result<AddressStyle, String> {
 }
 
 impl StoreAddress {
-    /// The same, with what the environment says under the names for all of Amazon's services, where nothing was said of
-    /// S3 alone.
+    /// The same, with what the environment says where nothing was given: of S3 alone, or of all of Amazon's services. An
+    /// empty variable says nothing.
     pub(crate) fn with_environment(self) -> Self {
         self.or_of(|name| std::env::var(name).ok())
     }
 
     fn or_of(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
-        let said = |name| variable(name).filter(|value| !value.is_empty());
-        self.s3_endpoint = self.s3_endpoint.or_else(|| said("AWS_ENDPOINT_URL"));
-        self.s3_region = self.s3_region.or_else(|| said("AWS_DEFAULT_REGION"));
+        let said = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let first = |given: Option<&str>, names: [&str; 2]| {
+            given.map(ToOwned::to_owned).or_else(|| names.into_iter().find_map(said))
+        };
+        self.s3_endpoint = first(self.endpoint_given(), ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]);
+        self.s3_region = first(self.region_given(), ["AWS_REGION", "AWS_DEFAULT_REGION"]);
         self
     }
 
-    /// The same; what was not given is as it was when the upload began. Amazon's endpoints name their region.
-    pub(crate) fn or_at(mut self, endpoint: String, style: AddressStyle) -> Self {
-        if self.region_given().is_none() {
-            self.s3_region =
-                BaseUrl::new(&endpoint).ok().and_then(|at| aws_region(&at).map(ToOwned::to_owned));
-        }
-        self.s3_endpoint.get_or_insert(endpoint);
+    /// The same; what was not given is as it was when the upload began. Where its record has no region, Amazon's endpoints
+    /// name theirs.
+    pub(crate) fn or_at(mut self, endpoint: String, region: Option<String>, style: AddressStyle) -> Self {
+        let named = || BaseUrl::new(&endpoint).ok().and_then(|at| aws_region(&at).map(ToOwned::to_owned));
+        let region = self.region_given().map(ToOwned::to_owned).or(region).or_else(named);
+        self.s3_region = region;
+        self.s3_endpoint = Some(self.endpoint_given().map_or(endpoint, ToOwned::to_owned));
         self.s3_style = style;
         self
     }
@@ -211,6 +216,8 @@ mod tests {
     #[test]
     fn what_is_said_of_s3_alone_goes_before_what_is_said_of_all_and_of_the_past() {
         let variable = |name: &str| match name {
+            // As if they were not there.
+            "AWS_ENDPOINT_URL_S3" | "AWS_REGION" => Some(String::new()),
             "AWS_ENDPOINT_URL" => Some("http://all.example".to_owned()),
             "AWS_DEFAULT_REGION" => Some("eu-west-1".to_owned()),
             _ => None,
@@ -227,9 +234,26 @@ mod tests {
             ("http://all.example".into(), "eu-west-1".into())
         );
         let began = "https://s3.eu-north-1.amazonaws.com";
-        let resumed = StoreAddress::default().or_at(began.to_owned(), AddressStyle::Path).or_of(variable);
-        assert_eq!(told(resumed), (began.into(), "eu-north-1".into()));
-        let other = StoreAddress::default().or_at("http://s3.example".to_owned(), AddressStyle::Path);
-        assert_eq!(other.region(), "us-east-1");
+        let resumed = |store: StoreAddress, began: &str, region: Option<&str>| {
+            let region = region.map(ToOwned::to_owned);
+            told(store.or_at(began.to_owned(), region, AddressStyle::Path).or_of(variable))
+        };
+        let nothing = StoreAddress::default;
+        assert_eq!(resumed(nothing(), began, None), (began.into(), "eu-north-1".into()));
+        let other = "http://s3.example";
+        assert_eq!(resumed(nothing(), other, Some("garage")), (other.into(), "garage".into()));
+        assert_eq!(resumed(nothing(), other, None), (other.into(), "eu-west-1".into()));
+        let given = |region: &str| StoreAddress { s3_region: Some(region.into()), ..nothing() };
+        assert_eq!(resumed(given("r"), began, Some("garage")).1, "r");
+        assert_eq!(resumed(given(""), other, Some("garage")).1, "garage");
+        let empty = StoreAddress { s3_endpoint: Some(String::new()), ..nothing() };
+        assert_eq!(resumed(empty, other, None).0, other);
+    }
+
+    #[test]
+    fn what_the_environment_says_of_s3_alone_goes_before_what_it_says_of_all() {
+        let store = StoreAddress::default().or_of(|name| Some(name.to_ascii_lowercase()));
+        assert_eq!(store.endpoint_given(), Some("aws_endpoint_url_s3"));
+        assert_eq!(store.region(), "aws_region");
     }
 }

@@ -285,6 +285,18 @@ async fn what_is_printed_to_go_on_with_names_the_region_and_not_what_is_of_x() {
         assert!(ran.printed(word).ends_with(" --s3-region eu-central-1"), "{ran:?}");
     }
     assert!(ran.printed("go on:").contains(&id), "{ran:?}");
+
+    // So it does when it was gone on with in vain. The region it began with is the upload's own where none is given.
+    let listed = world.run(&["--json", "uploads"]).await;
+    assert_eq!(listed.json()[0]["destination"]["region"], "eu-central-1", "{listed:?}");
+    world.store.fault("POST /media/k?uploadId", Fault::Instead(403, DENIED));
+    let ran = world.run(&["resume", &id, "--s3-region", "eu-north-1"]).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    assert!(ran.printed("go on:").ends_with(" --s3-region eu-north-1"), "{ran:?}");
+    let mut command = world.command(&["resume", &id]);
+    command.env("AWS_ENDPOINT_URL_S3", "").env("AWS_REGION", "");
+    let ran = finish(command).await;
+    assert_eq!((ran.code, ran.stdout.trim()), (0, "s3://media/k"), "{ran:?}");
 }
 
 #[tokio::test]
