@@ -151,7 +151,8 @@ const TABLE: &[ErrorRow] = &[
     row("init-not-found",       &[Init],     (404, 404), Anything, Refused(Invalid)),
     row("not-found",            EVERY,       (404, 404), Anything, Transient),
     row("refused",              EVERY,       (400, 499), Anything, Refused(Invalid)),
-    // Redirects are not followed: the request has a signature on it.
+    // Redirects are not followed: the request has a signature on it. That of a Create says that the endpoint is another.
+    row("moved",                &[Init],     (300, 399), Anything, Refused(Invalid)),
     row("redirect",             EVERY,       (300, 399), Anything, Broken),
     row("no-such-status",       EVERY,       (100, 999), Anything, Broken),
 ];
