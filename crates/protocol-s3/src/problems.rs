@@ -120,8 +120,9 @@ const TABLE: &[ErrorRow] = &[
     row("proxy",                EVERY,       (407, 407), Anything, Refused(Forbidden)),
     row("denied",               EVERY,       (200, 299), Code(&["AccessDenied"]), Refused(Forbidden)),
     row("forbidden",            EVERY,       (403, 403), Anything, Refused(Forbidden)),
-    // Where we are: another region, endpoint or bucket.
-    row("region",               EVERY,       (200, 599), Code(&["AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraintException"]), Refused(Invalid)),
+    // Where we are: another region, endpoint or bucket. Another region is a setting's fault, as wrong keys are: what is stored
+    // is kept for whoever comes back with the right one.
+    row("region",               EVERY,       (200, 599), Code(&["AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraintException"]), Refused(Forbidden)),
     row("no-bucket",            EVERY,       (200, 599), Code(&["NoSuchBucket", "InvalidBucketName"]), Refused(Invalid)),
     // The session: aborted, expired, or completed already.
     row("gone",                 NAMING,      (200, 599), Code(&["NoSuchUpload"]), SessionGone),
