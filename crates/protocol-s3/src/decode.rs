@@ -75,7 +75,9 @@ impl Exchange<'_> {
             // Who may not list the bucket is told so of an object that is not there (S3 API Reference, `HeadObject`).
             (Step::Verify, StatusCode::FORBIDDEN) if !skewed => Ok(Reply::Verified(Verdict::CannotTell)),
             (Step::Abort, _) if is_gone(&failure) => Ok(Reply::Aborted),
-            (Step::Init, status) if nameless && (status.is_redirection() || status == StatusCode::NOT_FOUND) => {
+            (Step::Init, status)
+                if nameless && (status.is_redirection() || status == StatusCode::NOT_FOUND) =>
+            {
                 Err(self.no_store())
             }
             (Step::Init | Step::Append | Step::Probe | Step::Finalize | Step::Verify | Step::Abort, _) => {

@@ -118,9 +118,7 @@ fn list_parts(s3: &S3Protocol, id: &str, page: Option<&PageToken>) -> Result<Req
     let (page, marker) = (("max-parts", PAGE), marker.map(|marker| marker.to_string()));
     match &marker {
         None => request(s3, Method::GET, &[("uploadId", id), page]),
-        Some(marker) => {
-            request(s3, Method::GET, &[("part-number-marker", marker), ("uploadId", id), page])
-        }
+        Some(marker) => request(s3, Method::GET, &[("part-number-marker", marker), ("uploadId", id), page]),
     }
 }
 

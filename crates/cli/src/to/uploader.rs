@@ -32,7 +32,10 @@ pub(crate) enum Elsewhere {
 pub(crate) fn place(record: &Record, store: &StoreAddress) -> Option<(Place, StoreAddress)> {
     if let Ok(destination) = s3::Destination::from_record(&record.destination) {
         let place = destination.object.parse().ok()?;
-        return Some((place, store.clone().or_at(destination.endpoint, destination.region, destination.style)));
+        return Some((
+            place,
+            store.clone().or_at(destination.endpoint, destination.region, destination.style),
+        ));
     }
     let destination = tus::Destination::from_record(&record.destination).ok()?;
     Some((Place::Tus(destination.endpoint), store.clone()))
