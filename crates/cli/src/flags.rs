@@ -94,6 +94,9 @@ impl Flags {
                 text(&mut to, "s3-endpoint", store.endpoint_given());
                 text(&mut to, "s3-region", store.region_given());
                 text(&mut to, "s3-style", store.style_given());
+                for (name, value) in store.store_given() {
+                    text(&mut to, name, Some(&value));
+                }
             }
             Place::Tus(_) => {}
         }

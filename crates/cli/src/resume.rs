@@ -38,11 +38,14 @@ pub(crate) async fn run(context: Context, args: ResumeArgs) -> Result<Exit, Fail
     if ids.is_empty() {
         render.note("nothing to resume: no upload is unfinished");
     }
-    let (render, stop, flags, listed, resuming, to_x) = (&*render, &stop, &flags, &listed, &resuming, &to_x);
+    let elsewhere = flags.clone().elsewhere(&resuming.s3);
+    let (render, stop, listed, resuming, to_x) = (&*render, &stop, &listed, &resuming, &to_x);
+    let (flags, elsewhere) = (&flags, &elsewhere);
     let exits = futures::stream::iter(ids.iter().enumerate())
         .map(async |(slot, id)| {
             let place =
                 record(listed, id).and_then(|record| Some((record, to::place(record, &resuming.s3)?)));
+            let flags = if place.is_some() { elsewhere } else { flags };
             let ending = match (place, to_x) {
                 (Some((record, (to, store))), _) => {
                     let file = record.source.path().map(ToOwned::to_owned);

@@ -2,7 +2,7 @@
 
 use chunkwise_core::{
     Action, Commitment, Cut, Delay, Detail, Failure, Final, Operation, Outcome, Page, PageToken, Part,
-    ProblemKind, Reply, SegmentIndex, ServerError, Session, Timestamp, Verdict,
+    ProblemKind, Refusal, Reply, SegmentIndex, ServerError, Session, Timestamp, Verdict,
 };
 use chunkwise_transport::http::Response;
 use http::StatusCode;
@@ -13,6 +13,12 @@ use crate::receipt::PartReceipt;
 use crate::said::{SKEWED, Said, header_text};
 use crate::xml::Element;
 use crate::{MAX_PARTS, Metadata, S3Protocol, session};
+
+/// What the answer to a Create begins with.
+const CREATED: &str = "InitiateMultipartUpload";
+
+/// What an answer of somebody else's says.
+const FOREIGN: &str = "the answer is none of S3's; is the endpoint one of a store?";
 
 /// What a response means.
 pub(crate) fn decode(
@@ -51,10 +57,8 @@ impl Exchange<'_> {
             Action::Abort { session } => match AbortStep::of(operation) {
                 // Whether nothing is left shows when its parts are listed.
                 AbortStep::Delete => Ok(Reply::AbortPending),
-                AbortStep::Look => self.parts(session).map(|page| match page.parts.is_empty() {
-                    true => Reply::Aborted,
-                    false => Reply::AbortPending,
-                }),
+                // What has a list, with parts or without, is still there: that the deletion before arrived nobody knows here.
+                AbortStep::Look => self.parts(session).map(|_| Reply::AbortPending),
             },
             Action::Status { .. } => Err(self.broken("an answer to something that S3 can't be asked")),
         }
@@ -64,12 +68,18 @@ impl Exchange<'_> {
     fn no(&self, step: Step) -> Result<Reply, Failure> {
         let said = self.said();
         let skewed = said.code == SKEWED;
+        let nameless = said.code.is_empty();
         let failure = problems::failure(step, self.response, said);
         match (step, self.response.status()) {
             (Step::Verify, StatusCode::NOT_FOUND) => Ok(Reply::Verified(Verdict::NotCommitted)),
             // Who may not list the bucket is told so of an object that is not there (S3 API Reference, `HeadObject`).
             (Step::Verify, StatusCode::FORBIDDEN) if !skewed => Ok(Reply::Verified(Verdict::CannotTell)),
             (Step::Abort, _) if is_gone(&failure) => Ok(Reply::Aborted),
+            (Step::Init, status)
+                if nameless && (status.is_redirection() || status == StatusCode::NOT_FOUND) =>
+            {
+                Err(self.no_store())
+            }
             (Step::Init | Step::Append | Step::Probe | Step::Finalize | Step::Verify | Step::Abort, _) => {
                 Err(failure)
             }
@@ -77,7 +87,10 @@ impl Exchange<'_> {
     }
 
     fn created(&self) -> Result<Reply, Failure> {
-        let root = self.of("InitiateMultipartUpload")?;
+        if self.xml.as_ref().is_none_or(|root| !root.name.starts_with(CREATED)) {
+            return Err(self.no_store());
+        }
+        let root = self.of(CREATED)?;
         let session = root.get("UploadId").and_then(|id| session::session(self.s3, id));
         let session =
             session.ok_or_else(|| self.broken("an upload was created, but without an upload id"))?;
@@ -154,11 +167,9 @@ impl Exchange<'_> {
     /// at S3, `Response` at moto).
     fn of(&self, action: &str) -> Result<&Element, Failure> {
         let root = self.xml.as_ref().filter(|root| root.name.starts_with(action));
-        let root =
-            root.ok_or_else(|| self.broken("the answer is none of S3's; is the endpoint one of a store?"))?;
-        let object = &self.s3.object;
-        let other = |name: &str, ours: &str| root.get(name).is_some_and(|theirs| theirs != ours);
-        if other("Bucket", object.bucket()) || other("Key", object.key()) {
+        let root = root.ok_or_else(|| self.broken(FOREIGN))?;
+        // The bucket's name is no witness: an access point answers with the name of the bucket behind it.
+        if root.get("Key").is_some_and(|theirs| theirs != self.s3.object.key()) {
             return Err(self.broken("the answer is about another object than ours"));
         }
         Ok(root)
@@ -175,10 +186,19 @@ impl Exchange<'_> {
         Said::of(self.response, self.xml.as_ref(), self.received_at)
     }
 
+    /// At the first request: it went to somebody else, who will say the same however often it is asked.
+    fn no_store(&self) -> Failure {
+        self.failed(ProblemKind::Refused(Refusal::Invalid), FOREIGN)
+    }
+
     fn broken(&self, what: &str) -> Failure {
+        self.failed(ProblemKind::Broken, what)
+    }
+
+    fn failed(&self, kind: ProblemKind, what: &str) -> Failure {
         let mut fields = self.said().server.fields().clone();
         fields.message = Detail::new(what);
-        Failure::answered(ProblemKind::Broken, ServerError::new(fields))
+        Failure::answered(kind, ServerError::new(fields))
     }
 }
 

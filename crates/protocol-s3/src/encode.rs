@@ -12,6 +12,10 @@ use crate::{AddressStyle, MAX_PARTS, Metadata, S3Protocol, session};
 /// The metadata that has the mark.
 pub(crate) const MARK: &str = "x-amz-meta-chunkwise-nonce";
 
+/// How many parts are listed at once: as many as Amazon gives at most. Other stores give all 10,000 where they are not asked
+/// for fewer, which is more than an answer may hold.
+const PAGE: &str = "1000";
+
 /// The request that performs the operation.
 pub(crate) fn encode(s3: &S3Protocol, operation: &Operation) -> Result<Request, EncodeError> {
     match &operation.action {
@@ -111,11 +115,10 @@ fn list_parts(s3: &S3Protocol, id: &str, page: Option<&PageToken>) -> Result<Req
     let marker = page.map(|page| page.as_str().parse::<u32>()).transpose();
     let marker =
         marker.map_err(|_| EncodeError::new("the page of the list of parts is not a part's number"))?;
-    match marker {
-        None => request(s3, Method::GET, &[("uploadId", id)]),
-        Some(marker) => {
-            request(s3, Method::GET, &[("part-number-marker", &marker.to_string()), ("uploadId", id)])
-        }
+    let (page, marker) = (("max-parts", PAGE), marker.map(|marker| marker.to_string()));
+    match &marker {
+        None => request(s3, Method::GET, &[("uploadId", id), page]),
+        Some(marker) => request(s3, Method::GET, &[("part-number-marker", marker), ("uploadId", id), page]),
     }
 }
 
@@ -143,6 +146,11 @@ pub(crate) fn request(
     let (bucket, key) = (s3.object.bucket(), s3.object.key_path());
     let address = match s3.style {
         AddressStyle::Path => format!("{}/{bucket}/{key}", s3.endpoint),
+        AddressStyle::VirtualHost if bucket.contains(|c: char| c.is_ascii_uppercase()) => {
+            return Err(EncodeError::new(
+                "a bucket with an upper-case letter in its name can't go before the host: address it by path",
+            ));
+        }
         AddressStyle::VirtualHost => {
             let endpoint = s3.endpoint.as_str();
             let host = endpoint.find("://").map_or(0, |at| at + 3);

@@ -52,7 +52,9 @@
 //! - `NoSuchUpload` means that the session is gone, maybe because it was completed; the engine finds out which.
 //! - `InvalidPart` means that parts are missing: the engine asks for the list and sends what is not in it.
 //! - `RequestTimeTooSkewed` counts as expired credentials: [`SigV4`] corrects its clock by the answer, once.
-//! - An answer about another object, another upload's list, or no XML of S3's at all breaks the protocol.
+//! - A wrong region is refused as forbidden: what is stored is kept for whoever comes back with the right one.
+//! - An answer about another object, another upload's list, or no XML of S3's at all breaks the protocol; to a Create the last is a
+//!   refusal, for the endpoint is no store's.
 //!
 //! # What is left behind
 //!

@@ -3,8 +3,11 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use chunkwise_transport::http::{AuthorizeError, Authorizer, EncodeContext, Request};
+use chunkwise_core::Timestamp;
+use chunkwise_transport::http::{AuthorizeError, Authorizer, EncodeContext, Request, Response};
 use http::{HeaderMap, Method, Uri};
+
+use crate::said::server_time;
 
 /// Mints presigned addresses: a backend that has the credentials, or [`SigV4::presign`](crate::SigV4::presign) itself.
 #[async_trait]
@@ -52,5 +55,10 @@ impl<M: MintUrl> Authorizer for Presigned<M> {
 
     fn authorize(&self, _: &mut Request, _: &EncodeContext) -> Result<(), AuthorizeError> {
         Ok(())
+    }
+
+    /// By the store's clock: ours signs nothing, so that it can't be what the store objects to.
+    fn clock(&self, response: &Response, received_at: Timestamp) -> Timestamp {
+        server_time(response).unwrap_or(received_at)
     }
 }

@@ -120,8 +120,9 @@ const TABLE: &[ErrorRow] = &[
     row("proxy",                EVERY,       (407, 407), Anything, Refused(Forbidden)),
     row("denied",               EVERY,       (200, 299), Code(&["AccessDenied"]), Refused(Forbidden)),
     row("forbidden",            EVERY,       (403, 403), Anything, Refused(Forbidden)),
-    // Where we are: another region, endpoint or bucket.
-    row("region",               EVERY,       (200, 599), Code(&["AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraintException"]), Refused(Invalid)),
+    // Where we are: another region, endpoint or bucket. Another region is a setting's fault, as wrong keys are: what is stored
+    // is kept for whoever comes back with the right one.
+    row("region",               EVERY,       (200, 599), Code(&["AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "PermanentRedirect", "TemporaryRedirect", "Redirect", "IllegalLocationConstraintException"]), Refused(Forbidden)),
     row("no-bucket",            EVERY,       (200, 599), Code(&["NoSuchBucket", "InvalidBucketName"]), Refused(Invalid)),
     // The session: aborted, expired, or completed already.
     row("gone",                 NAMING,      (200, 599), Code(&["NoSuchUpload"]), SessionGone),
@@ -151,7 +152,8 @@ const TABLE: &[ErrorRow] = &[
     row("init-not-found",       &[Init],     (404, 404), Anything, Refused(Invalid)),
     row("not-found",            EVERY,       (404, 404), Anything, Transient),
     row("refused",              EVERY,       (400, 499), Anything, Refused(Invalid)),
-    // Redirects are not followed: the request has a signature on it.
+    // Redirects are not followed: the request has a signature on it. That of a Create says that the endpoint is another.
+    row("moved",                &[Init],     (300, 399), Anything, Refused(Invalid)),
     row("redirect",             EVERY,       (300, 399), Anything, Broken),
     row("no-such-status",       EVERY,       (100, 999), Anything, Broken),
 ];

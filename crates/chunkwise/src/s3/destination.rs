@@ -11,6 +11,10 @@ pub struct Destination {
     pub object: String,
     /// The address of the store.
     pub endpoint: String,
+    /// The region that requests were signed for, if the uploader was told: whoever resumes the upload signs for it too. For
+    /// information; the authorizer is the uploader's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Where the bucket's name goes.
     pub style: AddressStyle,
     /// What is known of the store.

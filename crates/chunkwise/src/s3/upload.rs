@@ -88,6 +88,7 @@ impl S3Upload {
         let destination = Destination {
             object: object.to_string(),
             endpoint: inner.endpoint.to_string(),
+            region: inner.region.clone(),
             style: inner.style,
             store: inner.store,
             mark: Mark::new(u128::from_le_bytes(mark)).to_string(),

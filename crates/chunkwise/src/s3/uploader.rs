@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chunkwise_core::{Discard, Policy};
 use chunkwise_driver::{Driver, Listed, Record, ResumeRequest, Source, StoreError, UploadId};
-use chunkwise_s3::{AddressStyle, BaseUrl, Object, Store, is_amazon};
+use chunkwise_s3::{AddressStyle, BaseUrl, Object, Store};
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
 
 use super::{Destination, S3Error, S3Handle, S3Upload};
@@ -39,6 +39,7 @@ pub struct S3Uploader {
 
 pub(super) struct Inner {
     pub(super) endpoint: BaseUrl,
+    pub(super) region: Option<String>,
     pub(super) style: AddressStyle,
     pub(super) store: Store,
     pub(super) backend: Arc<dyn Backend>,
@@ -51,6 +52,7 @@ pub(super) struct Inner {
 #[must_use]
 pub struct S3UploaderBuilder {
     endpoint: BaseUrl,
+    region: Option<String>,
     style: AddressStyle,
     store: Store,
     backend: Arc<dyn Backend>,
@@ -60,13 +62,18 @@ pub struct S3UploaderBuilder {
 }
 
 impl S3UploaderBuilder {
+    /// The region that the authorizer signs for. It is kept with every upload, so that who resumes one knows what to sign for;
+    /// nothing else comes of it. Default: none is kept.
+    pub fn region(self, region: impl Into<String>) -> Self {
+        Self { region: Some(region.into()), ..self }
+    }
+
     /// Where the bucket's name goes. Default: into the path.
     pub fn style(self, style: AddressStyle) -> Self {
         Self { style, ..self }
     }
 
-    /// What is known of the store: checksums, part sizes. Default: [`Store::S3`] at Amazon's endpoints,
-    /// [`Store::COMPATIBLE`] at any other.
+    /// What is known of the store: checksums, part sizes. Default: [`Store::at`], what its endpoint says.
     pub fn store(self, store: Store) -> Self {
         Self { store, ..self }
     }
@@ -88,12 +95,12 @@ impl S3UploaderBuilder {
     ///
     /// [`chunkwise_driver::BuildError`] if the default driver can't be made; never if one was given.
     pub fn build(self) -> Result<S3Uploader, chunkwise_driver::BuildError> {
-        let Self { endpoint, style, store, backend, authorizer, driver, policy } = self;
+        let Self { endpoint, region, style, store, backend, authorizer, driver, policy } = self;
         let driver = match driver {
             Some(driver) => driver,
             None => Driver::builder().build()?,
         };
-        let inner = Inner { endpoint, style, store, backend, authorizer, driver, policy };
+        let inner = Inner { endpoint, region, style, store, backend, authorizer, driver, policy };
         Ok(S3Uploader { inner: Arc::new(inner) })
     }
 }
@@ -105,9 +112,10 @@ impl S3Uploader {
         authorizer: impl Authorizer + 'static,
         backend: impl Backend + 'static,
     ) -> S3UploaderBuilder {
-        let store = if is_amazon(&endpoint) { Store::S3 } else { Store::COMPATIBLE };
+        let store = Store::at(&endpoint);
         S3UploaderBuilder {
             endpoint,
+            region: None,
             style: AddressStyle::Path,
             store,
             backend: Arc::new(backend),
@@ -193,7 +201,8 @@ impl S3Uploader {
         source: Option<Arc<dyn Source>>,
     ) -> Result<(ResumeRequest, Destination), S3Error> {
         let destination = Destination::from_record(&record.destination)?;
-        if destination.endpoint != self.inner.endpoint.as_str() {
+        // Older records have the host as it was given.
+        if BaseUrl::new(&destination.endpoint).ok().as_ref() != Some(&self.inner.endpoint) {
             let (id, wanted) = (id.clone(), self.inner.endpoint.to_string());
             return Err(S3Error::OtherStore { id, found: Box::new(destination), wanted });
         }

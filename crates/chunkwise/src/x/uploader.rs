@@ -238,7 +238,9 @@ impl XUploader {
 
     fn check_address(&self, id: &UploadId, destination: &Destination) -> Result<(), XError> {
         let wanted = self.destination_name();
-        if format!("{} ({})", destination.base_url, destination.api) == wanted {
+        // Older records have the host as it was given.
+        let base_url = BaseUrl::new(&destination.base_url);
+        if base_url.is_ok_and(|at| format!("{at} ({})", destination.api) == wanted) {
             return Ok(());
         }
         Err(XError::OtherAddress { id: id.clone(), found: Box::new(destination.clone()), wanted })

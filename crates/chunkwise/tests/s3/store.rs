@@ -95,6 +95,11 @@ impl Store {
         self.state.lock().unwrap().log.clone()
     }
 
+    /// How many parts it lists, of all uploads under way.
+    pub(crate) fn parts(&self) -> usize {
+        self.uploads.lock().unwrap().values().map(Etags::len).sum()
+    }
+
     /// How many uploads have begun and are neither complete nor given up.
     pub(crate) fn unfinished(&self) -> usize {
         self.uploads.lock().unwrap().len()

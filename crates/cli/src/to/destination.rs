@@ -1,5 +1,6 @@
 //! A destination, as it stands behind `--to`.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -95,6 +96,27 @@ impl Place {
             Self::S3 { key, .. } => key.is_empty() || key.ends_with('/'),
         }
     }
+
+    /// The first two of these files that would become one object there, and that object.
+    pub(super) fn clash<'a>(
+        &self,
+        files: impl Iterator<Item = &'a Path>,
+    ) -> Option<(&'a Path, &'a Path, Object)> {
+        let (bucket, key) = match self {
+            // The server gives every upload an address of its own.
+            Self::Tus(_) => return None,
+            Self::S3 { bucket, key } => (bucket, key),
+        };
+        let mut taken = HashMap::new();
+        for file in files {
+            // What can't be an object is told of when it is its turn.
+            let Ok(object) = object(bucket, key, Some(file)) else { continue };
+            if let Some(before) = taken.insert(object.clone(), file) {
+                return Some((before, file, object));
+            }
+        }
+        None
+    }
 }
 
 /// The object for this file under a key, or in a folder, of a bucket.
@@ -155,6 +177,20 @@ mod tests {
         }
         let keyed: Place = "tus+https://tus.example/files/?key=hunter2".parse().unwrap();
         assert!(!keyed.written().contains("hunter2") && keyed.written().parse::<To>().is_err());
+    }
+
+    #[test]
+    fn files_of_one_name_clash_in_a_folder_of_a_bucket_alone() {
+        let clash = |to: &str, files: [&'static str; 3]| {
+            let place: Place = to.parse().unwrap();
+            let clash = place.clash(files.into_iter().map(Path::new));
+            clash.map(|(one, other, object)| (one.to_owned(), other.to_owned(), object.to_string()))
+        };
+        let (one, other) = ("a/clip.mp4", "b/clip.mp4");
+        let both = Some((one.into(), other.into(), "s3://media/x/clip.mp4".into()));
+        assert_eq!(clash("s3://media/x/", [one, "c.mp4", other]), both);
+        assert_eq!(clash("s3://media/x/", [one, "b/Clip.mp4", "c.mp4"]), None);
+        assert_eq!(clash("tus+https://tus.example/files/", [one, one, other]), None);
     }
 
     #[test]

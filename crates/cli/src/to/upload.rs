@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failed::Failed;
 use crate::flags::Flags;
 use crate::given::Given;
-use crate::render::{Going, Object, Render, Slot, Start, Started};
+use crate::render::{Going, Object, Render, Slot, Start, Started, shown};
 use crate::upload::{Arrived, FILES_AT_ONCE, Watching, end, follow};
 use crate::values::LimitSet;
 
@@ -53,6 +53,17 @@ pub(crate) async fn run(context: Context, args: UploadArgs, place: Place) -> Res
     }
     if given.iter().any(|given| matches!(given, Given::Url(_))) {
         return usage("what a URL leads to goes to X alone: download it, or give it on standard input as -");
+    }
+    let files = given.iter().filter_map(|given| match given {
+        Given::File(path) => Some(path.as_path()),
+        Given::Stdin | Given::Url(_) => None,
+    });
+    if let Some((one, other, object)) = place.clash(files) {
+        return usage(&format!(
+            "{} and {} would both be {object}: upload one of them under another key, as in --to s3://bucket/key",
+            shown(&one.to_string_lossy()),
+            shown(&other.to_string_lossy())
+        ));
     }
     let engine = engine(&context, connection, transfer, store)?;
     let uploader = Elsewhere::to(&place, engine, &s3, &credentials).await?;

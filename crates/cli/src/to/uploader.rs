@@ -32,7 +32,10 @@ pub(crate) enum Elsewhere {
 pub(crate) fn place(record: &Record, store: &StoreAddress) -> Option<(Place, StoreAddress)> {
     if let Ok(destination) = s3::Destination::from_record(&record.destination) {
         let place = destination.object.parse().ok()?;
-        return Some((place, store.clone().or_at(destination.endpoint, destination.style)));
+        return Some((
+            place,
+            store.clone().or_at(destination.endpoint, destination.region, destination.style),
+        ));
     }
     let destination = tus::Destination::from_record(&record.destination).ok()?;
     Some((Place::Tus(destination.endpoint), store.clone()))
@@ -128,8 +131,12 @@ impl Elsewhere {
         match place {
             Place::Tus(endpoint) => Self::tus(endpoint, authorizer, backend, driver, policy),
             Place::S3 { .. } => {
-                let uploader = S3Uploader::builder(store.endpoint()?, authorizer, backend)
+                let endpoint = store.endpoint()?;
+                let known = store.store(&endpoint);
+                let uploader = S3Uploader::builder(endpoint, authorizer, backend)
                     .style(store.style())
+                    .store(known)
+                    .region(store.region())
                     .driver(driver)
                     .policy(policy)
                     .build();

@@ -171,6 +171,11 @@ impl Authorizer for SigV4 {
         self.clock.observe(response, received_at);
     }
 
+    /// By the corrected clock: a refusal without a word is not the clock's fault a second time.
+    fn clock(&self, _: &Response, received_at: Timestamp) -> Timestamp {
+        self.clock.corrected(received_at)
+    }
+
     async fn refresh(&self, stale: CredentialEpoch) -> Result<CredentialEpoch, RefreshError> {
         let renew = |old| async move {
             if self.clock.correct() {

@@ -95,15 +95,17 @@ fn host(uri: &Uri) -> Option<String> {
 
 fn canonical_query(query: &str) -> String {
     let encode = |text: &str| percent::encode(&percent_decode_str(text).decode_utf8_lossy());
-    let mut pairs: Vec<String> = query
+    let mut pairs: Vec<(String, String)> = query
         .split('&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            format!("{}={}", encode(name), encode(value))
+            (encode(name), encode(value))
         })
         .collect();
+    // By name: in a whole pair `=` would come behind the `-` of a longer name.
     pairs.sort_unstable();
+    let pairs: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
 }
 
@@ -144,6 +146,11 @@ fn basic_date(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_query_is_sorted_by_name_and_then_by_value() {
+        assert_eq!(canonical_query("a-b=1&a=2&a=10&b"), "a=10&a=2&a-b=1&b=");
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

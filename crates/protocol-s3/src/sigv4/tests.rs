@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chunkwise_core::{CredentialEpoch, Timestamp};
 use chunkwise_transport::RefreshError;
-use chunkwise_transport::http::{Authorizer as _, EncodeContext, Request, RequestBody, Response, Tail};
+use chunkwise_transport::http::{EncodeContext, Request, RequestBody, Response, Tail};
 use futures::executor::block_on;
-use http::{HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 use super::*;
+use crate::said::{SKEWED, Said};
+use crate::{MintUrl, Presigned};
 
 /// 2013-05-24 00:00:00 UTC, the time of AWS's examples.
 const THEN: Timestamp = Timestamp::from_secs(1_369_353_600);
@@ -161,6 +163,26 @@ fn a_clock_is_corrected_by_what_the_store_said_and_once_for_each_time() {
     signer.observe(&skewed("Thu, 23 May 2013 23:00:00 GMT"), THEN);
     assert_eq!(block_on(signer.refresh(E0.next())).unwrap(), E0.next().next());
     assert_eq!(date(&signer), "20130523T230000Z");
+}
+
+#[test]
+fn a_refusal_without_a_word_is_the_clocks_fault_until_that_is_corrected() {
+    let signer = signer();
+    let denied = skewed("Fri, 24 May 2013 01:00:00 GMT").map(|_| Bytes::new());
+    let code = |signer: &dyn Authorizer| Said::of(&denied, None, signer.clock(&denied, THEN)).code;
+    assert_eq!(code(&signer), SKEWED);
+    signer.observe(&denied, THEN);
+    block_on(signer.refresh(E0)).unwrap();
+    assert_eq!(code(&signer), "");
+
+    struct Nobody;
+    #[async_trait]
+    impl MintUrl for Nobody {
+        async fn mint(&self, _: &Method, uri: &Uri, _: &HeaderMap) -> Result<Uri, AuthorizeError> {
+            Ok(uri.clone())
+        }
+    }
+    assert_eq!(code(&Presigned::new(Nobody)), "", "ours signs nothing");
 }
 
 #[test]

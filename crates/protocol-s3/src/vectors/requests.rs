@@ -11,7 +11,7 @@ use futures::executor::block_on;
 use http_body_util::BodyExt as _;
 
 use super::{NOW, files, named, named_in, operation, ours, s3};
-use crate::{AddressStyle, Checksum, MAX_PARTS, Mark, Metadata, S3Protocol, Store};
+use crate::{AddressStyle, Checksum, MAX_PARTS, Mark, Metadata, Object, S3Protocol, Store};
 
 const CONTEXT: EncodeContext = EncodeContext { now: NOW, nonce: 7 };
 
@@ -83,6 +83,15 @@ fn a_session_of_another_upload_goes_nowhere() {
             assert!(s3().encode(&operation, &CONTEXT).is_err(), "{name} {session:?}");
         }
     }
+}
+
+#[test]
+fn a_bucket_with_an_upper_case_letter_goes_into_the_path_alone() {
+    let object = Object::new("Media", "k").unwrap();
+    let s3 = S3Protocol::new(object, s3().endpoint, Mark::new(1));
+    assert!(s3.encode(&named("Init"), &CONTEXT).is_ok());
+    let error = s3.with_style(AddressStyle::VirtualHost).encode(&named("Init"), &CONTEXT).unwrap_err();
+    assert!(error.to_string().contains("by path"), "{error}");
 }
 
 #[test]

@@ -49,6 +49,13 @@ pub trait Authorizer: Send + Sync {
         let _ = (response, received_at);
     }
 
+    /// When an answer was received, by the clock that requests are authorized by: an answer is decoded as of then. Default: the
+    /// wall clock's time, which is given.
+    fn clock(&self, response: &Response, received_at: Timestamp) -> Timestamp {
+        let _ = response;
+        received_at
+    }
+
     /// The account whose rate limits count.
     fn account(&self) -> Option<Account> {
         None
@@ -71,6 +78,10 @@ impl<A: Authorizer + ?Sized> Authorizer for Arc<A> {
 
     fn observe(&self, response: &Response, received_at: Timestamp) {
         (**self).observe(response, received_at);
+    }
+
+    fn clock(&self, response: &Response, received_at: Timestamp) -> Timestamp {
+        (**self).clock(response, received_at)
     }
 
     fn account(&self) -> Option<Account> {

@@ -10,7 +10,8 @@ use http::Uri;
 pub struct BaseUrl(Box<str>);
 
 impl BaseUrl {
-    /// A base by its URL, as in `https://api.x.com` or `http://127.0.0.1:8080/x`.
+    /// A base by its URL, as in `https://api.x.com` or `http://127.0.0.1:8080/x`. Scheme and host, in which case does not
+    /// count, are kept in lower case: what is signed of them is then what is sent.
     ///
     /// # Errors
     ///
@@ -30,7 +31,10 @@ impl BaseUrl {
         if authority.host().is_empty() {
             return Err(BaseUrlError::Malformed);
         }
-        Ok(Self(url.trim_end_matches('/').into()))
+        let url = url.trim_end_matches('/');
+        let host = url.find("://").map_or(0, |at| at + "://".len());
+        let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+        Ok(Self(format!("{}{}", url[..path].to_ascii_lowercase(), &url[path..]).into()))
     }
 
     /// The base itself; it does not end in a slash.
@@ -91,6 +95,8 @@ mod tests {
     #[test]
     fn a_base_is_an_absolute_url_and_nothing_more() {
         assert_eq!(BaseUrl::new("https://api.x.com/").unwrap().as_str(), "https://api.x.com");
+        assert_eq!(BaseUrl::new("HTTP://MinIO:9000/A/").unwrap().as_str(), "http://minio:9000/A");
+        assert_eq!(BaseUrl::new("https://API.x.com").unwrap().as_str(), "https://api.x.com");
         let nested = BaseUrl::new("http://[::1]:8080/x/").unwrap();
         assert_eq!(nested.join("/2/media").unwrap(), "http://[::1]:8080/x/2/media");
         for (bad, why) in [

@@ -27,7 +27,7 @@ pub trait Protocol: Send + Sync {
 
     /// What a response means. Total: any status, headers and body give an outcome.
     ///
-    /// `received_at` is the wall-clock time of receipt, to turn dates and resets into waits.
+    /// `received_at` is the time of receipt by the [`Authorizer`](super::Authorizer)'s clock, to turn dates and resets into waits.
     fn decode(&self, operation: &Operation, response: &Response, received_at: Timestamp) -> Outcome;
 }
 

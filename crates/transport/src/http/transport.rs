@@ -46,6 +46,7 @@ impl HttpTransport {
         let response = self.carry(request, &context, payload).await?;
         let received_at = wall_clock();
         self.authorizer.observe(&response, received_at);
+        let received_at = self.authorizer.clock(&response, received_at);
         Ok(self.protocol.decode(operation, &response, received_at))
     }
 
