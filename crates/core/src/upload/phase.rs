@@ -432,11 +432,11 @@ impl Upload {
     fn abort(&mut self, purpose: Purpose) {
         self.cancel_live();
         match self.shared.profile.abort {
-            Abort::Unsupported => {
-                let discard =
-                    if self.may_be_an_object() { Discard::Unknown } else { Discard::ExpiresByItself };
-                self.aborted(purpose, discard);
+            Abort::Unsupported | Abort::Expires if self.may_be_an_object() => {
+                self.aborted(purpose, Discard::Unknown);
             }
+            Abort::Unsupported => self.aborted(purpose, Discard::LeftBehind),
+            Abort::Expires => self.aborted(purpose, Discard::ExpiresByItself),
             Abort::Call => {
                 self.shared.persist.changed();
                 let aborting = Aborting::new(purpose, self.shared.now);
@@ -460,6 +460,7 @@ impl Upload {
                     Discard::NothingToDo
                     | Discard::Confirmed
                     | Discard::ExpiresByItself
+                    | Discard::LeftBehind
                     | Discard::AlreadyCommitted(_)
                     | Discard::Unknown => Kept::Nothing,
                 };
