@@ -57,7 +57,7 @@
 //! - `creation-with-upload` is used by [`Way::Parts`] alone: an Init has no payload. Servers with `concatenation` and
 //!   without it would need two requests for a part, which one operation is not.
 //! - Partial uploads are not terminated, neither on a discard nor after they were joined: an Abort knows a session, and
-//!   they have none in common. They expire as the server has it.
+//!   they have none in common. They expire where the server has `expiration`, and stay where it has not.
 //! - After a lost answer to the joining nobody can tell whether the object is there: its URL was in that answer.
 
 mod capabilities;
