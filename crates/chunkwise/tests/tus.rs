@@ -10,7 +10,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chunkwise::transport::http::{RefreshError, RefreshToken, Secret};
+use chunkwise::transport::http::RefreshToken;
+use chunkwise::transport::{RefreshError, Secret};
 use chunkwise::tus::{Endpoint, TusError, TusUploader, Way};
 use chunkwise::{Anonymous, Bearer, ChunkSize, DirectoryStore, Disposition, Driver, ErrorKind, Policy};
 use tempfile::{NamedTempFile, TempDir};
