@@ -92,7 +92,9 @@ impl Subject for Adapter {
         };
         let flaw = self.flaw;
         let flawed = Arc::new(Flawed::new(server.clone(), flaw));
-        Place::new(flawed, holds).made_again_by(move || Arc::new(Flawed::new(server.clone(), flaw)))
+        let place = Place::new(flawed, holds);
+        let place = if self.model.verifies() { place } else { place.may_not_tell() };
+        place.made_again_by(move || Arc::new(Flawed::new(server.clone(), flaw)))
     }
 
     async fn nobody(&self) -> Option<(Arc<dyn Transport>, Session)> {
