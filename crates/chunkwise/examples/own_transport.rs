@@ -82,7 +82,7 @@ impl Transport for Directory {
             finalize: Finalize::Call { receipts: Receipts::NotWanted },
             verify: Verify::Unsupported,
             processing: Processed::Never,
-            abort: Abort::Unsupported,
+            abort: Abort::Expires,
         }
     }
 

@@ -8,25 +8,45 @@ use chunkwise_transport::http::{EncodeError, HttpTransport, Request, Response};
 
 use crate::failed::within;
 
-/// How often it is tried, and how long is waited in between.
-const WAITS: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(4)];
+/// How often a request is tried, and how long is waited for what.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tries {
+    /// What is waited before each of them.
+    waits: [Duration; 3],
+    /// How long an answer may take.
+    longest: Duration,
+}
 
-/// How long an answer may take.
-const LONGEST: Duration = Duration::from_secs(30);
+impl Tries {
+    /// Of what has no policy.
+    pub(crate) const USUAL: Self = Self {
+        waits: [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(4)],
+        longest: Duration::from_secs(30),
+    };
+
+    /// With the backoff of this policy.
+    #[cfg(feature = "tus")]
+    pub(crate) fn of(policy: &chunkwise_core::Policy) -> Self {
+        let (base, cap) = (policy.retry.backoff_base, policy.retry.backoff_cap);
+        let waits = [Duration::ZERO, base.min(cap), base.saturating_mul(2).min(cap)];
+        Self { waits, longest: policy.timeouts.response }
+    }
+}
 
 /// Sends a request that does no harm if it is done twice, and again while what is in its way may pass. Credentials that have
 /// expired are renewed.
 pub(crate) async fn repeated<T>(
+    Tries { waits, longest }: Tries,
     transport: &HttpTransport,
     request: impl Fn() -> Result<Request, EncodeError>,
     decode: impl Fn(&Response, Timestamp) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let mut result = Err(Failure::Unknown { cut: Cut::Ambiguous { after: None }, detail: Detail::EMPTY });
     let mut epoch = CredentialEpoch::default();
-    for wait in WAITS {
+    for wait in waits {
         tokio::time::sleep(wait).await;
         let request = request().map_err(|error| unsayable(&error))?;
-        result = match within(LONGEST, transport.send(request)).await {
+        result = match within(longest, transport.send(request)).await {
             Ok(response) => decode(&response, now()),
             Err(failure) => Err(failure),
         };

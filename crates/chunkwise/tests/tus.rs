@@ -9,6 +9,9 @@ mod server;
 use std::io::Write as _;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use chunkwise::transport::http::RefreshToken;
+use chunkwise::transport::{RefreshError, Secret};
 use chunkwise::tus::{Endpoint, TusError, TusUploader, Way};
 use chunkwise::{Anonymous, Bearer, ChunkSize, DirectoryStore, Disposition, Driver, ErrorKind, Policy};
 use tempfile::{NamedTempFile, TempDir};
@@ -71,6 +74,47 @@ async fn what_the_server_can_t_do_is_an_error_before_anything_is_sent() {
     assert!(matches!(wrong, TusError::Discovery(_)), "{wrong}");
 }
 
+/// Gives the token that the server knows.
+struct Renewal;
+
+#[async_trait]
+impl RefreshToken for Renewal {
+    async fn refresh(&self, _: &Secret<String>) -> Result<Secret<String>, RefreshError> {
+        Ok("t7".to_owned().into())
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_can_do_is_asked_again_while_what_is_in_the_way_may_pass() {
+    let server = Server::with(Settings { token: Some("t7"), ..Settings::default() }).await;
+    let (file, bytes) = file(1000);
+    let backend = chunkwise::hyper::HyperBackend::new();
+    let to = |policy| {
+        let bearer = Bearer::new("stale".to_owned()).with_refresh(Renewal);
+        let endpoint = Endpoint::new(&server.endpoint()).unwrap();
+        TusUploader::builder(endpoint, bearer, backend.clone()).policy(policy).build().unwrap()
+    };
+    server.next("OPTIONS", Fault::Answer("503 Service Unavailable")).next("OPTIONS", Fault::Lose);
+    let uploaded = to(small_chunks()).upload(file.path()).await.unwrap();
+    assert_eq!(server.bytes(&uploaded.url), bytes);
+    assert_eq!((server.count("OPTIONS 503"), server.count("OPTIONS 204")), (1, 1));
+
+    server.next("OPTIONS", Fault::Answer("401 Unauthorized"));
+    to(small_chunks()).capabilities().await.unwrap();
+    let asked = |server: &Server| server.state().seen.iter().filter(|seen| seen.method == "OPTIONS").count();
+    let before = asked(&server);
+    for _ in 0..3 {
+        server.next("OPTIONS", Fault::Answer("503 Service Unavailable"));
+    }
+    let unasked = to(small_chunks()).capabilities().await.unwrap_err();
+    assert!(matches!(unasked, TusError::Discovery(_)), "{unasked}");
+    assert_eq!(asked(&server) - before, 3);
+    server.next("OPTIONS", Fault::Answer("404 Not Found"));
+    let wrong = to(small_chunks()).capabilities().await.unwrap_err();
+    assert!(matches!(wrong, TusError::Discovery(_)), "{wrong}");
+    assert_eq!(asked(&server) - before, 4, "what will not pass is not asked again");
+}
+
 #[tokio::test]
 async fn another_process_goes_on_with_it_or_gives_it_up() {
     let server = Server::start().await;
@@ -96,6 +140,7 @@ async fn another_process_goes_on_with_it_or_gives_it_up() {
     let left = server.state().uploads.len();
     second.discard(&ids[2]).await.unwrap();
     assert_eq!(server.state().uploads.len(), left - 1);
+    assert_eq!(server.count("OPTIONS 204"), 3, "the checkpoints remember what it can do");
 
     let elsewhere = Server::start().await;
     let unknown = second.resume(&ids[2]).await.unwrap_err();

@@ -14,7 +14,7 @@ use crate::fetch::FetchOptions;
 use crate::given::Given;
 use crate::keys::KeysArgs;
 use crate::logs::{Form, Level};
-use crate::to::{StoreAddress, To};
+use crate::to::{Place, StoreAddress, To};
 use crate::values::{LimitSet, Rate, Size, Span, Window, scalar};
 
 /// Uploads large media to X, to S3 and to tus servers, over networks and servers that fail: in segments, in parallel, with
@@ -117,6 +117,9 @@ pub(crate) struct ResumeArgs {
     /// All that are unfinished and not running elsewhere
     #[arg(long)]
     pub(crate) all: bool,
+    /// The address of a tus server with its query once more: it may hold a key, and is not kept
+    #[arg(long, value_name = "DESTINATION", conflicts_with = "all", value_parser = tus_address)]
+    pub(crate) to: Option<Place>,
     #[command(flatten)]
     pub(crate) destination: DestinationOptions,
     #[command(flatten)]
@@ -129,6 +132,16 @@ pub(crate) struct ResumeArgs {
     pub(crate) store: StoreOptions,
     #[command(flatten)]
     pub(crate) s3: StoreAddress,
+}
+
+/// Of places only a tus server's address may have left something out of its record.
+fn tus_address(text: &str) -> Result<Place, String> {
+    match text.parse()? {
+        place @ Place::Tus(_) => Ok(place),
+        Place::S3 { .. } => {
+            Err("it is for the address of a tus server: a bucket is known from its record".into())
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -229,9 +229,11 @@ impl Exits for ErrorKind {
 impl Exits for Discard {
     fn exit(&self) -> Exit {
         match self {
-            Self::NothingToDo | Self::Confirmed | Self::ExpiresByItself | Self::AlreadyCommitted(_) => {
-                Exit::Ok
-            }
+            Self::NothingToDo
+            | Self::Confirmed
+            | Self::ExpiresByItself
+            | Self::LeftBehind
+            | Self::AlreadyCommitted(_) => Exit::Ok,
             Self::Unconfirmed { .. } | Self::Unknown => Exit::Temporary,
         }
     }

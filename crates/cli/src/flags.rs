@@ -75,6 +75,12 @@ impl Flags {
         Self { destination, giving_up: GivingUp::Server, ..self }
     }
 
+    /// The same with the address of a tus server, as far as that may be printed.
+    pub(crate) fn again(mut self, to: Option<&Place>) -> Self {
+        text(&mut self.destination, "to", to.map(Place::written).as_deref());
+        self
+    }
+
     /// The same to another server.
     pub(crate) fn to(&self, api: &str, base_url: &str) -> Self {
         Self { destination: destination(Some(api), Some(base_url)), ..self.clone() }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chunkwise::driver::{Driven, Listed, Record, UploadId};
+use chunkwise::tus;
 use chunkwise::x::{XHandle, XUploader};
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
@@ -21,12 +22,14 @@ use crate::to::{self, Elsewhere, Place, StoreAddress};
 use crate::upload::{FILES_AT_ONCE, end, follow_media, going};
 
 pub(crate) async fn run(context: Context, args: ResumeArgs) -> Result<Exit, Failed> {
-    let ResumeArgs { ids, all, destination, credentials, connection, transfer, store, s3 } = args;
-    let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
+    let ResumeArgs { ids, all, to, destination, credentials, connection, transfer, store, s3 } = args;
+    let flags =
+        Flags::of(&context.output, &store, &destination, &credentials, &connection).again(to.as_ref());
     let ids = ids.iter().map(|id| parse(id)).collect::<Result<Vec<_>, _>>()?;
     let listed = records(&context, store.clone()).await?;
     let ids = if all { idle(&listed) } else { ids };
-    let resuming = Resuming { context: &context, destination, credentials, connection, transfer, store, s3 };
+    let resuming =
+        Resuming { context: &context, to, destination, credentials, connection, transfer, store, s3 };
     // Every one to X has one uploader; nobody needs credentials for X who has nothing to go on with there.
     let is_to_x =
         |id: &UploadId| record(&listed, id).is_none_or(|record| to::place(record, &resuming.s3).is_none());
@@ -49,7 +52,9 @@ pub(crate) async fn run(context: Context, args: ResumeArgs) -> Result<Exit, Fail
             let ending = match (place, to_x) {
                 (Some((record, (to, store))), _) => {
                     let file = record.source.path().map(ToOwned::to_owned);
-                    resuming.elsewhere(render, stop, slot, id, (to, store, file)).await
+                    let place = resuming.with_query(to);
+                    let ending = resuming.elsewhere(render, stop, slot, id, (place, store, file)).await;
+                    ending.map_err(|failed| resuming.queried(record, failed))
                 }
                 (None, Some(uploader)) => media(render, stop, slot, id, uploader).await,
                 (None, None) => Err(Failed::new(Exit::Bug, "an upload goes nowhere")),
@@ -95,6 +100,7 @@ fn idle(listed: &[Listed]) -> Vec<UploadId> {
 /// What the options say about how to go on.
 struct Resuming<'a> {
     context: &'a Context,
+    to: Option<Place>,
     destination: DestinationOptions,
     credentials: CredentialOptions,
     connection: ConnectionOptions,
@@ -113,6 +119,30 @@ impl Resuming<'_> {
         };
         let credentials = Credentials::find(self.credentials.clone(), layers, |name| std::env::var_os(name))?;
         engine.of(credentials)
+    }
+
+    /// The place of a tus upload as it was given again, with the query that its record has not; every other as it is. Whether
+    /// it is the same server, the uploader looks.
+    fn with_query(&self, place: Place) -> Place {
+        match (&self.to, &place) {
+            (Some(again), Place::Tus(_)) => again.clone(),
+            (None, Place::Tus(_)) | (_, Place::S3 { .. }) => place,
+        }
+    }
+
+    /// The same failure; where it may be that a query is wanted that was not kept, with what to do about it.
+    fn queried(&self, record: &Record, failed: Failed) -> Failed {
+        let query = tus::Destination::from_record(&record.destination).map(|to| to.query);
+        match (query, &self.to, failed.exit) {
+            (Ok(tus::Query::LeftOut), None, Exit::Auth | Exit::Usage | Exit::BadMedia | Exit::Protocol) => {
+                let what = format!(
+                    "{} (the query of the server's address is not kept, since it may hold a key: if the server wants it, resume with --to and the whole address)",
+                    failed.what
+                );
+                Failed { what, ..failed }
+            }
+            (Ok(tus::Query::LeftOut | tus::Query::None) | Err(_), _, _) => failed,
+        }
     }
 
     async fn elsewhere(

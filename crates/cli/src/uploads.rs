@@ -178,6 +178,11 @@ fn told(id: &UploadId, discard: &Discard) -> String {
         Discard::ExpiresByItself => {
             format!("upload {id} is discarded; the server forgets what it has of it by itself")
         }
+        Discard::LeftBehind => {
+            format!(
+                "upload {id} is discarded; the server keeps what it has of it: nobody can tell it to forget"
+            )
+        }
         Discard::AlreadyCommitted(_) => {
             format!("upload {id} is discarded, but the object was there already, and stays")
         }

@@ -215,6 +215,8 @@ pub enum Discard {
     Confirmed,
     /// The protocol has no way to give a session up; it expires by itself.
     ExpiresByItself,
+    /// The protocol has no way to give a session up, and the server keeps what it has of it.
+    LeftBehind,
     /// The server did not confirm it; an abort is still owed.
     Unconfirmed {
         /// What went wrong the last time.
@@ -293,6 +295,9 @@ impl ErrorKind {
             }
             Self::Discarded(Discard::NothingToDo | Discard::Confirmed | Discard::ExpiresByItself) => {
                 Remedy::Instead("There is nothing left to do.")
+            }
+            Self::Discarded(Discard::LeftBehind) => {
+                Remedy::Instead("Whoever runs the server can remove what it has, if it must not stay.")
             }
         }
     }
@@ -435,6 +440,7 @@ impl fmt::Display for Discard {
             Self::NothingToDo => "there was no session to give up",
             Self::Confirmed => "the server gave the session up",
             Self::ExpiresByItself => "the session expires by itself",
+            Self::LeftBehind => "the server keeps what it has, nobody can tell it to forget",
             Self::Unconfirmed { .. } => "the server did not confirm it, an abort is still owed",
             Self::AlreadyCommitted(_) => "it was too late, the object had been committed",
             Self::Unknown => "it may have been too late, nobody can tell whether the object was committed",

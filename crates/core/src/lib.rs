@@ -82,7 +82,7 @@
 //! #         finalize: Finalize::Call { receipts: Receipts::NotWanted },
 //! #         verify: Verify::Call,
 //! #         processing: Processed::Polled,
-//! #         abort: Abort::Unsupported,
+//! #         abort: Abort::Expires,
 //! #     }
 //! # }
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -219,8 +219,10 @@ pub enum Processed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Abort {
-    /// It can't; it expires by itself.
+    /// It can't, and the server says nowhere that it forgets one by itself.
     Unsupported,
+    /// It need not: the server forgets it by itself after a while.
+    Expires,
     /// By an Abort.
     Call,
 }

@@ -23,7 +23,7 @@ pub(crate) fn parts_profile() -> Profile {
         finalize: Finalize::Call { receipts: Receipts::NotWanted },
         verify: Verify::Call,
         processing: Processed::Polled,
-        abort: Abort::Unsupported,
+        abort: Abort::Expires,
     }
 }
 

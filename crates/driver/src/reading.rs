@@ -29,7 +29,7 @@ enum Step {
     Allot(Option<Waiting>),
     /// It reads up to there.
     Fill { end: u64, allotment: Allotment, filling: Option<Filling> },
-    /// A whole segment was read: whether it is the last shows when a byte more is asked for.
+    /// A whole segment was read, or all that was announced: whether that is the end shows when a byte more is asked for.
     Peek,
     /// Nothing more is to be read.
     Over,
@@ -78,7 +78,7 @@ impl Reading {
             match &mut self.step {
                 Step::Over => return Poll::Pending,
                 Step::Allot(_) if self.length == SourceLength::Known(self.at) => {
-                    return Poll::Ready(Ok((self.at, Growth::Ended)));
+                    self.step = Step::Peek;
                 }
                 Step::Allot(waiting) => {
                     // Where nothing more can be planned, the upload has been told so and ends.
@@ -107,6 +107,12 @@ impl Reading {
                     let mut byte = [0];
                     let news = match ready!(self.input.poll_read(cx, &mut byte)) {
                         Ok(0) => Ok((self.at, Growth::Ended)),
+                        // Cut off there it would be an object that nobody meant.
+                        Ok(_) if self.length == SourceLength::Known(self.at) => Err(SourceError::Broken {
+                            name: self.name.clone(),
+                            reason: format!("it goes on behind the {} bytes that were announced", self.at)
+                                .into(),
+                        }),
                         Ok(_) => {
                             self.peeked = Some(byte[0]);
                             self.step = Step::Allot(None);
@@ -156,12 +162,11 @@ impl Reading {
             })),
             SourceLength::Known(_) | SourceLength::Unknown if ended => Some(Ok((self.at, Growth::Ended))),
             SourceLength::Known(_) | SourceLength::Unknown if self.at < end => None,
-            SourceLength::Known(total) => {
+            SourceLength::Known(total) if self.at < total => {
                 self.step = Step::Allot(None);
-                let growth = if self.at == total { Growth::Ended } else { Growth::Growing };
-                Some(Ok((self.at, growth)))
+                Some(Ok((self.at, Growth::Growing)))
             }
-            SourceLength::Unknown => {
+            SourceLength::Known(_) | SourceLength::Unknown => {
                 self.step = Step::Peek;
                 None
             }

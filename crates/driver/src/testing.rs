@@ -28,7 +28,7 @@ pub(crate) fn profile() -> Profile {
         finalize: Finalize::Call { receipts: Receipts::NotWanted },
         verify: Verify::Call,
         processing: Processed::Never,
-        abort: Abort::Unsupported,
+        abort: Abort::Expires,
     }
 }
 

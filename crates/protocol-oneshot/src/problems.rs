@@ -24,11 +24,13 @@ enum Means {
     No(ProblemKind),
     /// The first request with this key is still under way; without a key, no.
     KeyInUse,
+    /// It passes; but a proxy may have said so that had sent the request on, which does no harm with a key alone.
+    SentOn,
     /// It may have been done.
     Unknown,
 }
 
-use Means::{KeyInUse, No, Unknown};
+use Means::{KeyInUse, No, SentOn, Unknown};
 use ProblemKind::{CredentialsExpired, Refused, Throttled, TooLarge, Transient};
 
 static TABLE: [ErrorRow; 13] = [
@@ -36,12 +38,12 @@ static TABLE: [ErrorRow; 13] = [
     row("payment", (402, 402), No(Refused(Refusal::Quota))),
     row("forbidden", (403, 403), No(Refused(Refusal::Forbidden))),
     row("proxy", (407, 407), No(Refused(Refusal::Forbidden))),
-    row("timeout", (408, 408), No(Transient)),
+    row("timeout", (408, 408), SentOn),
     row("key-in-use", (409, 409), KeyInUse),
     row("too-large", (413, 413), No(TooLarge { ceiling: None })),
     row("too-early", (425, 425), No(Transient)),
     row("throttled", (429, 429), No(Throttled)),
-    row("unavailable", (503, 503), No(Transient)),
+    row("unavailable", (503, 503), SentOn),
     row("server-error", (500, 599), Unknown),
     // Redirects are not followed: the request has credentials on it.
     row("refused", (300, 499), No(Refused(Refusal::Invalid))),
@@ -76,7 +78,8 @@ pub(crate) fn failure(response: &Response, repeat: &Repeat, now: Timestamp) -> F
         (Some(No(kind)), _) => kind.clone(),
         (Some(KeyInUse), Repeat::ByKey(_)) => ProblemKind::Busy,
         (Some(KeyInUse), Repeat::Never) => Refused(Refusal::Invalid),
-        (Some(Unknown) | None, _) => {
+        (Some(SentOn), Repeat::ByKey(_)) => Transient,
+        (Some(SentOn), Repeat::Never) | (Some(Unknown) | None, _) => {
             let detail = Detail::new(said(response).to_string());
             return Failure::Unknown { cut: Cut::Ambiguous { after }, detail };
         }

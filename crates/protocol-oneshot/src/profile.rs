@@ -34,6 +34,7 @@ pub(crate) fn profile(to: &OneShot) -> Profile {
         finalize: Finalize::Implicit,
         verify: Verify::Unsupported,
         processing: Processed::Never,
-        abort: Abort::Unsupported,
+        // Half a request is nothing that a server keeps.
+        abort: Abort::Expires,
     }
 }

@@ -143,12 +143,12 @@ fn every_bad_answer_falls_under_its_row_and_every_row_is_shown() {
         (402, "payment", "refused: quota"),
         (403, "forbidden", "refused: forbidden"),
         (407, "proxy", "refused: forbidden"),
-        (408, "timeout", "transient"),
+        (408, "timeout", "unknown"),
         (409, "key-in-use", "refused: invalid"),
         (413, "too-large", "too large"),
         (425, "too-early", "transient"),
         (429, "throttled", "throttled"),
-        (503, "unavailable", "transient"),
+        (503, "unavailable", "unknown"),
         (500, "server-error", "unknown"),
         (502, "server-error", "unknown"),
         (302, "refused", "refused: invalid"),
@@ -166,4 +166,5 @@ fn every_bad_answer_falls_under_its_row_and_every_row_is_shown() {
     }
     let keyed = by_pointer().with_idempotency_key("k7").unwrap();
     assert_eq!(told(&keyed, 409, "still under way"), "busy");
+    assert_eq!([408, 503].map(|status| told(&keyed, status, "no")), ["transient"; 2]);
 }

@@ -42,7 +42,8 @@
 //!
 //! - 409 to a PATCH is an offset conflict, or a lock where it says so; the engine asks for the offset before it sends
 //!   anything again. If that is where we thought, it was a lock, and is waited for like a failed try. 423 is a lock.
-//! - 404, 410 and 403 of an upload's URL mean that it is gone; 401 never does.
+//! - 404 and 410 of an upload's URL mean that it is gone; 401 never does. Nor does 403, which a server may say of a missing
+//!   upload, but firewalls say of one that is there: it is refused, and the upload can be gone on with.
 //! - 500, 502, 503 and 504 to a PATCH say nothing of how much was stored; the server is asked.
 //! - 460 is a checksum that did not match: the segment is sent again.
 //! - `Upload-Expires` becomes the expiry of the session, and moves with every PATCH that names it anew.
@@ -56,7 +57,7 @@
 //! - `creation-with-upload` is used by [`Way::Parts`] alone: an Init has no payload. Servers with `concatenation` and
 //!   without it would need two requests for a part, which one operation is not.
 //! - Partial uploads are not terminated, neither on a discard nor after they were joined: an Abort knows a session, and
-//!   they have none in common. They expire as the server has it.
+//!   they have none in common. They expire where the server has `expiration`, and stay where it has not.
 //! - After a lost answer to the joining nobody can tell whether the object is there: its URL was in that answer.
 
 mod capabilities;

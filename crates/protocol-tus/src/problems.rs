@@ -81,8 +81,9 @@ const TABLE: &[ErrorRow] = &[
     // Who we are and what we may.
     row("unauthorized",   EVERY,             (401, 401), &[], CredentialsExpired),
     row("payment",        EVERY,             (402, 402), &[], Refused(Quota)),
-    // Of an upload that is not there any more a server says 404, 410 or 403 ("HEAD").
-    row("gone",           NAMING,            (403, 404), &[], SessionGone),
+    // Of an upload that is not there any more a server may say 403, too ("HEAD"). It is not read so: a firewall or a token
+    // of too small a scope says it as well, of an upload that is there, and taking that for gone would throw it away.
+    row("gone",           NAMING,            (404, 404), &[], SessionGone),
     row("gone-for-good",  NAMING,            (410, 410), &[], SessionGone),
     row("part-gone",      &[Join],           (404, 404), &[], SessionGone),
     row("part-expired",   &[Join],           (410, 410), &[], SessionGone),

@@ -13,6 +13,22 @@ use crate::{Capabilities, Extension, Way};
 /// servers in use take some eight KiB of one.
 pub const MAX_PARTS: u32 = 64;
 
+/// How an upload is given up: by a request, or by waiting, or not at all.
+fn abort(capabilities: &Capabilities) -> Abort {
+    match capabilities.has(Extension::Termination) {
+        true => Abort::Call,
+        false => forgets(capabilities),
+    }
+}
+
+/// Whether the server forgets what nobody goes on with.
+fn forgets(capabilities: &Capabilities) -> Abort {
+    match capabilities.has(Extension::Expiration) {
+        true => Abort::Expires,
+        false => Abort::Unsupported,
+    }
+}
+
 pub(crate) fn profile(capabilities: &Capabilities, way: Way, max_parts: u32) -> Profile {
     let one_writer = Transfer::Append(Append { commit: Commit::Prefix });
     // A part that is sent again becomes a partial upload of its own; the one before it is in no list and expires.
@@ -35,7 +51,7 @@ pub(crate) fn profile(capabilities: &Capabilities, way: Way, max_parts: u32) -> 
         finalize: Finalize::Implicit,
         verify: Verify::Unsupported,
         processing: Processed::Never,
-        abort: if capabilities.has(Extension::Termination) { Abort::Call } else { Abort::Unsupported },
+        abort: abort(capabilities),
     };
     match way {
         Way::Whole => whole,
@@ -57,7 +73,7 @@ pub(crate) fn profile(capabilities: &Capabilities, way: Way, max_parts: u32) -> 
             finalize: Finalize::Call { receipts: Receipts::Required },
             sizing: Sizing { max_count: max_parts, ..whole.sizing },
             // There is no session: an Abort would have to name every partial upload, and knows none.
-            abort: Abort::Unsupported,
+            abort: forgets(capabilities),
             ..whole
         },
     }

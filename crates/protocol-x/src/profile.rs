@@ -44,7 +44,7 @@ pub(crate) fn profile(api: Api, media: &Media) -> Profile {
         verify: Verify::Call,
         // For images too: FINALIZE says itself whether anything follows, and none does.
         processing: Processed::Polled,
-        abort: Abort::Unsupported,
+        abort: Abort::Expires,
     }
 }
 

@@ -284,7 +284,7 @@ impl Judge<'_> {
         let holds = match discard {
             Discard::NothingToDo => error.session.is_none(),
             Discard::Confirmed => !self.is_left_open(error),
-            Discard::ExpiresByItself => state == Some(SessionState::Open),
+            Discard::ExpiresByItself | Discard::LeftBehind => state == Some(SessionState::Open),
             Discard::AlreadyCommitted(_) => state == Some(SessionState::Committed),
             Discard::Unconfirmed { .. } | Discard::Unknown => true,
         };

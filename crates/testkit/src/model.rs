@@ -103,7 +103,7 @@ impl Model {
             },
             abort: match self {
                 Self::Listed | Self::AppendPrefix => Abort::Call,
-                _ => Abort::Unsupported,
+                _ => Abort::Expires,
             },
         }
     }

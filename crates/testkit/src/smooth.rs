@@ -42,7 +42,7 @@ pub fn profile() -> Profile {
         finalize: Finalize::Call { receipts: Receipts::NotWanted },
         verify: Verify::Call,
         processing: Processed::Polled,
-        abort: Abort::Unsupported,
+        abort: Abort::Expires,
     }
 }
 

@@ -27,6 +27,8 @@ enum Flaw {
     NeverCommitted,
     /// It says of everything that it was.
     AlwaysCommitted,
+    /// It never tells what came of an object.
+    NeverTells,
     /// It never knows what came of a Finalize.
     NeverSure,
     /// It says that an Abort was done which never went out.
@@ -90,7 +92,14 @@ impl Subject for Adapter {
         };
         let flaw = self.flaw;
         let flawed = Arc::new(Flawed::new(server.clone(), flaw));
-        Place::new(flawed, holds).made_again_by(move || Arc::new(Flawed::new(server.clone(), flaw)))
+        let place = Place::new(flawed, holds);
+        let place = if self.model.verifies() { place } else { place.may_not_tell() };
+        place.made_again_by(move || Arc::new(Flawed::new(server.clone(), flaw)))
+    }
+
+    async fn nobody(&self) -> Option<(Arc<dyn Transport>, Session)> {
+        let server = ModelTransport::new(&Scenario::calm(self.model));
+        Some((Arc::new(Flawed::new(server, self.flaw)), Session::new("nobody's")))
     }
 }
 
@@ -111,6 +120,7 @@ impl Transport for Flawed {
                 let result = Final { id: "7".into(), size: None, expires_at: None, body: Bytes::new() };
                 Reply::Verified(Verified::Committed(Commitment::Ready(result))).into()
             }
+            (Flaw::NeverTells, Action::Verify { .. }) => Reply::Verified(Verified::CannotTell).into(),
             (Flaw::NeverSure, Action::Finalize { .. }) => {
                 self.server.perform(operation, payload).await;
                 let detail = Detail::new("it may have been done");
@@ -191,12 +201,19 @@ async fn every_flaw_is_found_by_the_case_that_is_for_it() {
         (Flaw::HearsOnlyGood, Model::Parts, Case::NobodysSession),
         (Flaw::NeverCommitted, Model::Parts, Case::VerifyOfTheWhole),
         (Flaw::AlwaysCommitted, Model::Listed, Case::VerifyOfNothing),
+        (Flaw::NeverTells, Model::Parts, Case::Mishap(OperationKind::Finalize, Mishap::ReplyLost)),
+        (Flaw::NeverTells, Model::Parts, Case::Mishap(OperationKind::Verify, Mishap::RequestLost)),
+        (Flaw::NeverTells, Model::Parts, Case::CrashInFinalize),
+        (Flaw::NeverTells, Model::Parts, Case::VerifyOfNothing),
+        (Flaw::NeverTells, Model::Parts, Case::VerifyOfTheWhole),
+        (Flaw::NeverTells, Model::Parts, Case::NobodysSession),
         (Flaw::NeverSure, Model::PartsBlind, Case::Several),
         (Flaw::SwallowsAborts, Model::Listed, Case::SessionForgotten),
         (Flaw::OneName, Model::Parts, Case::TwoSessions),
         (Flaw::EmptyList, Model::Listed, Case::ProbeOfASegment),
         (Flaw::Remembers, Model::Parts, Case::Crash),
         (Flaw::Remembers, Model::Parts, Case::CrashInFinalize),
+        (Flaw::Remembers, Model::Parts, Case::NobodysSession),
         (Flaw::Undead, Model::Listed, Case::GivenUp),
     ] {
         let verdict = conformance::run_case(&Adapter::new(model, flaw), case).await;

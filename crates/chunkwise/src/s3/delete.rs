@@ -6,7 +6,7 @@ use chunkwise_s3::{Deleted, Mark, Object, S3Protocol};
 use chunkwise_transport::http::HttpTransport;
 
 use super::{S3Error, S3Uploader};
-use crate::beside::repeated;
+use crate::beside::{Tries, repeated};
 
 impl S3Uploader {
     /// Deletes an object, whoever uploaded it; one that is not there is as good as deleted. It is tried three times, while
@@ -24,6 +24,7 @@ impl S3Uploader {
         let (backend, authorizer) = (Arc::clone(&inner.backend), Arc::clone(&inner.authorizer));
         let transport = HttpTransport::new(Arc::new(s3.clone()), backend, authorizer);
         let deleted = repeated(
+            Tries::USUAL,
             &transport,
             || s3.delete_request(),
             |response, received_at| s3.decode_delete(response, received_at),

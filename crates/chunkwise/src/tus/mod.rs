@@ -13,7 +13,8 @@
 //! # }
 //! ```
 //!
-//! The server is asked once what it can do. What it can't do that an upload needs is an error before anything is sent.
+//! The server is asked once what it can do, and checkpoints remember it. What it can't do that an upload needs is an error before
+//! anything is sent.
 
 mod destination;
 mod error;
@@ -24,7 +25,7 @@ pub use chunkwise_tus::{
     Capabilities, Endpoint, EndpointError, Extension, InvalidKey, Metadata, TusProtocol, Unsupported, Way,
 };
 
-pub use destination::{Destination, NotToTus};
+pub use destination::{Destination, NotToTus, Query, ServerSaid};
 pub use error::TusError;
 pub use upload::{TusHandle, TusUpload, Uploaded};
 pub use uploader::{TusUploader, TusUploaderBuilder};

@@ -106,8 +106,8 @@ impl TusUpload {
             metadata = metadata.with(&key, value)?;
         }
         let uploader = self.uploader;
-        let destination =
-            Destination::new(uploader.endpoint().to_string(), self.way, &metadata, self.checksums);
+        let server = uploader.capabilities().await?;
+        let destination = Destination::new(uploader.endpoint(), self.way, &metadata, self.checksums, server);
         let transport = uploader.transport(&destination).await?;
         let mut request = UploadRequest::of(source, Arc::new(transport));
         request.policy = self.policy.unwrap_or_else(|| uploader.policy().clone());

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use chunkwise_core::{Detail, Discard, Failure, NotSent, Policy, Timestamp};
+use chunkwise_core::{Discard, Policy};
 use chunkwise_driver::{BuildError, Driver, Record, ResumeRequest, Source, UploadId};
 use chunkwise_transport::http::{Authorizer, Backend, HttpTransport};
 use chunkwise_tus::{Capabilities, Endpoint, Extension, TusProtocol, Unsupported, Way};
@@ -12,8 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::upload::From;
 use super::{Destination, TusError, TusHandle, TusUpload};
-use crate::beside::repeated;
-use crate::failed::within;
+use crate::beside::{Tries, repeated, unsayable};
 use crate::records::{self, NoFile};
 
 /// Uploads to one tus server. Clones share everything: connections, byte budget, what the server can do.
@@ -136,7 +135,8 @@ impl TusUploader {
         &self.inner.driver
     }
 
-    /// What the server can do, as it says itself; it is asked once.
+    /// What the server can do, as it says itself. It is asked once; while what is in the way may pass it is tried three times,
+    /// with the policy's backoff, and credentials that have expired are renewed.
     ///
     /// # Errors
     ///
@@ -144,19 +144,17 @@ impl TusUploader {
     pub async fn capabilities(&self) -> Result<&Capabilities, TusError> {
         let inner = &self.inner;
         let asked = inner.capabilities.get_or_try_init(async || {
-            let misconfigured = |reason: String| Failure::NotSent {
-                cause: NotSent::Misconfigured,
-                detail: Detail::new(reason),
-            };
-            let request = Capabilities::request(&inner.endpoint).map_err(|e| misconfigured(e.to_string()))?;
             // The protocol has no say in a request that is made already.
             let assumed = Capabilities::new([Extension::Creation]);
             let protocol = TusProtocol::new(inner.endpoint.clone(), assumed, Way::Whole)
-                .map_err(|error| misconfigured(error.to_string()))?;
-            let transport = self.over(protocol);
-            let response = within(inner.policy.timeouts.response, transport.send(request)).await?;
-            // Nothing in the answer is a date but a wait, and nobody waits.
-            Capabilities::decode(&response, Timestamp::EPOCH)
+                .map_err(|error| unsayable(&error))?;
+            repeated(
+                Tries::of(&inner.policy),
+                &self.over(protocol),
+                || Capabilities::request(&inner.endpoint),
+                Capabilities::decode,
+            )
+            .await
         });
         asked.await.map_err(TusError::Discovery)
     }
@@ -211,6 +209,7 @@ impl TusUploader {
         let elsewhere = self.inner.elsewhere.iter();
         let tus = elsewhere.fold(tus, |tus, place| tus.with_uploads_at(place));
         let terminated = repeated(
+            Tries::USUAL,
             &self.over(tus.clone()),
             || tus.terminate_request(url),
             |response, received_at| tus.decode_terminate(response, received_at),
@@ -266,12 +265,20 @@ impl TusUploader {
     }
 
     pub(super) async fn transport(&self, to: &Destination) -> Result<HttpTransport, TusError> {
-        let capabilities = self.capabilities().await?.clone();
-        let protocol = TusProtocol::new(self.inner.endpoint.clone(), capabilities, to.way()?)?;
+        let protocol = TusProtocol::new(self.inner.endpoint.clone(), self.known(to).await?, to.way()?)?;
         let elsewhere = self.inner.elsewhere.iter();
         let protocol = elsewhere.fold(protocol, |protocol, place| protocol.with_uploads_at(place));
         let protocol = protocol.with_metadata(to.metadata()?);
         Ok(self.over(if to.checksums { protocol.with_checksums()? } else { protocol }))
+    }
+
+    /// What the server can do, as far as that is known: it is not asked again for what a checkpoint remembers.
+    async fn known(&self, to: &Destination) -> Result<Capabilities, TusError> {
+        match (self.inner.capabilities.get(), to.capabilities()) {
+            (Some(known), _) => Ok(known.clone()),
+            (None, Some(remembered)) => Ok(remembered),
+            (None, None) => Ok(self.capabilities().await?.clone()),
+        }
     }
 
     fn over(&self, protocol: TusProtocol) -> HttpTransport {

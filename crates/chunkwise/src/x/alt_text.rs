@@ -5,7 +5,7 @@ use chunkwise_transport::http::HttpTransport;
 use chunkwise_x::{AltText, MediaId};
 
 use super::Destination;
-use crate::beside::{repeated, unsayable};
+use crate::beside::{Tries, repeated, unsayable};
 
 /// Setting an alt text twice does no harm.
 pub(super) async fn set(
@@ -17,5 +17,5 @@ pub(super) async fn set(
     let protocol = destination.protocol().map_err(|error| unsayable(&error))?;
     let text = AltText::new(text).map_err(|error| unsayable(&error))?;
     let request = || protocol.alt_text_request(media_id, &text);
-    repeated(transport, request, |response, at| protocol.decode_alt_text(response, at)).await
+    repeated(Tries::USUAL, transport, request, |response, at| protocol.decode_alt_text(response, at)).await
 }

@@ -220,8 +220,7 @@ impl XUploader {
         }
         let destination = Destination::from_record(&record.destination)?;
         let protocol = destination.protocol()?;
-        if chunkwise_transport::http::Protocol::profile(&protocol).abort == chunkwise_core::Abort::Unsupported
-        {
+        if chunkwise_transport::http::Protocol::profile(&protocol).abort != chunkwise_core::Abort::Call {
             return Ok(self.inner.driver.forget(id).await?);
         }
         self.check_address(id, &destination)?;

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::put;
 use bytes::Bytes;
 use chunkwise::Bearer;
-use chunkwise::core::Completed;
+use chunkwise::core::{Completed, Session};
 use chunkwise::hyper::HyperBackend;
 use chunkwise::transport::Transport;
 use chunkwise::transport::http::HttpTransport;
@@ -149,6 +149,11 @@ impl Subject for Single {
 
     async fn stranger(&self) -> Option<Arc<dyn Transport>> {
         Some(self.client.transport(self.next(), "nobody's"))
+    }
+
+    async fn nobody(&self) -> Option<(Arc<dyn Transport>, Session)> {
+        // It has no sessions; the upload of a request is the request.
+        None
     }
 
     /// A request is done whole or not at all.

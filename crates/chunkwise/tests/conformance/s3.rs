@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chunkwise::core::Completed;
+use chunkwise::core::{Completed, Session};
 use chunkwise::hyper::HyperBackend;
 use chunkwise::s3::{BaseUrl, Credentials, Mark, Object, S3Protocol, SigV4, Store as Known};
 use chunkwise::transport::Transport;
-use chunkwise::transport::http::HttpTransport;
+use chunkwise::transport::http::{HttpTransport, percent};
 use chunkwise_testkit::conformance::{Place, Subject};
 use tempfile::TempDir;
 
@@ -90,6 +90,14 @@ impl Subject for S3 {
 
     async fn stranger(&self) -> Option<Arc<dyn Transport>> {
         Some(self.client.transport(self.next(), "nobody's"))
+    }
+
+    async fn nobody(&self) -> Option<(Arc<dyn Transport>, Session)> {
+        let nth = self.next();
+        let (mark, key) = (Mark::new(nth.into()), percent::encode(&key(nth)));
+        // An upload id as the store makes them.
+        let session = format!("{mark}/{BUCKET}/{key}/00000000-0000-4000-8000-000000000000");
+        Some((self.client.transport(nth, SECRET_KEY), Session::new(session)))
     }
 
     async fn unfinished(&self) -> Option<usize> {

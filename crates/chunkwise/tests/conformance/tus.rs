@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunkwise::Bearer;
-use chunkwise::core::Completed;
+use chunkwise::core::{Completed, Session};
 use chunkwise::hyper::HyperBackend;
 use chunkwise::transport::Transport;
 use chunkwise::transport::http::HttpTransport;
@@ -94,6 +94,11 @@ impl Subject for Tus {
 
     async fn stranger(&self) -> Option<Arc<dyn Transport>> {
         Some(self.client.transport("nobody's"))
+    }
+
+    async fn nobody(&self) -> Option<(Arc<dyn Transport>, Session)> {
+        let url = format!("http://{}/files/nobodys#1", self.server.address);
+        Some((self.client.transport(TOKEN), Session::new(url)))
     }
 
     async fn unfinished(&self) -> Option<usize> {

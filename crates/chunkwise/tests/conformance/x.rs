@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunkwise::Bearer;
-use chunkwise::core::Completed;
+use chunkwise::core::{Completed, Session};
 use chunkwise::hyper::HyperBackend;
 use chunkwise::transport::Transport;
 use chunkwise::transport::http::{Authorizer, HttpTransport};
@@ -110,6 +110,11 @@ impl Subject for X {
 
     async fn stranger(&self) -> Option<Arc<dyn Transport>> {
         Some(self.client.nobodys())
+    }
+
+    async fn nobody(&self) -> Option<(Arc<dyn Transport>, Session)> {
+        // As many digits as an id may have, and none that the sandbox hands out.
+        Some((self.client.users(), Session::new("1999999999999999999")))
     }
 
     async fn unfinished(&self) -> Option<usize> {

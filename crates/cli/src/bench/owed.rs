@@ -73,7 +73,12 @@ impl Owed {
         let address = match thing {
             Thing::Object(address) => address,
             Thing::Upload { id, address } => match uploader.discard(&id).await {
-                Ok(Discard::NothingToDo | Discard::Confirmed | Discard::ExpiresByItself) => return Ok(()),
+                Ok(
+                    Discard::NothingToDo
+                    | Discard::Confirmed
+                    | Discard::ExpiresByItself
+                    | Discard::LeftBehind,
+                ) => return Ok(()),
                 Ok(Discard::AlreadyCommitted(Some(object))) => object.id.to_string(),
                 Ok(Discard::AlreadyCommitted(None) | Discard::Unknown) => match address {
                     Some(address) => address,

@@ -68,11 +68,11 @@ impl FromStr for Place {
 }
 
 impl fmt::Display for Place {
-    /// As people know it: the bucket, or the server.
+    /// As people know it: the bucket, or the server, without a query, which may hold a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::S3 { bucket, .. } => write!(f, "s3://{bucket}"),
-            Self::Tus(endpoint) => f.write_str(endpoint),
+            Self::Tus(endpoint) => f.write_str(endpoint.split('?').next().unwrap_or_default()),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::s3_store::{ACCESS_KEY, BUCKET, Fault, SECRET_KEY, Store};
 use crate::support::{CANARY, Ran, bare, finish, text, until};
-use crate::tus_server::{Server, Settings};
+use crate::tus_server::{Fault as TusFault, Server, Settings, Stored};
 
 const MIB: usize = 1 << 20;
 
@@ -200,6 +200,35 @@ async fn a_file_and_standard_input_go_to_a_tus_server_without_the_token_of_x() {
     drop(stdin);
     let ran = Ran::of(child.wait_with_output().await.unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(server.bytes(ran.stdout.trim()) == world.content, "it is another upload");
+}
+
+#[tokio::test]
+async fn the_query_of_a_tus_server_is_shown_nowhere_and_can_be_given_again() {
+    let world = World::new().await;
+    let server = Server::start().await;
+    let to = format!("tus+{}", server.endpoint());
+    let keyed = format!("{to}?key=hunter2");
+    server.next("POST", TusFault::Answer("201 Created\r\nLocation: /files/7"));
+    let stored = Stored { length: Some(12 * MIB as u64), ..Stored::default() };
+    server.state().uploads.insert("/files/7".to_owned(), stored);
+    server.next("PATCH", TusFault::Answer("403 Forbidden"));
+    let ran = world.run(&["--json", "upload", "clip.mp4", "--to", &keyed]).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
+    let start = ran.json().into_iter().find(|line| line["type"] == "start").unwrap();
+    assert_eq!(start["to"], server.endpoint());
+    let id = start["upload"].as_str().unwrap().to_owned();
+
+    server.next("HEAD", TusFault::Answer("403 Forbidden"));
+    let ran = world.run(&["resume", &id]).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    assert!(ran.stderr.contains("resume with --to and the whole address"), "{ran:?}");
+    let elsewhere = world.run(&["resume", &id, "--to", "tus+http://127.0.0.1:1/files/"]).await;
+    assert_eq!(elsewhere.code, 78, "{elsewhere:?}");
+    let ran = world.run(&["resume", &id, "--to", &keyed]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
     assert!(server.bytes(ran.stdout.trim()) == world.content, "it is another upload");
 }
 

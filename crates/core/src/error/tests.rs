@@ -207,6 +207,7 @@ fn every_error_says_who_what_and_what_next() {
         (Discard::NothingToDo, "there was no session to give up"),
         (Discard::Confirmed, "the server gave the session up"),
         (Discard::ExpiresByItself, "the session expires by itself"),
+        (Discard::LeftBehind, "the server keeps what it has, nobody can tell it to forget"),
         (Discard::AlreadyCommitted(None), "it was too late, the object had been committed"),
         (Discard::Unknown, "it may have been too late, nobody can tell whether the object was committed"),
     ];
@@ -225,6 +226,7 @@ fn every_error_says_who_what_and_what_next() {
             Discard::NothingToDo | Discard::Confirmed | Discard::ExpiresByItself => {
                 "There is nothing left to do."
             }
+            Discard::LeftBehind => "Whoever runs the server can remove what it has, if it must not stay.",
         };
         let kind = ErrorKind::Discarded(discard);
         assert_eq!((kind.fault(), kind.to_string()), (Nobody, format!("cancelled and discarded: {told}")));

@@ -45,7 +45,7 @@ impl Upload {
                 Stage::Transferring | Stage::Probing(_) if gone => match self.shared.profile.abort {
                     // Whoever wants to keep it gets what there is to be kept: what has to be given up.
                     Abort::Call if *kind == ErrorKind::Cancelled => Kept::AbortOwed,
-                    Abort::Call | Abort::Unsupported => Kept::Nothing,
+                    Abort::Call | Abort::Expires | Abort::Unsupported => Kept::Nothing,
                 },
                 Stage::Transferring
                 | Stage::Probing(_)
@@ -91,6 +91,7 @@ impl Upload {
                 Discard::NothingToDo
                 | Discard::Confirmed
                 | Discard::ExpiresByItself
+                | Discard::LeftBehind
                 | Discard::AlreadyCommitted(_)
                 | Discard::Unknown,
             ) => Kept::Nothing,

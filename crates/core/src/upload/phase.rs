@@ -362,14 +362,14 @@ impl Upload {
         let State::Open(open) = &self.state else { return Left::Nothing };
         match (reason, &open.transfer, self.shared.profile.abort) {
             (SessionEnd::Gone | SessionEnd::Foreign, Transfer::Append(_), Abort::Call) => Left::NotOurs,
-            (SessionEnd::Gone | SessionEnd::Expired, ..) | (_, _, Abort::Unsupported) => Left::Nothing,
+            (SessionEnd::Gone | SessionEnd::Expired, ..) | (_, _, Abort::Expires) => Left::Nothing,
             (
                 SessionEnd::Foreign
                 | SessionEnd::Unplannable
                 | SessionEnd::SizeMismatch
                 | SessionEnd::RepetitionRefused,
                 Transfer::Parts(_) | Transfer::Append(_),
-                Abort::Call,
+                Abort::Call | Abort::Unsupported,
             ) => Left::Session,
         }
     }
@@ -476,11 +476,11 @@ impl Upload {
     fn abort(&mut self, purpose: Purpose) {
         self.cancel_live();
         match self.shared.profile.abort {
-            Abort::Unsupported => {
-                let discard =
-                    if self.may_be_an_object() { Discard::Unknown } else { Discard::ExpiresByItself };
-                self.aborted(purpose, discard);
+            Abort::Unsupported | Abort::Expires if self.may_be_an_object() => {
+                self.aborted(purpose, Discard::Unknown);
             }
+            Abort::Unsupported => self.aborted(purpose, Discard::LeftBehind),
+            Abort::Expires => self.aborted(purpose, Discard::ExpiresByItself),
             Abort::Call => {
                 self.shared.persist.changed();
                 let aborting = Aborting::new(purpose, self.shared.now);
@@ -504,6 +504,7 @@ impl Upload {
                     Discard::NothingToDo
                     | Discard::Confirmed
                     | Discard::ExpiresByItself
+                    | Discard::LeftBehind
                     | Discard::AlreadyCommitted(_)
                     | Discard::Unknown => Kept::Nothing,
                 };

@@ -61,7 +61,9 @@ impl StreamSource {
         Self { name: "the stream".into(), length, input: Mutex::new(Some(input)), kept }
     }
 
-    /// The same, of which so many bytes will come. Fewer are an error; what comes behind them is not read.
+    /// The same, of which so many bytes will come, and then its end. Fewer are an error, and so is a byte more
+    /// ([`SourceError::Broken`]), since an object that is cut off is not what was meant: so the last segment waits until the
+    /// stream has ended. For the first bytes of a longer one give its `take(bytes)`. Default: the length is unknown.
     #[must_use]
     pub const fn with_length(mut self, bytes: u64) -> Self {
         self.length = SourceLength::Known(bytes);

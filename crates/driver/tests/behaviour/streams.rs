@@ -256,15 +256,25 @@ async fn a_stream_that_ends_early_or_breaks_ends_its_upload_and_leaves_nothing()
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_behind_the_length_is_not_read() {
-    let (model, content) = (Model::healthy().arc(), content(30 * KIB, 6));
+async fn a_stream_that_goes_on_behind_its_length_is_not_cut_off_there() {
     let driver = driver(64 * KIB, 4 * KIB, MemoryStore::default());
-    let input = Trickle::new(content.clone());
-    let taken = Arc::clone(&input.taken);
-    let source = StreamSource::new(input).with_length(20 * KIB as u64);
-    driver.start(upload(source, &model, 8 * KIB, 2)).await.unwrap().wait().await.unwrap();
-    assert!(model.object() == content[..20 * KIB]);
-    assert_eq!(taken.load(Ordering::Relaxed), 20 * KIB);
+    // In the middle of a segment, and at the end of one.
+    for length in [20 * KIB, 16 * KIB] {
+        let model = Model::healthy().arc();
+        let input = Trickle::new(content(30 * KIB, 6));
+        let taken = Arc::clone(&input.taken);
+        let source = StreamSource::new(input).with_length(length as u64);
+        let handle = driver.start(upload(source, &model, 8 * KIB, 2)).await.unwrap();
+        let (error, fault) = failure(handle).await;
+        assert!(matches!(*error.kind, ErrorKind::SourceUnreadable { .. }), "{error}");
+        let told = format!(
+            "the stream will not be complete: it goes on behind the {length} bytes that were announced"
+        );
+        assert_eq!(fault.unwrap().to_string(), told);
+        assert_eq!(taken.load(Ordering::Relaxed), length + 1);
+        assert!(model.objects().is_empty(), "{length}");
+        settled(&driver).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -139,8 +139,9 @@ async fn the_url_of_an_upload_of_another_length_is_not_written_into() {
     }
     let end = failing(&server).await;
     assert!(matches!(end.error(), ErrorKind::SessionLost { .. }), "{:?}", end.error());
-    let untouched = server.state().uploads.get("/files/theirs").is_none_or(|theirs| theirs.bytes == [7; 100]);
-    assert!(untouched, "nothing was written into it");
+    let untouched =
+        server.state().uploads.get("/files/theirs").is_some_and(|theirs| theirs.bytes == [7; 100]);
+    assert!(untouched, "nothing was written into it, and it is still there");
 }
 
 #[tokio::test]

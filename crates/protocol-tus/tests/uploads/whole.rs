@@ -78,18 +78,21 @@ async fn what_is_discarded_is_terminated() {
 }
 
 #[tokio::test]
-async fn without_termination_it_expires_by_itself() {
-    let extensions = "creation";
-    let server = Server::with(Settings { extensions, ..Settings::default() }).await;
-    let world = World::new();
-    let endpoint = chunkwise_tus::Endpoint::new(&server.endpoint()).unwrap();
-    let can = Capabilities::new([Extension::Creation]);
-    let tus = chunkwise_tus::TusProtocol::new(endpoint, can, Way::Whole).unwrap();
-    let handle = world.start(tus, &content(90 * CHUNK as usize)).await;
-    while server.count("PATCH 204") == 0 {
-        tokio::task::yield_now().await;
+async fn without_termination_it_expires_by_itself_or_is_left_behind() {
+    for (extensions, can, discard) in [
+        ("creation", vec![Extension::Creation], Discard::LeftBehind),
+        ("creation,expiration", vec![Extension::Creation, Extension::Expiration], Discard::ExpiresByItself),
+    ] {
+        let server = Server::with(Settings { extensions, ..Settings::default() }).await;
+        let world = World::new();
+        let endpoint = chunkwise_tus::Endpoint::new(&server.endpoint()).unwrap();
+        let tus = chunkwise_tus::TusProtocol::new(endpoint, Capabilities::new(can), Way::Whole).unwrap();
+        let handle = world.start(tus, &content(90 * CHUNK as usize)).await;
+        while server.count("PATCH 204") == 0 {
+            tokio::task::yield_now().await;
+        }
+        handle.cancel(Disposition::Discard);
+        assert_eq!(*ended(handle).await.error(), ErrorKind::Discarded(discard));
+        assert!(all().has(Extension::Termination) && server.count("DELETE 405") == 0);
     }
-    handle.cancel(Disposition::Discard);
-    assert_eq!(*ended(handle).await.error(), ErrorKind::Discarded(Discard::ExpiresByItself));
-    assert!(all().has(Extension::Termination) && server.count("DELETE 405") == 0);
 }

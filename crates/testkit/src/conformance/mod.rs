@@ -43,7 +43,8 @@
 //! The engine itself drives every case, without a driver, and the [invariants](crate::invariants) are checked after every
 //! step. What goes wrong is put between the engine and the transport ([`Mishap`]), so that the same loss strikes a simulated
 //! server and a real one. Which cases there are follows from the profile: a protocol without an Abort is not asked to abort.
-//! "Nobody can tell" is a good end only where there was a reason for doubt and nobody could be asked. A process that goes on
+//! "Nobody can tell" is a good end only where there was a reason for doubt and nobody could be asked; of a protocol with a
+//! Verify only if the place says that it may not tell ([`Place::may_not_tell`]). A process that goes on
 //! from a checkpoint has a transport of its own, if the place can make one ([`Place::made_again_by`]).
 //! Files that nobody wants to wait for are not needed: segments are as small as the profile allows.
 
@@ -64,7 +65,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chunkwise_core::Completed;
+use chunkwise_core::{Completed, Session};
 use chunkwise_transport::Transport;
 use futures::StreamExt as _;
 
@@ -86,6 +87,13 @@ pub trait Subject: Send + Sync {
         None
     }
 
+    /// A transport, and a session of it as the server names them, of an upload that there is not and never was. It must be
+    /// one that goes out: what the adapter itself refuses asks the server nothing. Default: none; then nobody's session is
+    /// not asked about.
+    async fn nobody(&self) -> Option<(Arc<dyn Transport>, Session)> {
+        None
+    }
+
     /// How many uploads the server holds that have begun and are neither whole nor given up. Default: it can't be told.
     async fn unfinished(&self) -> Option<usize> {
         None
@@ -95,11 +103,21 @@ pub trait Subject: Send + Sync {
 type Again = Arc<dyn Fn() -> Arc<dyn Transport> + Send + Sync>;
 type Look = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
+/// Whether a Verify, where there is one, says what came of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// It does.
+    Tells,
+    /// It may say that it can't be told.
+    MayNot,
+}
+
 /// Where one object goes to, and how to look at it there.
 #[derive(Clone)]
 pub struct Place {
     pub(crate) transport: Arc<dyn Transport>,
     again: Option<Again>,
+    pub(crate) verify: Telling,
     look: Arc<dyn Fn(Completed, Bytes) -> Look + Send + Sync>,
 }
 
@@ -113,7 +131,16 @@ impl Place {
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
         let look = move |completed, content| -> Look { Box::pin(holds(completed, content)) };
-        Self { transport, again: None, look: Arc::new(look) }
+        Self { transport, again: None, verify: Telling::Tells, look: Arc::new(look) }
+    }
+
+    /// The same, at a server of which it is true that a Verify may not tell what came of an object
+    /// ([`CannotTell`](chunkwise_core::Verdict::CannotTell)). Default: where the profile has a Verify it tells, and an answer
+    /// that it can't be told counts as failed.
+    #[must_use]
+    pub fn may_not_tell(mut self) -> Self {
+        self.verify = Telling::MayNot;
+        self
     }
 
     /// The same, to which a process that goes on from a checkpoint has a transport of its own, made anew: what an adapter

@@ -16,8 +16,8 @@ use futures::future::{AbortHandle, Aborted, BoxFuture, abortable};
 use futures::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::content;
 use super::mishap::{Mishap, Strike, bytes_of, perform};
+use super::{Telling, content};
 use crate::invariants::Invariants;
 use crate::record::{Awaits, Seen};
 
@@ -54,21 +54,23 @@ pub(super) struct Ended {
     /// How many operations of each kind went out.
     pub(super) counts: BTreeMap<OperationKind, u32>,
     /// Whether somebody could be asked what came of the object.
-    pub(super) telling: Telling,
+    pub(super) asked: Asked,
     /// Whether there was a reason not to know what came of it.
     pub(super) doubt: Doubt,
 }
 
 /// Whether somebody could be asked what came of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Telling {
+pub(super) enum Asked {
     /// The server could.
     Could,
-    /// There is nothing to ask, or the answer was that it can't be told.
+    /// There is nothing to ask.
     CouldNot,
+    /// The answer was that it can't be told.
+    InVain,
 }
 
-impl Telling {
+impl Asked {
     /// By what a protocol can be asked.
     const fn of(profile: &Profile) -> Self {
         match (profile.verify, profile.finalize, profile.transfer) {
@@ -104,20 +106,25 @@ impl Ended {
         }
     }
 
-    /// What the upload completed with; `None` where it ended by saying that nobody can tell, nobody could, and
-    /// there was a reason for doubt.
+    /// What the upload completed with; `None` where it ended by saying that nobody can tell, nobody could, by what is known
+    /// of the place, and there was a reason for doubt.
     ///
     /// # Errors
     ///
     /// Every other end.
-    pub(super) fn completed(self) -> Result<Option<Completed>, String> {
-        let (telling, doubt) = (self.telling, self.doubt);
-        match self.result()? {
-            Ok(completed) => Ok(Some(completed)),
-            Err(error) => match (&*error.kind, telling, doubt) {
-                (ErrorKind::FinalizeUnknown { .. }, Telling::CouldNot, Doubt::Some) => Ok(None),
-                _ => Err(error.to_string()),
-            },
+    pub(super) fn completed(self, verify: Telling) -> Result<Option<Completed>, String> {
+        let (asked, doubt) = (self.asked, self.doubt);
+        let error = match self.result()? {
+            Ok(completed) => return Ok(Some(completed)),
+            Err(error) => error,
+        };
+        match (&*error.kind, asked, verify, doubt) {
+            (ErrorKind::FinalizeUnknown { .. }, Asked::CouldNot, _, Doubt::Some)
+            | (ErrorKind::FinalizeUnknown { .. }, Asked::InVain, Telling::MayNot, Doubt::Some) => Ok(None),
+            (_, Asked::InVain, Telling::Tells, _) => {
+                Err(format!("{error} (a Verify did not tell, and the place does not say that it may not)"))
+            }
+            _ => Err(error.to_string()),
         }
     }
 }
@@ -134,7 +141,7 @@ pub(super) struct Process {
     checkpoints: Vec<Checkpoint>,
     counts: BTreeMap<OperationKind, u32>,
     appended: u32,
-    telling: Telling,
+    asked: Asked,
     doubt: Doubt,
     clock: (Timestamp, Instant),
 }
@@ -178,7 +185,7 @@ impl Process {
             content,
             fate,
             upload,
-            telling: Telling::of(&profile),
+            asked: Asked::of(&profile),
             doubt: if from.is_some() { Doubt::Some } else { Doubt::None },
             invariants: Invariants::new(profile, policy, spec, from),
             running: FuturesUnordered::new(),
@@ -237,8 +244,8 @@ impl Process {
     }
 
     fn ended(self, end: End) -> Ended {
-        let Self { checkpoints, counts, telling, doubt, .. } = self;
-        Ended { end, checkpoints, counts, telling, doubt }
+        let Self { checkpoints, counts, asked, doubt, .. } = self;
+        Ended { end, checkpoints, counts, asked, doubt }
     }
 
     fn dies_before(&self, op: OpId) -> bool {
@@ -251,7 +258,7 @@ impl Process {
         let now = self.now();
         let stored = outcome.result.is_ok() && self.kinds.get(&op) == Some(&OperationKind::Append);
         if let Ok(Reply::Verified(Verdict::CannotTell)) = outcome.result {
-            self.telling = Telling::CouldNot;
+            self.asked = Asked::InVain;
         }
         self.see(now, Seen::Outcome(op, &outcome))?;
         self.tell(now, Input::Outcome { op, outcome });

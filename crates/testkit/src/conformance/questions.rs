@@ -1,14 +1,16 @@
 //! Single operations, asked directly.
 
+use std::sync::Arc;
+
 use chunkwise_core::{
-    Action, ByteRange, Failure, Last, Outcome, Problem, ProblemKind, Reply, Segment, SegmentIndex, Session,
-    Verdict as Verified,
+    Action, ByteRange, Failure, Finalize, Last, Listing, Outcome, Problem, ProblemKind, Processed, Receipt,
+    Receipts, Reply, Segment, SegmentIndex, Session, Transfer, Verdict as Verified, Verify,
 };
 use chunkwise_transport::{Payload, Transport};
 
 use super::mishap::{forget, operation};
 use super::process::{Fate, Process};
-use super::{Finding, Subject, content};
+use super::{Finding, Subject, Telling, content};
 
 async fn ask(transport: &dyn Transport, action: Action) -> Outcome {
     transport.perform(&operation(1, action), Payload::empty()).await
@@ -63,44 +65,103 @@ pub(super) async fn abort_twice<S: Subject + ?Sized>(subject: &S) -> Result<(), 
 }
 
 pub(super) async fn nobodys_session<S: Subject + ?Sized>(subject: &S) -> Result<(), Finding> {
-    let place = subject.place().await;
-    nothing_of(&*place.transport, &Session::new("no session/has this name?\u{1f980}&..\r\n")).await
+    let Some((transport, session)) = subject.nobody().await else {
+        return Err(Finding::NotAsked("it gives no session of nobody's"));
+    };
+    let verify = subject.place().await.verify;
+    nothing_of(&*transport, &session, verify).await
 }
 
 pub(super) async fn given_up<S: Subject + ?Sized>(subject: &S) -> Result<(), Finding> {
     let place = subject.place().await;
     let session = open(&*place.transport).await?;
     forget(&*place.transport, &session).await?;
-    nothing_of(&*place.transport, &session).await
+    nothing_of(&*place.transport, &session, place.verify).await
 }
 
-/// A session that is none any more, or never was, takes nothing and has nothing.
-async fn nothing_of(transport: &dyn Transport, none: &Session) -> Result<(), Finding> {
-    let profile = transport.profile();
-    let content = content::several(&profile);
-    let session = || none.clone();
-    let total = content.len() as u64;
-    let range = ByteRange::at(0, content::chunk(&profile.sizing).min(total));
-    let segment = Segment { index: SegmentIndex::new(0), range };
-    let append = operation(1, Action::Append { session: session(), segment, last: Last::More });
-    let payload = Payload::from_bytes(content.slice(..range.len() as usize));
-    if let Ok(reply) = transport.perform(&append, payload).await.result {
-        return Err(format!("an Append to it was answered {}", reply.name()).into());
-    }
-    for action in [
-        Action::Probe { session: session(), page: None },
-        Action::Finalize { session: session(), total, receipts: None },
-        Action::Status { session: session() },
-    ] {
+/// A session that is none any more, or never was, takes nothing and has nothing; and it is the server that says so.
+async fn nothing_of(transport: &dyn Transport, none: &Session, verify: Telling) -> Result<(), Finding> {
+    for action in askable(transport, none).await? {
         let kind = action.kind();
-        if let Ok(reply) = ask(transport, action).await.result {
-            return Err(format!("a {kind} of it was answered {}", reply.name()).into());
+        let outcome = match &action {
+            Action::Append { .. } => append(transport, none).await,
+            Action::Init { .. }
+            | Action::Probe { .. }
+            | Action::Finalize { .. }
+            | Action::Verify { .. }
+            | Action::Status { .. }
+            | Action::Abort { .. } => ask(transport, action).await,
+        };
+        match (outcome.result, verify) {
+            (Err(Failure::NotSent { detail, .. }), _) => {
+                return Err(format!("a {kind} of it was not sent, and asks nothing: {detail}").into());
+            }
+            (Err(Failure::Answered(_) | Failure::Unknown { .. }), _)
+            | (Ok(Reply::Verified(Verified::NotCommitted)), _)
+            | (Ok(Reply::Verified(Verified::CannotTell)), Telling::MayNot) => {}
+            (Ok(reply), _) => return Err(format!("a {kind} of it was answered {reply:?}").into()),
         }
     }
-    let verify = ask(transport, Action::Verify { session: session(), total }).await;
-    match verify.result {
-        Ok(Reply::Verified(Verified::NotCommitted | Verified::CannotTell)) | Err(_) => Ok(()),
-        Ok(reply) => Err(format!("a Verify of it was answered {reply:?}").into()),
+    Ok(())
+}
+
+/// Everything that this protocol can do to a session but give it up.
+async fn askable(transport: &dyn Transport, of: &Session) -> Result<Vec<Action>, Finding> {
+    let profile = transport.profile();
+    let (session, total) = (|| of.clone(), content::several(&profile).len() as u64);
+    let (segment, _) = first(transport);
+    let mut actions = vec![Action::Append { session: session(), segment, last: Last::More }];
+    match profile.transfer {
+        Transfer::Append(_) => actions.push(Action::Probe { session: session(), page: None }),
+        Transfer::Parts(parts) => match parts.listing {
+            Listing::Complete => actions.push(Action::Probe { session: session(), page: None }),
+            Listing::None => {}
+        },
+    }
+    match profile.finalize {
+        Finalize::Implicit => {}
+        Finalize::Call { receipts } => {
+            let receipts = match receipts {
+                Receipts::NotWanted => None,
+                Receipts::Required => Some(Arc::from([receipt(transport).await?])),
+            };
+            actions.push(Action::Finalize { session: session(), total, receipts });
+        }
+    }
+    match profile.processing {
+        Processed::Never => {}
+        Processed::Polled => actions.push(Action::Status { session: session() }),
+    }
+    match profile.verify {
+        Verify::Unsupported => {}
+        Verify::Call => actions.push(Action::Verify { session: session(), total }),
+    }
+    Ok(actions)
+}
+
+/// The first segment, and its bytes.
+fn first(transport: &dyn Transport) -> (Segment, Payload) {
+    let profile = transport.profile();
+    let content = content::several(&profile);
+    let range = ByteRange::at(0, content::chunk(&profile.sizing).min(content.len() as u64));
+    let payload = Payload::from_bytes(content.slice(..range.len() as usize));
+    (Segment { index: SegmentIndex::new(0), range }, payload)
+}
+
+async fn append(transport: &dyn Transport, session: &Session) -> Outcome {
+    let (segment, payload) = first(transport);
+    let append = operation(1, Action::Append { session: session.clone(), segment, last: Last::More });
+    transport.perform(&append, payload).await
+}
+
+/// A receipt as this server gives them: one that is made up would not go out.
+async fn receipt(transport: &dyn Transport) -> Result<Receipt, Finding> {
+    let session = open(transport).await?;
+    let appended = append(transport, &session).await;
+    leave(transport, &session).await;
+    match appended.result {
+        Ok(Reply::Stored { receipt: Some(receipt), .. }) => Ok(receipt),
+        other => Err(format!("an Append came to {other:?}, and a receipt is wanted").into()),
     }
 }
 
@@ -118,14 +179,11 @@ pub(super) async fn probe_of_nothing<S: Subject + ?Sized>(subject: &S) -> Result
 
 pub(super) async fn probe_of_a_segment<S: Subject + ?Sized>(subject: &S) -> Result<(), Finding> {
     let place = subject.place().await;
-    let (transport, profile) = (&*place.transport, place.transport.profile());
-    let content = content::several(&profile);
+    let transport = &*place.transport;
     let session = open(transport).await?;
-    let range = ByteRange::at(0, content::chunk(&profile.sizing).min(content.len() as u64));
-    let segment = Segment { index: SegmentIndex::new(0), range };
-    let append = operation(1, Action::Append { session: session.clone(), segment, last: Last::More });
-    let payload = Payload::from_bytes(content.slice(..range.len() as usize));
-    let appended = transport.perform(&append, payload).await;
+    let (segment, _) = first(transport);
+    let range = segment.range;
+    let appended = append(transport, &session).await;
     let probed = ask(transport, Action::Probe { session: session.clone(), page: None }).await;
     leave(transport, &session).await;
     let receipt = match appended.result {
@@ -151,9 +209,10 @@ pub(super) async fn verify_of_nothing<S: Subject + ?Sized>(subject: &S) -> Resul
     let total = content::several(&place.transport.profile()).len() as u64;
     let outcome = ask(&*place.transport, Action::Verify { session: session.clone(), total }).await;
     leave(&*place.transport, &session).await;
-    match outcome.result {
-        Ok(Reply::Verified(Verified::NotCommitted | Verified::CannotTell)) => Ok(()),
-        other => Err(format!("a Verify of what has just begun came to {other:?}").into()),
+    match (outcome.result, place.verify) {
+        (Ok(Reply::Verified(Verified::NotCommitted)), _)
+        | (Ok(Reply::Verified(Verified::CannotTell)), Telling::MayNot) => Ok(()),
+        (other, _) => Err(format!("a Verify of what has just begun came to {other:?}").into()),
     }
 }
 
@@ -165,8 +224,9 @@ pub(super) async fn verify_of_the_whole<S: Subject + ?Sized>(subject: &S) -> Res
         return Err("it completed without a session".into());
     };
     let verify = Action::Verify { session, total: content.len() as u64 };
-    match ask(&*place.transport, verify).await.result {
-        Ok(Reply::Verified(Verified::Committed(_) | Verified::CannotTell)) => Ok(()),
-        other => Err(format!("a Verify of what is there came to {other:?}").into()),
+    match (ask(&*place.transport, verify).await.result, place.verify) {
+        (Ok(Reply::Verified(Verified::Committed(_))), _)
+        | (Ok(Reply::Verified(Verified::CannotTell)), Telling::MayNot) => Ok(()),
+        (other, _) => Err(format!("a Verify of what is there came to {other:?}").into()),
     }
 }

@@ -14,7 +14,7 @@ pub(super) async fn upload(place: &Place, content: &Bytes, fate: Fate) -> Result
 
 /// Whether an upload came to its object, or truly says that nobody can tell.
 pub(super) async fn arrived(place: &Place, content: &Bytes, ended: Ended) -> Result<(), Finding> {
-    match ended.completed()? {
+    match ended.completed(place.verify)? {
         Some(completed) => Ok(place.holds(completed, content.clone()).await?),
         None => Ok(()),
     }

@@ -53,6 +53,7 @@ const fn discarded(discard: &Discard) -> &'static str {
         Discard::NothingToDo => "nothing to do",
         Discard::Confirmed => "confirmed",
         Discard::ExpiresByItself => "expires",
+        Discard::LeftBehind => "left behind",
         Discard::Unconfirmed { .. } => "unconfirmed",
         Discard::AlreadyCommitted(_) => "too late",
         Discard::Unknown => "unknown",

@@ -56,6 +56,7 @@ impl Kind {
                 Discard::NothingToDo
                 | Discard::Confirmed
                 | Discard::ExpiresByItself
+                | Discard::LeftBehind
                 | Discard::Unconfirmed { .. }
                 | Discard::AlreadyCommitted(_)
                 | Discard::Unknown,

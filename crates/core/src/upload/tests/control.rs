@@ -190,11 +190,14 @@ fn a_finalize_that_may_have_been_sent_is_verified_by_whoever_resumes() {
 fn cancel_discard_tells_the_truth_in_every_phase_without_an_abort() {
     let opening = Script::new(25);
     let transferring = Script::opened(25, parts_profile(), policy());
+    let kept = Profile { abort: Abort::Unsupported, ..parts_profile() };
+    let unforgotten = Script::opened(25, kept, policy());
     let unsent = Script::finalizing(parts_profile(), policy());
     let processing = Script::processing(Some(5), policy());
     for (mut script, discard) in [
         (opening, Discard::NothingToDo),
         (transferring, Discard::ExpiresByItself),
+        (unforgotten, Discard::LeftBehind),
         (unsent, Discard::ExpiresByItself),
         (processing, Discard::AlreadyCommitted(None)),
     ] {

@@ -230,7 +230,7 @@ fn a_hole_that_the_list_shows_is_seen_before_anything_is_cut() {
 
 #[test]
 fn where_the_last_append_finalizes_a_server_that_never_does_ends() {
-    let profile = Profile { finalize: Finalize::Implicit, abort: Abort::Unsupported, ..listed_profile() };
+    let profile = Profile { finalize: Finalize::Implicit, abort: Abort::Expires, ..listed_profile() };
     let mut script = Script::opened(15, profile.clone(), window(1));
     script.answer(APPEND, stored());
     assert_eq!(script.answer(APPEND, completed()), ["closed"]);
