@@ -72,7 +72,14 @@ impl Aborting {
                 self.since = shared.now;
                 step.refresh(shared, KIND, live, failure)
             }
-            Verdict::NothingLeft => return Transition::Aborted(self.purpose.clone(), Discard::Confirmed),
+            // Once may be a server that is behind, or something on the way: as everywhere, it is believed when seen twice.
+            Verdict::NothingLeft => {
+                step.tries.gone += 1;
+                if step.tries.gone > 1 {
+                    return Transition::Aborted(self.purpose.clone(), Discard::Confirmed);
+                }
+                step.retry(shared, KIND, failure, Charge::Own)
+            }
             // No verdicts on an Abort, or none that helps (see the matrix of the judgement): ask again.
             Verdict::Misconfigured
             | Verdict::FindOut { .. }

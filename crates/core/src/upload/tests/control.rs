@@ -292,6 +292,9 @@ fn an_abort_that_is_not_confirmed_ends_in_bounded_rounds_and_stays_owed() {
         assert_eq!(script.kept(), Kept::AbortOwed);
         let mut resumed = script.crash();
         assert_eq!(resumed.first, ["abort"], "it survives a restart");
+        // That it is gone is believed when it is seen twice.
+        assert_eq!(resumed.answer(ABORT, problem(ProblemKind::SessionGone)), NOTHING);
+        assert_eq!(resumed.wake(), ["abort try 2"]);
         assert_eq!(resumed.answer(ABORT, problem(ProblemKind::SessionGone)), ["closed"]);
         assert_eq!(*resumed.error(), ErrorKind::Discarded(Discard::Confirmed));
     }

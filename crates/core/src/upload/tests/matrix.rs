@@ -246,7 +246,7 @@ Outcome: never sent   |again       |again       |again       |again       |again
 Outcome: lost         |again       |again       |again       |verifying   |again       |again       |again       |ignored
 Outcome: transient    |again       |again       |again       |again       |again       |again       |again       |ignored
 Outcome: throttled    |held        |held        |held        |held        |held        |held        |held        |ignored
-Outcome: session gone |again       |again       |again       |again       |again       |again       |x discarded |ignored
+Outcome: session gone |again       |again       |again       |again       |again       |again       |again       |ignored
 Outcome: expired      |refresh     |refresh     |refresh     |refresh     |refresh     |refresh     |refresh     |ignored
 Outcome: refused      |x refused   |x refused   |x refused   |x refused   |again       |again       |again       |ignored
 Outcome: broken       |again       |again       |again       |verifying   |again       |again       |again       |ignored
@@ -303,7 +303,7 @@ Outcome: never sent   |again       |again       |again       |again       |again
 Outcome: lost         |again       |probing     |again       |verifying   |again
 Outcome: transient    |again       |again       |again       |again       |again
 Outcome: throttled    |held        |held        |held        |held        |held
-Outcome: session gone |again       |again       |again       |again       |x discarded
+Outcome: session gone |again       |again       |again       |again       |again
 Outcome: expired      |refresh     |refresh     |refresh     |refresh     |refresh
 Outcome: refused      |x refused   |x refused   |x refused   |x refused   |again
 Outcome: broken       |again       |probing     |again       |verifying   |again
