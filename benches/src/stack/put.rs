@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use super::{Carrier, Failed};
 
 /// In what pieces the body is given.
-const FRAME: usize = 256 << 10;
+const FRAME: usize = 64 << 10;
 
 /// A PUT of zeros out of memory.
 #[derive(Debug)]

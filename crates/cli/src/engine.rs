@@ -20,7 +20,7 @@ use crate::values::{LimitSet, Size, Span, Window};
 /// The most bytes of files in memory unless set: 16 MiB.
 const BYTE_BUDGET: Size = Size::of(16 << 20);
 /// In what pieces files are read and sent, if the byte budget has room for several of them.
-const FRAME: usize = 256 << 10;
+const FRAME: usize = 64 << 10;
 
 /// What `--help` says of defaults, by option: from where the defaults are, not by heart.
 pub(crate) fn defaults() -> [(&'static str, String); 9] {

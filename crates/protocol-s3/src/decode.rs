@@ -111,10 +111,7 @@ impl Exchange<'_> {
         if root.get("UploadId").is_none_or(|id| ours.as_deref() != Some(id)) {
             return Err(self.broken("the list of parts is one of another upload"));
         }
-        // Without an ETag a part can't be completed with: it is not there yet (s3s-fs lists those that are still being
-        // written, or were cut off).
-        let whole = root.all("Part").filter(|part| part.get("ETag").is_some_and(|tag| !tag.is_empty()));
-        let parts = whole.map(|part| self.part(part)).collect::<Option<Vec<_>>>();
+        let parts = root.all("Part").map(|part| self.part(part)).collect::<Option<Vec<_>>>();
         let parts =
             parts.ok_or_else(|| self.broken("the list of parts has a part without a number or a size"))?;
         let next = match root.get("IsTruncated") {

@@ -443,6 +443,21 @@ impl Record {
                 !(beyond && plan.planned(part.index).is_some_and(|planned| part.len < planned.range.len()))
             });
         }
+        if receipts {
+            // A receipt from the answer of its own is as good. Of what has none nobody knows whether it is whole: it goes again.
+            for part in &mut listed {
+                part.receipt = part.receipt.take().or_else(|| self.receipts.get(&part.index.get()).cloned());
+            }
+            listed.retain(|part| {
+                let planned =
+                    plan.segment(part.index).or_else(|| plan.planned(part.index).filter(|_| self.heir));
+                let may_be = |range: ByteRange| {
+                    let held = ByteRange::at(range.start(), part.len);
+                    held.end() <= range.end() && part.range.is_none_or(|told| told == held)
+                };
+                part.receipt.is_some() || !planned.is_some_and(|segment| may_be(segment.range))
+            });
+        }
         let ours = |part: Part| {
             let known = plan.segment(part.index);
             let segment = known.or_else(|| plan.planned(part.index).filter(|_| self.heir))?;

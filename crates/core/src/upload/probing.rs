@@ -123,13 +123,23 @@ impl Probing {
         for Part { index, len, receipt, range } in page.parts {
             let foreign = Violation::ForeignSegment(index.get());
             let Some(segment) = listed(shared, parts, index) else { return Err(foreign) };
+            // Some servers list without receipts, and some list what they are still being sent: there is for sure what has a
+            // receipt, from the list or from the answer of its own. The rest goes again.
+            let wanted = matches!(shared.profile.finalize, Finalize::Call { receipts: Receipts::Required });
+            let receipt = receipt.or_else(|| parts.receipt(index).cloned()).filter(|_| wanted);
+            let doubtful = wanted && receipt.is_none();
             // The end of the source, which the process before knew: it goes again once it is known here.
             let beyond = shared.plan.segment(index).is_none();
             let held = ByteRange::at(segment.range.start(), len);
             let whole = held == segment.range;
-            let may_be_end = beyond && held.end() < segment.range.end();
-            if !(whole || may_be_end) || range.is_some_and(|range| range != held) {
+            let shorter = held.end() < segment.range.end();
+            let may_be = whole || (shorter && (beyond || doubtful));
+            if !may_be || range.is_some_and(|range| range != held) {
                 return Err(foreign);
+            }
+            if doubtful {
+                self.held.end = self.held.end.max(index.get() + 1);
+                continue;
             }
             if beyond {
                 shared.plan.grow(held.end(), &shared.profile.sizing).map_err(|_| foreign)?;
@@ -138,14 +148,8 @@ impl Probing {
                 self.held.end = self.held.end.max(index.get() + 1);
                 continue;
             }
-            match (shared.profile.finalize, receipt) {
-                (Finalize::Call { receipts: Receipts::Required }, None) => {
-                    return Err(Violation::ReceiptMissing);
-                }
-                (Finalize::Call { receipts: Receipts::Required }, Some(receipt)) => {
-                    self.held.receipts.insert(index.get(), receipt);
-                }
-                (Finalize::Call { receipts: Receipts::NotWanted } | Finalize::Implicit, _) => {}
+            if let Some(receipt) = receipt {
+                self.held.receipts.insert(index.get(), receipt);
             }
             self.held.ranges.insert(segment.range);
             self.held.end = self.held.end.max(index.get() + 1);

@@ -333,7 +333,8 @@ async fn the_last_byte_waits_for_whoever_looks_at_the_whole() {
 
 #[tokio::test]
 async fn what_comes_in_and_what_goes_out_share_one_budget() {
-    let driver = chunkwise_driver::Driver::builder().byte_budget(4 << 20).build().unwrap();
+    let driver =
+        chunkwise_driver::Driver::builder().byte_budget(4 << 20).frame_size(256 << 10).build().unwrap();
     let memory = Budget::lent_by(driver.clone(), 0, 3 << 20);
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::with_memory(dir.path(), SpoolLimits { in_memory: 8 << 20, ..LIMITS }, memory.clone());

@@ -130,16 +130,30 @@ fn a_probe_that_never_gets_through_ends() {
 }
 
 #[test]
-fn a_missing_receipt_is_a_protocol_error_from_an_append_and_from_a_list() {
+fn a_missing_receipt_is_a_protocol_error_of_an_append() {
     let mut script = opened_with(5, 1);
     script.answer(APPEND, stored());
-    let missing = |operation| ErrorKind::Protocol { operation, violation: Violation::ReceiptMissing };
-    assert_eq!(aborted_with(&mut script), missing(APPEND));
+    let violation = Violation::ReceiptMissing;
+    assert_eq!(aborted_with(&mut script), ErrorKind::Protocol { operation: APPEND, violation });
+}
 
-    let mut script = opened_with(5, 1).crash();
-    let part = Part { index: SegmentIndex::ZERO, len: 5, receipt: None, range: None };
-    script.answer(PROBE, Reply::Probed(Page { parts: Vec::from([part]), next: None }));
-    assert_eq!(aborted_with(&mut script), missing(PROBE), "Finalize would lack it");
+/// As s3s-fs does: of each part its number and size, of one that is still being written too.
+#[test]
+fn of_a_list_without_receipts_only_what_has_one_from_its_own_answer_is_there() {
+    let mut script = opened_with(35, 4);
+    script.answer_segment(0, receipt("a"));
+    script.answer_segment(1, receipt("b"));
+    let mut resumed = script.crash();
+    let bare = |(index, len)| Part { index: SegmentIndex::new(index), len, receipt: None, range: None };
+    let parts = [(0, 10), (1, 10), (2, 10), (3, 2)].map(bare).to_vec();
+    let seen = resumed.answer(PROBE, Reply::Probed(Page { parts, next: None }));
+    assert_eq!(seen, ["append 2 [20, 30)", "append 3 [30, 35)"]);
+    resumed.answer_segment(2, receipt("c"));
+    assert_eq!(resumed.answer_segment(3, receipt("d")), ["finalize"]);
+    let Action::Finalize { receipts, .. } = &resumed.live[0].action else { panic!("{:?}", resumed.live) };
+    let receipts: Vec<_> =
+        receipts.iter().flat_map(|all| all.iter()).map(|r| r.as_bytes().to_vec()).collect();
+    assert_eq!(receipts, [b"a", b"b", b"c", b"d"]);
 }
 
 #[test]

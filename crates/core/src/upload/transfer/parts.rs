@@ -244,6 +244,11 @@ impl Parts {
         self.doubt = Doubt::Repeated;
     }
 
+    /// The receipt of a segment, from its own answer or from a list.
+    pub(in crate::upload) fn receipt(&self, index: SegmentIndex) -> Option<&Receipt> {
+        self.receipts.get(&index.get())
+    }
+
     /// Takes over what the server says it holds, complete.
     pub(in crate::upload) fn replace(&mut self, held: Held, shared: &Shared) {
         (self.stored, self.receipts, self.blank) = (held.ranges, held.receipts, held.blank);
