@@ -54,7 +54,8 @@ impl Store {
     pub(crate) async fn start(root: &Path) -> Self {
         std::fs::create_dir_all(root.join(BUCKET)).unwrap();
         let uploads = Arc::<Mutex<Uploads>>::default();
-        let files = Files { fs: FileSystem::new(root).unwrap(), uploads: Arc::clone(&uploads) };
+        let fs = Arc::new(FileSystem::new(root).unwrap());
+        let files = Files { fs, uploads: Arc::clone(&uploads) };
         let mut service = S3ServiceBuilder::new(files);
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = service.build();
@@ -97,7 +98,7 @@ impl Store {
 
     /// How many parts it lists, of all uploads under way.
     pub(crate) fn parts(&self) -> usize {
-        self.uploads.lock().unwrap().values().map(Etags::len).sum()
+        self.uploads.lock().unwrap().values().map(|under_way| under_way.etags.len()).sum()
     }
 
     /// How many uploads have begun and are neither complete nor given up.
@@ -142,17 +143,25 @@ async fn answer(
 
 type Etags = BTreeMap<i32, ETag>;
 
-/// The uploads under way, with the ETags of their parts.
-type Uploads = BTreeMap<String, Etags>;
+/// An upload that is neither complete nor given up.
+#[derive(Clone, Default)]
+struct UnderWay {
+    etags: Etags,
+    /// Held by every part that is being written, and by an abort alone: s3s-fs itself forgets the upload while it writes
+    /// on, and what it writes then belongs to nobody.
+    writing: Arc<tokio::sync::RwLock<()>>,
+}
+
+type Uploads = BTreeMap<String, UnderWay>;
 
 /// s3s-fs, and what S3 has beyond it.
 struct Files {
-    fs: FileSystem,
+    fs: Arc<FileSystem>,
     uploads: Arc<Mutex<Uploads>>,
 }
 
 impl Files {
-    fn known(&self, upload_id: &str) -> S3Result<Etags> {
+    fn known(&self, upload_id: &str) -> S3Result<UnderWay> {
         self.uploads.lock().unwrap().get(upload_id).cloned().ok_or_else(|| s3_error!(NoSuchUpload))
     }
 }
@@ -165,23 +174,28 @@ impl S3 for Files {
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let created = self.fs.create_multipart_upload(req).await?;
         let id = created.output.upload_id.clone().unwrap();
-        self.uploads.lock().unwrap().insert(id, Etags::new());
+        self.uploads.lock().unwrap().insert(id, UnderWay::default());
         Ok(created)
     }
 
     async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
         let (id, number) = (req.input.upload_id.clone(), req.input.part_number);
+        let writing = self.known(&id)?.writing.read_owned().await;
         self.known(&id)?;
-        let stored = self.fs.upload_part(req).await?;
-        if let Some(etags) = self.uploads.lock().unwrap().get_mut(&id) {
-            etags.insert(number, stored.output.e_tag.clone().unwrap());
+        // A task of its own: a connection that ends doesn't end the writing in the middle of it.
+        let fs = Arc::clone(&self.fs);
+        let task = tokio::spawn(async move { (fs.upload_part(req).await, writing) });
+        let (stored, _writing) = task.await.unwrap();
+        let stored = stored?;
+        if let Some(under_way) = self.uploads.lock().unwrap().get_mut(&id) {
+            under_way.etags.insert(number, stored.output.e_tag.clone().unwrap());
         }
         Ok(stored)
     }
 
     /// In pages of two, so that there are some.
     async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
-        let etags = self.known(&req.input.upload_id)?;
+        let etags = self.known(&req.input.upload_id)?.etags;
         let after = req.input.part_number_marker.unwrap_or(0);
         let mut listed = self.fs.list_parts(req).await?;
         let mut parts = listed.output.parts.take().unwrap_or_default();
@@ -203,7 +217,7 @@ impl S3 for Files {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let id = req.input.upload_id.clone();
-        let etags = self.known(&id)?;
+        let etags = self.known(&id)?.etags;
         let listed = req.input.multipart_upload.as_ref().and_then(|upload| upload.parts.clone());
         let listed =
             listed.unwrap_or_default().into_iter().map(|part| (part.part_number.unwrap(), part.e_tag));
@@ -223,7 +237,7 @@ impl S3 for Files {
         req: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
         let id = req.input.upload_id.clone();
-        self.known(&id)?;
+        let _none = self.known(&id)?.writing.write_owned().await;
         let aborted = self.fs.abort_multipart_upload(req).await?;
         self.uploads.lock().unwrap().remove(&id);
         Ok(aborted)
