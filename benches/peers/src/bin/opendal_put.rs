@@ -9,6 +9,8 @@ const PART: usize = 8 << 20;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [file, endpoint, bucket, key] = arguments()?;
+    // Without its default features opendal has no HTTP until it is told.
+    opendal::install_default();
     let store = Operator::new(S3::default().endpoint(&endpoint).bucket(&bucket).region("us-east-1"))?;
     let mut file = tokio::fs::File::open(file).await?;
     let mut writer = store.writer_with(&key).chunk(PART).concurrent(4).await?;
