@@ -19,7 +19,7 @@ use http_body::Body as _;
 
 use crate::cpu::CpuTime;
 
-const FRAME: usize = 256 << 10;
+const FRAME: usize = 64 << 10;
 const CONTEXT: EncodeContext = EncodeContext {
     now: Timestamp::from_secs(1_700_000_000),
     nonce: 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef,

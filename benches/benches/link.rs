@@ -1,7 +1,9 @@
-//! Uploads over emulated links, chunk size by segments at once.
+//! Uploads over every emulated link of `chunkwise_testkit::link::catalogue`, chunk size by segments at once.
 //!
-//! The rates are those of the links, in virtual time: the same on every machine, and printed as tables. What criterion
-//! measures below `link/emulating` is what emulating one upload costs, and says nothing of any network.
+//! The rates are those of the links, in virtual time: the same on every machine, and printed as tables; what X's limits don't
+//! allow has an asterisk. Nothing of these links has to be measured over sockets: round trip, rates, failures and throttles are
+//! all of them. What real sockets add, `throughput` measures, and `chunkwise bench --link … --over-sockets` beside a round trip.
+//! What criterion measures below `link/emulating` is what emulating one upload costs, and says nothing of any network.
 
 #![expect(clippy::print_stdout, reason = "its rates are its answer")]
 
@@ -11,26 +13,27 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use chunkwise_core::WindowPolicy;
-use chunkwise_testkit::link::{Link, Load, run};
+use chunkwise_testkit::link::{Link, Load, Named, catalogue, run};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 use crate::cpu::CpuTime;
 
 const MIB: u64 = 1 << 20;
-const CHUNKS: [u64; 3] = [MIB, 4 * MIB, 8 * MIB];
+const KIB: u64 = 1 << 10;
+const CHUNKS: [u64; 9] = [256 * KIB, 512 * KIB, MIB, 2 * MIB, 4 * MIB, 8 * MIB, 16 * MIB, 32 * MIB, 64 * MIB];
 const AT_ONCE: [u32; 7] = [1, 2, 4, 8, 16, 32, 64];
 
 /// What is uploaded: a video as large as X takes.
 const TOTAL: u64 = 512 * MIB;
 
-fn links() -> Vec<(String, Link)> {
-    let link = |millis, megabytes: u64| {
-        let name = format!("{millis} ms, {megabytes} MB/s");
-        (name, Link::new(Duration::from_millis(millis), megabytes * 1_000_000))
-    };
-    let (name, long) = link(150, 100);
-    let limited = (format!("{name}, 10 MB/s a connection"), long.per_connection(10_000_000));
-    vec![link(1, 100), link(40, 100), link(150, 10), link(150, 100), limited]
+/// Where a rate changes it does so for the middle half of an upload in segments of 4 MiB, as long as the link is what bounds it.
+fn links() -> Vec<Named> {
+    catalogue(4 * MIB, 32)
+}
+
+/// X takes 1,000 segments of 5,000,000 bytes at most (X fact sheet §1.2, §2.3).
+const fn is_for_x(chunk: u64) -> bool {
+    chunk <= 5_000_000 && TOTAL.div_ceil(chunk) <= 1_000
 }
 
 fn windows() -> Vec<(String, WindowPolicy)> {
@@ -45,13 +48,14 @@ fn rate(link: &Link, chunk: u64, window: WindowPolicy) -> u64 {
 }
 
 fn tables() {
-    for (name, link) in links() {
+    for Named { name, link } in links() {
         println!("\n{name}: MB/s of 512 MiB, by segments at once");
-        print!("{:>6}", "MiB");
+        print!("{:>9}", "chunk");
         windows().iter().for_each(|(window, _)| print!("{window:>9}"));
         println!();
         for chunk in CHUNKS {
-            print!("{:>6}", chunk / MIB);
+            let (unit, size) = if chunk < MIB { ("KiB", chunk / KIB) } else { ("MiB", chunk / MIB) };
+            print!("{:>9}", format!("{}{size} {unit}", if is_for_x(chunk) { "" } else { "*" }));
             for (_, window) in windows() {
                 print!("{:>9.2}", rate(&link, chunk, window) as f64 / 1e6);
             }
@@ -65,7 +69,7 @@ fn emulating(criterion: &mut Criterion<CpuTime>) {
     tables();
     let mut group = criterion.benchmark_group("link/emulating");
     let link = Link::new(Duration::from_millis(150), 100_000_000);
-    for chunk in CHUNKS {
+    for chunk in [MIB, 4 * MIB, 8 * MIB] {
         group.throughput(Throughput::Elements(TOTAL / chunk));
         for (name, window) in windows() {
             let id = BenchmarkId::new(format!("{} MiB", chunk / MIB), name);

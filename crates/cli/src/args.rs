@@ -91,6 +91,9 @@ pub(crate) struct UploadArgs {
     /// Where to: x, s3://bucket/key (or a folder, with a slash at its end), or tus+https:// and a tus server's address
     #[arg(long, value_name = "DESTINATION", default_value = "x", value_parser = str::parse::<To>)]
     pub(crate) to: To,
+    /// How long standard input is: if it ends earlier, or is longer, that is an error and nothing is made of it
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) expected_size: Option<Size>,
     #[command(flatten)]
     pub(crate) media: MediaOptions,
     #[command(flatten)]

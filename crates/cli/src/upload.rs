@@ -34,11 +34,30 @@ pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Fail
     }
 }
 
+/// A length is said where nothing else knows it.
+pub(crate) const SIZE_OF_NOTHING: &str =
+    "--expected-size is for standard input, which can't say how long it is: give - too, or leave it out";
+
 async fn to_x(context: Context, args: UploadArgs) -> Result<Exit, Failed> {
-    let UploadArgs { given, media, destination, credentials, connection, fetch, transfer, store, .. } = args;
+    let UploadArgs {
+        given,
+        to: _,
+        expected_size,
+        media,
+        destination,
+        credentials,
+        connection,
+        fetch,
+        transfer,
+        store,
+        s3: _,
+    } = args;
     if given.iter().any(|given| matches!(given, Given::Stdin)) {
         let what = "X wants to know a file's size beforehand: write standard input into a file, or give --to s3:// or tus+https://";
         return Err(Failed::new(Exit::Usage, what));
+    }
+    if expected_size.is_some() {
+        return Err(Failed::new(Exit::Usage, SIZE_OF_NOTHING));
     }
     let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
     let layers = &context.layers;

@@ -62,7 +62,7 @@ struct Put {
     #[arg(long, default_value = "4")]
     in_flight: usize,
     /// Bytes that are read and given to HTTP at once.
-    #[arg(long, default_value = "262144")]
+    #[arg(long, default_value = "65536")]
     read: usize,
     /// The file.
     file: PathBuf,

@@ -101,6 +101,11 @@ impl Store {
         self.uploads.lock().unwrap().values().map(|under_way| under_way.etags.len()).sum()
     }
 
+    /// Every upload under way is aborted by somebody else, or by a rule of the bucket.
+    pub(crate) fn forget(&self) {
+        self.uploads.lock().unwrap().clear();
+    }
+
     /// How many uploads have begun and are neither complete nor given up.
     pub(crate) fn unfinished(&self) -> usize {
         self.uploads.lock().unwrap().len()

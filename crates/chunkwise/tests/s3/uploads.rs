@@ -120,11 +120,8 @@ async fn a_session_that_the_store_forgot_between_crash_and_resume_is_replaced() 
     until_stored(&handle, 5 << 20).await;
     drop(handle);
     let uploader = world.uploader();
-    let gone = "<Error><Code>NoSuchUpload</Code><Message>gone</Message></Error>";
-    for _ in 0..2 {
-        world.store.fault("GET /media/forgotten?uploadId", crate::store::Fault::Instead(404, gone));
-    }
     let handle = loop {
+        world.store.forget();
         match uploader.resume(&id).await {
             Ok(handle) => break handle,
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
@@ -133,4 +130,5 @@ async fn a_session_that_the_store_forgot_between_crash_and_resume_is_replaced() 
     handle.wait().await.unwrap();
     world.assert_same("forgotten", &path);
     assert_eq!(world.store.count("?uploads"), 2, "{:#?}", world.store.log());
+    assert_eq!(world.store.unfinished(), 0, "{:#?}", world.store.log());
 }

@@ -144,10 +144,11 @@ fn rate(text: &str) -> Option<u64> {
     text.parse().ok().map(Rate::bytes_per_second)
 }
 
-/// Per cent below a hundred.
+/// Per cent: one request of a million at least, and one that doesn't fail.
 fn of_a_million(text: &str) -> Option<u32> {
     let percent: f64 = text.strip_suffix('%')?.trim_end().parse().ok()?;
-    (percent > 0.0 && percent < 100.0).then_some((percent * 10_000.0).round() as u32)
+    let of_a_million = (percent * 10_000.0).round();
+    (1.0..1e6).contains(&of_a_million).then_some(of_a_million as u32)
 }
 
 fn so_many_in(text: &str) -> Option<(u32, Duration)> {
@@ -219,6 +220,14 @@ mod tests {
             ("rtt=1ms,rate=fast", "rate=\"fast\" can't be used: it is as in rate=100MB"),
             ("rtt=1ms,rate=1MB,failing=2", "failing=\"2\" can't be used: it is as in failing=0.1%"),
             ("rtt=1ms,rate=1MB,failing=100%", "failing=\"100%\" can't be used: it is as in failing=0.1%"),
+            (
+                "rtt=1ms,rate=1MB,failing=0.00001%",
+                "failing=\"0.00001%\" can't be used: it is as in failing=0.1%",
+            ),
+            (
+                "rtt=1ms,rate=1MB,failing=99.99999%",
+                "failing=\"99.99999%\" can't be used: it is as in failing=0.1%",
+            ),
             ("rtt=1ms,rate=1MB,halved=6s..2s", "halved=\"6s..2s\" can't be used: it is as in halved=2s..6s"),
             ("rtt=1ms,rate=1MB,quota=0/1s", "quota=\"0/1s\" can't be used: it is as in quota=500/60s"),
             ("rtt=1ms,rate=1MB,at-once=6", "at-once=\"6\" can't be used: it is as in at-once=6/1s"),

@@ -57,7 +57,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, requires = "link")]
     pub(super) over_sockets: bool,
     /// How much is uploaded each time [default: 64.0 MiB; to S3 256 MiB, to a tus server 128 MiB; on a link in virtual time
-    /// 256 MB]
+    /// 512 MB]
     #[arg(long, value_name = "SIZE")]
     pub(super) size: Option<Size>,
     /// The size of the files that are meant, if it is another: what can't be planned for it is not recommended
@@ -99,8 +99,10 @@ pub(crate) struct BenchArgs {
     pub(super) connection: ConnectionOptions,
 }
 
-/// How many segments at once: more than 256 helps nobody.
+/// How many segments at once are measured at most: more helps nobody.
+pub(super) const MOST_LANES: u32 = 256;
+
 fn lanes(text: &str) -> Result<NonZeroU32, &'static str> {
-    let lanes = text.trim().parse().ok().filter(|lanes: &NonZeroU32| lanes.get() <= 256);
+    let lanes = text.trim().parse().ok().filter(|lanes: &NonZeroU32| lanes.get() <= MOST_LANES);
     lanes.ok_or("so many segments at once is a number from 1 to 256")
 }

@@ -61,11 +61,16 @@ pub(super) fn check_sizes(sweep: &Sweep, meant_for: u64) -> Result<(), Failed> {
             }
         }
     }
-    if sweep.planned().next().is_some() {
+    let fits = |size| sweep.cells.iter().any(|cell| cell.setting.requests(sweep.speaks, size).is_ok());
+    if sweep.planned().next().is_some() && fits(meant_for) {
         return Ok(());
     }
     let what = match too_small {
         Some(why) => format!("there is nothing to measure: {why}; give larger --chunk-sizes"),
+        None if sweep.planned().next().is_some() => format!(
+            "there is nothing to recommend: a file of {} would have too many segments in every chunk size; give larger --chunk-sizes or a smaller --for",
+            exact_size(meant_for)
+        ),
         None => format!(
             "there is nothing to measure: a file of {} would have too many segments in every chunk size; give larger --chunk-sizes or a smaller --size",
             exact_size(sweep.size)

@@ -1,6 +1,7 @@
 //! Which setting to use: the cheapest of those that are as good as the fastest.
 
 use super::cell::Summary;
+use super::options::MOST_LANES;
 use super::report::megabytes;
 use super::setting::{Setting, exact_size};
 use super::sweep::Sweep;
@@ -128,12 +129,14 @@ fn next_larger(chosen: &Candidate, all: &[Candidate]) -> Option<Candidate> {
 fn notes(chosen: &Candidate, sweep: &Sweep, meant_for: u64, all: &[Candidate]) -> Vec<String> {
     let mut notes = Vec::new();
     let most = all.iter().map(|candidate| candidate.lanes).max().unwrap_or(1);
-    if chosen.lanes == most && all.iter().any(|candidate| candidate.lanes < most) {
-        notes.push(format!(
-            "no more than {most} at once was measured, and more may be faster: --in-flight {most},{},{}",
-            most * 2,
-            most * 4
-        ));
+    let more: Vec<_> = [2, 4].into_iter().map(|times| most.saturating_mul(times).min(MOST_LANES)).collect();
+    let wants_more = chosen.lanes == most && most < MOST_LANES;
+    if wants_more && all.iter().any(|candidate| candidate.lanes < most) {
+        let mut flag = format!("--in-flight {most}");
+        more.iter().enumerate().filter(|(at, lanes)| !more[..*at].contains(lanes)).for_each(|(_, lanes)| {
+            flag.push_str(&format!(",{lanes}"));
+        });
+        notes.push(format!("no more than {most} at once was measured, and more may be faster: {flag}"));
     }
     let adaptive = sweep.cells.iter().find(|cell| match cell.setting.window {
         Window::Adaptive(_) => cell.setting.chunk == chosen.setting.chunk,
@@ -281,6 +284,17 @@ mod tests {
                 "--window adaptive:8 finds 97.0 MB/s by itself, 97 % of that"
             ]
         );
+    }
+
+    #[test]
+    fn no_more_at_once_is_advised_than_can_be_asked_for() {
+        let notes = |most: &str| {
+            let cells: &[(u64, &str, &[f64])] = &[(MIB, "1", &[50.0]), (MIB, most, &[100.0])];
+            recommend(&sweep(cells), SIZE).unwrap().notes
+        };
+        assert!(notes("64")[0].ends_with(": --in-flight 64,128,256"), "{:?}", notes("64"));
+        assert!(notes("128")[0].ends_with(": --in-flight 128,256"), "{:?}", notes("128"));
+        assert_eq!(notes("256"), Vec::<String>::new());
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn rules(link: &Link) -> Result<Vec<Value>, Failed> {
         return Err(Failed::new(Exit::Usage, what));
     }
     let millis = u64::try_from(round_trip.as_millis()).unwrap_or(u64::MAX);
-    let limit = per_connection.unwrap_or(*rate);
+    let limit = per_connection.unwrap_or(*rate).min(*rate);
     Ok(vec![
         json!({ "fault": { "kind": "delay", "millis": millis } }),
         json!({ "operation": "append", "fault": { "kind": "slow_body", "bytes_per_sec": limit } }),
@@ -61,6 +61,15 @@ mod tests {
         let settings = settings(rules(&link).unwrap()).unwrap();
         let settings: chunkwise_sandbox::Settings = serde_json::from_value(settings).unwrap();
         assert_eq!(settings.faults.rules.len(), 2);
+    }
+
+    #[test]
+    fn no_connection_is_faster_than_the_link() {
+        let link = Link::new(Duration::from_millis(20), 5_000_000);
+        for (per_connection, limit) in [(1_000_000, 1_000_000), (20_000_000, 5_000_000)] {
+            let rules = rules(&link.clone().per_connection(per_connection)).unwrap();
+            assert_eq!(rules[1]["fault"]["bytes_per_sec"], limit);
+        }
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::flags::Flags;
 use crate::to::{Place, StoreAddress, To};
 use crate::values::Size;
 
-/// What is uploaded over a link where nothing has to be sent: as much as X takes in segments of 256 KiB.
-const SIZE_OF_A_LINK: Size = Size::of(256_000_000);
+/// What is uploaded over a link where nothing has to be sent: a video as large as X takes, since how fast a setting is depends
+/// on how many segments there are to fill the link with. In segments of 256 KiB it would have more of them than X takes.
+const SIZE_OF_A_LINK: Size = Size::of(512_000_000);
 
 /// Where the uploads go, as it stands on the command line.
 pub(super) enum Wish {

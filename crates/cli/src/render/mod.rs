@@ -235,11 +235,13 @@ fn news(event: &Event) -> Option<String> {
         Event::Retrying { kind, attempts, failure, .. } => {
             Some(format!("{} failed ({attempts}), trying again: {failure}", word(*kind)))
         }
-        Event::Held { kind, until } => {
-            Some(format!("X wants a pause before the next {}, until {}", word(*kind), moment(*until)))
-        }
+        Event::Held { kind, until } => Some(format!(
+            "the server wants a pause before the next {}, until {}",
+            word(*kind),
+            moment(*until)
+        )),
         Event::Replanned { chunk_size } => {
-            Some(format!("X wants smaller segments: going on with {}", bytes(*chunk_size)))
+            Some(format!("the server wants smaller segments: going on with {}", bytes(*chunk_size)))
         }
         Event::NewSession { reason } => {
             Some(format!("starting again from the first byte: {}", because(*reason)))
@@ -247,8 +249,11 @@ fn news(event: &Event) -> Option<String> {
         Event::PersistFailed => {
             Some("the checkpoint could not be written; going on without a new one".to_owned())
         }
-        Event::SessionLeakSuspected
-        | Event::Phase(_)
+        Event::SessionLeakSuspected => Some(
+            "the server may keep a session that nobody can end from here, until its own rules remove it"
+                .to_owned(),
+        ),
+        Event::Phase(_)
         | Event::Opened { .. }
         | Event::Stored(_)
         | Event::Window { .. }
@@ -272,12 +277,12 @@ const fn word(kind: OperationKind) -> &'static str {
 
 const fn because(reason: SessionEnd) -> &'static str {
     match reason {
-        SessionEnd::Gone => "X does not know the session any more",
-        SessionEnd::Foreign => "X has something in the session that was not sent from here",
+        SessionEnd::Gone => "the server does not know the session any more",
+        SessionEnd::Foreign => "the server has something in the session that was not sent from here",
         SessionEnd::Expired => "the session expired",
-        SessionEnd::Unplannable => "what X has stored can't be continued in smaller segments",
-        SessionEnd::SizeMismatch => "what X has stored does not add up",
-        SessionEnd::RepetitionRefused => "X refuses a segment that it may have already",
+        SessionEnd::Unplannable => "what the server has stored can't be continued in smaller segments",
+        SessionEnd::SizeMismatch => "what the server has stored does not add up",
+        SessionEnd::RepetitionRefused => "the server refuses a segment that it may have already",
     }
 }
 

@@ -17,13 +17,14 @@ use crate::failed::Failed;
 use crate::flags::Flags;
 use crate::given::Given;
 use crate::render::{Going, Object, Render, Slot, Start, Started, shown};
-use crate::upload::{Arrived, FILES_AT_ONCE, Watching, end, follow};
+use crate::upload::{Arrived, FILES_AT_ONCE, SIZE_OF_NOTHING, Watching, end, follow};
 use crate::values::LimitSet;
 
 /// Uploads what was given to this place.
 pub(crate) async fn run(context: Context, args: UploadArgs, place: Place) -> Result<Exit, Failed> {
     let UploadArgs {
         given,
+        expected_size,
         media,
         destination,
         credentials,
@@ -45,6 +46,9 @@ pub(crate) async fn run(context: Context, args: UploadArgs, place: Place) -> Res
         );
     }
     let streams = given.iter().filter(|given| matches!(given, Given::Stdin)).count();
+    if streams == 0 && expected_size.is_some() {
+        return usage(SIZE_OF_NOTHING);
+    }
     if streams > 1 {
         return usage("there is one standard input: give - once");
     }
@@ -81,6 +85,10 @@ pub(crate) async fn run(context: Context, args: UploadArgs, place: Place) -> Res
                 Given::File(path) => (Bytes::File(path.clone()), Some(path)),
                 Given::Stdin | Given::Url(_) => {
                     let source = StreamSource::new(tokio::io::stdin()).named("standard input");
+                    let source = match expected_size {
+                        Some(size) => source.with_length(size.bytes()),
+                        None => source,
+                    };
                     (Bytes::Stream(Arc::new(source)), None)
                 }
             };

@@ -266,6 +266,42 @@ async fn a_place_that_is_none_and_a_pipe_to_x_are_refused_before_anything_goes_o
     assert_eq!(world.store.log(), Vec::<String>::new());
 }
 
+/// What a program before it in the pipe leaves off is no object that is cut off; nor is what is more than was said.
+#[tokio::test]
+async fn standard_input_of_another_length_than_was_said_leaves_nothing() {
+    let world = World::new().await;
+    let server = Server::start().await;
+    let tus = format!("tus+{}", server.endpoint());
+    let size = world.content.len().to_string();
+    for to in ["s3://media/k", &tus] {
+        let args = ["upload", "-", "--expected-size", &size, "--to", to];
+        for cut in [7 * MIB, world.content.len() - 1] {
+            let ran = world.piped(&args, &world.content[..cut]).await;
+            assert_eq!(ran.code, 65, "{to}, {cut} bytes: {ran:?}");
+            let ended = format!("standard input will not be complete: it ended after {cut} of {size} bytes");
+            assert!(ran.stdout.is_empty() && ran.stderr.contains(&ended), "{ran:?}");
+        }
+        let longer = [&world.content[..], b"!"].concat();
+        let ran = world.piped(&args, &longer).await;
+        assert_eq!(ran.code, 65, "{to}, one byte more: {ran:?}");
+        let ran = world.piped(&args, &world.content).await;
+        assert_eq!(ran.code, 0, "{to}: {ran:?}");
+        if to == tus {
+            assert!(server.bytes(ran.stdout.trim()) == world.content, "it is another upload");
+        }
+    }
+    assert!(world.object("k").as_ref() == Some(&world.content), "it is another object");
+    assert_eq!(world.store.unfinished(), 0, "{:#?}", world.store.log());
+    assert_eq!(server.state().uploads.len(), 1, "{:?}", server.log());
+    let ran = world.run(&["upload", "clip.mp4", "--expected-size", "12MiB", "--to", &tus]).await;
+    assert_eq!(ran.code, 2, "{ran:?}");
+    let ran = world.run(&["upload", "clip.mp4", "--expected-size", "12MiB"]).await;
+    ran.assert_error(
+        2,
+        "--expected-size is for standard input, which can't say how long it is: give - too, or leave it out",
+    );
+}
+
 #[tokio::test]
 async fn of_standard_input_that_a_kill_cuts_off_nothing_is_left_once_it_is_discarded() {
     let world = World::new().await;
