@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use chunkwise::core::Discard;
+use chunkwise::Event;
+use chunkwise::core::{Discard, SessionEnd};
 use chunkwise::driver::BytesSource;
 use chunkwise::s3::{AddressStyle, Checksum, Store};
+use futures::StreamExt as _;
 
 use crate::world::{World, object, until_stored};
 
@@ -131,4 +133,30 @@ async fn a_session_that_the_store_forgot_between_crash_and_resume_is_replaced() 
     world.assert_same("forgotten", &path);
     assert_eq!(world.store.count("?uploads"), 2, "{:#?}", world.store.log());
     assert_eq!(world.store.unfinished(), 0, "{:#?}", world.store.log());
+}
+
+/// It is in no object, and what has to be left behind with it is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_was_not_sent_from_here_is_in_no_object() {
+    let world = World::new().await;
+    let path = world.file(50 << 20);
+    let handle = world.uploader().upload(&path, object("ours")).start().await.unwrap();
+    let id = handle.id().clone();
+    until_stored(&handle, 5 << 20).await;
+    drop(handle);
+    let uploader = world.uploader();
+    world.store.plant(&world.folder.path().join("store"), 10, &[7; 1 << 20]);
+    let handle = loop {
+        match uploader.resume(&id).await {
+            Ok(handle) => break handle,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+        }
+    };
+    let events = handle.events();
+    handle.wait().await.unwrap();
+    world.assert_same("ours", &path);
+    let events: Vec<_> = events.collect().await;
+    let told = [Event::SessionLeakSuspected, Event::NewSession { reason: SessionEnd::Foreign }];
+    assert!(events.windows(2).any(|two| two == told), "{events:?}");
+    assert_eq!((world.store.count("?uploads"), world.store.unfinished()), (2, 1), "{:#?}", world.store.log());
 }
