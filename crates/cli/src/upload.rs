@@ -35,7 +35,7 @@ pub(crate) async fn run(context: Context, args: UploadArgs) -> Result<Exit, Fail
 }
 
 /// A length is said where nothing else knows it.
-pub(crate) const SIZE_OF_NOTHING: &str =
+pub(crate) const NO_STDIN_TO_EXPECT: &str =
     "--expected-size is for standard input, which can't say how long it is: give - too, or leave it out";
 
 async fn to_x(context: Context, args: UploadArgs) -> Result<Exit, Failed> {
@@ -57,7 +57,7 @@ async fn to_x(context: Context, args: UploadArgs) -> Result<Exit, Failed> {
         return Err(Failed::new(Exit::Usage, what));
     }
     if expected_size.is_some() {
-        return Err(Failed::new(Exit::Usage, SIZE_OF_NOTHING));
+        return Err(Failed::new(Exit::Usage, NO_STDIN_TO_EXPECT));
     }
     let flags = Flags::of(&context.output, &store, &destination, &credentials, &connection);
     let layers = &context.layers;

@@ -11,7 +11,7 @@ use chunkwise::s3::{BaseUrl, Checksum, S3Uploader, Store};
 use sha2::{Digest as _, Sha256};
 
 use crate::store::BUCKET;
-use crate::world::{World, object, policy, signer, until_stored};
+use crate::world::{World, object, policy, resumed, signer, until_stored};
 
 /// The server; it ends with the test.
 struct Moto {
@@ -101,12 +101,7 @@ async fn moto_lists_what_is_resumed_and_forgets_what_is_given_up() {
     let id = handle.id().clone();
     until_stored(&handle, 10 << 20).await;
     drop(handle);
-    let handle = loop {
-        match uploader.resume(&id).await {
-            Ok(handle) => break handle,
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    };
+    let handle = resumed(&uploader, &id).await;
     handle.wait().await.unwrap();
     let same = Sha256::digest(moto.get("/resumed").await) == Sha256::digest(std::fs::read(&path).unwrap());
     assert!(same, "the object differs");

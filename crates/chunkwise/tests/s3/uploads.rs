@@ -8,7 +8,7 @@ use chunkwise::driver::BytesSource;
 use chunkwise::s3::{AddressStyle, Checksum, Store};
 use futures::StreamExt as _;
 
-use crate::world::{World, object, until_stored};
+use crate::world::{World, object, resumed, until_stored};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_the_same_object_with_every_checksum_and_without_one() {
@@ -122,13 +122,8 @@ async fn a_session_that_the_store_forgot_between_crash_and_resume_is_replaced() 
     until_stored(&handle, 5 << 20).await;
     drop(handle);
     let uploader = world.uploader();
-    let handle = loop {
-        world.store.forget();
-        match uploader.resume(&id).await {
-            Ok(handle) => break handle,
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-        }
-    };
+    world.store.forget();
+    let handle = resumed(&uploader, &id).await;
     handle.wait().await.unwrap();
     world.assert_same("forgotten", &path);
     assert_eq!(world.store.count("?uploads"), 2, "{:#?}", world.store.log());
@@ -146,12 +141,7 @@ async fn a_part_that_was_not_sent_from_here_is_in_no_object() {
     drop(handle);
     let uploader = world.uploader();
     world.store.plant(&world.folder.path().join("store"), 10, &[7; 1 << 20]);
-    let handle = loop {
-        match uploader.resume(&id).await {
-            Ok(handle) => break handle,
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
-        }
-    };
+    let handle = resumed(&uploader, &id).await;
     let events = handle.events();
     handle.wait().await.unwrap();
     world.assert_same("ours", &path);

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use chunkwise::driver::{DirectoryStore, Driver, UploadHandle};
 use chunkwise::hyper::HyperBackend;
-use chunkwise::s3::{BaseUrl, Credentials, Object, S3Uploader, S3UploaderBuilder, SigV4, Store as Known};
+use chunkwise::s3::{
+    BaseUrl, Credentials, Object, S3Handle, S3Uploader, S3UploaderBuilder, SigV4, Store as Known,
+};
 use chunkwise::transport::http::Authorizer;
-use chunkwise::{ChunkSize, Policy, RetryPolicy};
+use chunkwise::{ChunkSize, Policy, RetryPolicy, UploadId};
 use sha2::{Digest as _, Sha256};
 
 use crate::store::{ACCESS_KEY, BUCKET, SECRET_KEY, Store};
@@ -99,5 +101,18 @@ pub(crate) async fn until_stored(handle: &UploadHandle, bytes: u64) {
     let mut progress = handle.progress();
     while progress.borrow_and_update().stored < bytes {
         progress.changed().await.unwrap();
+    }
+}
+
+/// The upload again, once the one that was dropped has left its checkpoint.
+pub(crate) async fn resumed(uploader: &S3Uploader, id: &UploadId) -> S3Handle {
+    let mut tries = 500;
+    loop {
+        match uploader.resume(id).await {
+            Ok(handle) => break handle,
+            Err(error) if tries == 0 => panic!("it can't be resumed: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+        tries -= 1;
     }
 }

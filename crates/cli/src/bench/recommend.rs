@@ -129,14 +129,14 @@ fn next_larger(chosen: &Candidate, all: &[Candidate]) -> Option<Candidate> {
 fn notes(chosen: &Candidate, sweep: &Sweep, meant_for: u64, all: &[Candidate]) -> Vec<String> {
     let mut notes = Vec::new();
     let most = all.iter().map(|candidate| candidate.lanes).max().unwrap_or(1);
-    let more: Vec<_> = [2, 4].into_iter().map(|times| most.saturating_mul(times).min(MOST_LANES)).collect();
-    let wants_more = chosen.lanes == most && most < MOST_LANES;
-    if wants_more && all.iter().any(|candidate| candidate.lanes < most) {
-        let mut flag = format!("--in-flight {most}");
-        more.iter().enumerate().filter(|(at, lanes)| !more[..*at].contains(lanes)).for_each(|(_, lanes)| {
-            flag.push_str(&format!(",{lanes}"));
-        });
-        notes.push(format!("no more than {most} at once was measured, and more may be faster: {flag}"));
+    if chosen.lanes == most && most < MOST_LANES && all.iter().any(|candidate| candidate.lanes < most) {
+        let mut wider = [1, 2, 4].map(|times| most.saturating_mul(times).min(MOST_LANES)).to_vec();
+        wider.dedup();
+        let wider: Vec<_> = wider.iter().map(u32::to_string).collect();
+        notes.push(format!(
+            "no more than {most} at once was measured, and more may be faster: --in-flight {}",
+            wider.join(",")
+        ));
     }
     let adaptive = sweep.cells.iter().find(|cell| match cell.setting.window {
         Window::Adaptive(_) => cell.setting.chunk == chosen.setting.chunk,

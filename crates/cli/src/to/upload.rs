@@ -17,7 +17,7 @@ use crate::failed::Failed;
 use crate::flags::Flags;
 use crate::given::Given;
 use crate::render::{Going, Object, Render, Slot, Start, Started, shown};
-use crate::upload::{Arrived, FILES_AT_ONCE, SIZE_OF_NOTHING, Watching, end, follow};
+use crate::upload::{Arrived, FILES_AT_ONCE, NO_STDIN_TO_EXPECT, Watching, end, follow};
 use crate::values::LimitSet;
 
 /// Uploads what was given to this place.
@@ -47,7 +47,7 @@ pub(crate) async fn run(context: Context, args: UploadArgs, place: Place) -> Res
     }
     let streams = given.iter().filter(|given| matches!(given, Given::Stdin)).count();
     if streams == 0 && expected_size.is_some() {
-        return usage(SIZE_OF_NOTHING);
+        return usage(NO_STDIN_TO_EXPECT);
     }
     if streams > 1 {
         return usage("there is one standard input: give - once");
