@@ -30,13 +30,18 @@ impl RangeSet {
         }
         // The intervals that overlap or touch the range: they melt into one.
         let from = self.intervals.partition_point(|held| held.end() < range.start());
-        let to = self.intervals.partition_point(|held| held.start() <= range.end());
+        let behind = self.intervals.get(from..).unwrap_or_default();
+        let to = from + behind.iter().take_while(|held| held.start() <= range.end()).count();
         let touched = self.intervals.get(from..to).unwrap_or_default();
         let held: u64 = touched.iter().map(|r| r.len()).sum();
         let start = touched.first().map_or(range.start(), |first| first.start().min(range.start()));
         let end = touched.last().map_or(range.end(), |last| last.end().max(range.end()));
         let merged = ByteRange::at(start, end - start);
-        self.intervals.splice(from..to, [merged]);
+        match (to - from, self.intervals.get_mut(from)) {
+            // What is stored in order only makes one longer.
+            (1, Some(one)) => *one = merged,
+            _ => drop(self.intervals.splice(from..to, [merged])),
+        }
         let new = merged.len() - held;
         self.bytes += new;
         new
@@ -74,6 +79,10 @@ impl RangeSet {
 
     /// The interval that holds the byte at this offset.
     pub fn covering(&self, offset: u64) -> Option<ByteRange> {
+        // What is sent next is mostly behind all that is stored.
+        if offset >= self.end() {
+            return None;
+        }
         let i = self.intervals.partition_point(|held| held.end() <= offset);
         self.intervals.get(i).copied().filter(|held| held.start() <= offset)
     }

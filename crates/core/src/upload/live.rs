@@ -1,6 +1,5 @@
 //! Operations that are under way, and the timers of each.
 
-use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use crate::operation::{CredentialEpoch, OpId};
@@ -27,33 +26,6 @@ enum OpTimer {
     Sending { stalled_at: Timestamp },
     /// Its answer is overdue then.
     Waiting { overdue_at: Timestamp },
-}
-
-/// A time before which none of many operations becomes overdue, so that not all of them need be looked at whenever the
-/// time is. It may come too early, when an operation whose timer it was has ended: then all are looked at once more.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Quiet(Timestamp);
-
-/// It follows from the operations' own timers; how much too early it comes makes no difference to what is done.
-impl Hash for Quiet {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
-impl Quiet {
-    /// Up to the first of the operations' times, or for ever.
-    pub(super) fn until(first: Option<Timestamp>) -> Self {
-        Self(first.unwrap_or(Timestamp::MAX))
-    }
-
-    /// Takes in that the timer of one has moved.
-    pub(super) fn ends(&mut self, at: Option<Timestamp>) {
-        self.0 = self.0.min(at.unwrap_or(Timestamp::MAX));
-    }
-
-    /// Whether it lasts beyond now. At the end of time, nothing does.
-    pub(super) fn lasts(self, now: Timestamp) -> bool {
-        now < self.0
-    }
 }
 
 /// Why an operation timed out.
@@ -130,18 +102,6 @@ mod tests {
 
     fn at(secs: u64) -> Timestamp {
         Timestamp::from_secs(secs)
-    }
-
-    #[test]
-    fn it_is_quiet_until_the_first_becomes_overdue() {
-        let mut quiet = Quiet::until(None);
-        assert!(quiet.lasts(at(1_000_000)));
-        quiet.ends(Some(at(40)));
-        quiet.ends(None);
-        quiet.ends(Some(at(50)));
-        assert!(quiet.lasts(at(39)));
-        assert!(!quiet.lasts(at(40)), "an operation is overdue when its time has come");
-        assert!(!Quiet::until(None).lasts(Timestamp::MAX));
     }
 
     #[test]

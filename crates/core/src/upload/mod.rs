@@ -215,6 +215,10 @@ impl Upload {
 
     /// What to do next. Call it until it says [`Output::Idle`] or [`Output::Closed`].
     pub fn poll(&mut self, now: Timestamp) -> Output {
+        // What is due by now comes behind what waits already.
+        if let Some(output) = self.shared.out.pop_front() {
+            return output;
+        }
         self.advance(now);
         if let Some(output) = self.shared.out.pop_front() {
             return output;
@@ -388,20 +392,16 @@ impl Upload {
                 shared.observe(OperationKind::Init, &outcome);
                 opening::answered(step, shared, &live, outcome)
             }),
-            State::Open(open) if open.transfer.is_live(op) => {
-                shared.observe(OperationKind::Append, &outcome);
-                match open.transfer.answered(shared, op, outcome) {
-                    Answered::Ours(transition) => Some(transition),
-                    Answered::NotOurs => None,
+            State::Open(open) => match open.transfer.answered(shared, op, outcome) {
+                Answered::Ours(transition) => Some(transition),
+                Answered::NotOurs(outcome) => {
+                    let kind = stage_kind(&open.stage);
+                    open.stage.step_mut().and_then(|step| step.take(op)).map(|live| {
+                        shared.observe(kind, &outcome);
+                        answered_step(&mut open.stage, &mut open.transfer, shared, &live, outcome)
+                    })
                 }
-            }
-            State::Open(open) => {
-                let kind = stage_kind(&open.stage);
-                open.stage.step_mut().and_then(|step| step.take(op)).map(|live| {
-                    shared.observe(kind, &outcome);
-                    answered_step(&mut open.stage, &mut open.transfer, shared, &live, outcome)
-                })
-            }
+            },
         };
         match transition {
             Some(transition) => self.apply(transition),

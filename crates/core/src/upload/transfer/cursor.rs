@@ -127,10 +127,6 @@ impl Cursor {
         self.sent_end >= plan.total()
     }
 
-    pub(super) fn is_live(&self, op: OpId) -> bool {
-        self.live.as_ref().is_some_and(|live| live.op.id == op)
-    }
-
     /// Moves the timer of the live Append; whether it is of this name.
     pub(super) fn tell(&mut self, op: OpId, news: impl FnOnce(&mut LiveOp)) -> bool {
         self.live.as_mut().map(|live| &mut live.op).filter(|live| live.id == op).map(news).is_some()
@@ -195,7 +191,10 @@ impl Cursor {
 
     /// What became of an Append.
     pub(super) fn answered(&mut self, shared: &mut Shared, op: OpId, outcome: Outcome) -> Answered {
-        let Some(live) = self.live.take_if(|live| live.op.id == op) else { return Answered::NotOurs };
+        let Some(live) = self.live.take_if(|live| live.op.id == op) else {
+            return Answered::NotOurs(outcome);
+        };
+        shared.observe(KIND, &outcome);
         Answered::Ours(match outcome.result {
             Ok(Reply::Advanced { cursor, expires }) => {
                 match (self.advanced(shared, &live, cursor), expires) {

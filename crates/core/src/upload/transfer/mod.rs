@@ -41,7 +41,7 @@ pub(super) enum Blank {
 /// Whether an outcome belonged to a live Append, and what follows.
 pub(super) enum Answered {
     Ours(Transition),
-    NotOurs,
+    NotOurs(Outcome),
 }
 
 /// What a checkpoint holds of a transfer.
@@ -128,13 +128,6 @@ impl Transfer {
         }
     }
 
-    pub(super) fn is_live(&self, op: OpId) -> bool {
-        match self {
-            Self::Parts(parts) => parts.is_live(op),
-            Self::Append(cursor) => cursor.is_live(op),
-        }
-    }
-
     /// Moves the timer of a live Append; whether there is one of this name.
     pub(super) fn tell(&mut self, op: OpId, news: impl FnOnce(&mut LiveOp)) -> bool {
         match self {
@@ -192,7 +185,7 @@ impl Transfer {
         }
     }
 
-    /// What became of an Append.
+    /// What became of an Append, if it is of one.
     pub(super) fn answered(&mut self, shared: &mut Shared, op: OpId, outcome: Outcome) -> Answered {
         match self {
             Self::Parts(parts) => parts.answered(shared, op, outcome),

@@ -1,12 +1,14 @@
 //! The parts family: numbered segments in any order; which one goes next, and what becomes of each.
 
+mod lanes;
 mod once;
 mod timing;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::super::live::{LiveOp, Quiet};
+use self::lanes::{Lanes, Live};
+use super::super::live::LiveOp;
 use super::super::phase::{Transition, is_listed};
 use super::super::probing::Held;
 use super::super::shared::{Charge, Shared, Tries, unexpected};
@@ -26,7 +28,7 @@ use crate::retry::{Fate, Verdict, judge};
 use crate::spec::Rewind;
 use crate::time::Timestamp;
 use crate::token::{Receipt, Session};
-use crate::window::{Among, Ended, Reason};
+use crate::window::{Ended, Reason};
 
 const KIND: OperationKind = OperationKind::Append;
 
@@ -49,8 +51,7 @@ pub(in crate::upload) struct Parts {
     blank: Blank,
     /// One more than the highest index that may be stored: everything before it is frozen (invariant 3).
     frozen_to: u32,
-    live: Vec<Live>,
-    quiet: Quiet,
+    lanes: Lanes,
     /// Segments to be sent again; never more than the window has room for.
     troubled: Vec<Troubled>,
     trial: Trial,
@@ -74,14 +75,6 @@ enum Trial {
 enum Heir {
     No,
     Yes,
-}
-
-#[derive(Clone, Debug, Hash)]
-struct Live {
-    op: LiveOp,
-    segment: Segment,
-    past: Past,
-    among: Among,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -132,8 +125,7 @@ impl Parts {
             fresh_at: Timestamp::EPOCH,
             blank: Blank::Missing,
             frozen_to: 0,
-            live: Vec::new(),
-            quiet: Quiet::until(None),
+            lanes: Lanes::default(),
             troubled: Vec::new(),
             trial: if shared.ceiling.is_some() { Trial::Alone } else { Trial::Over },
             proven: false,
@@ -177,18 +169,9 @@ impl Parts {
         }
     }
 
-    pub(super) fn is_live(&self, op: OpId) -> bool {
-        self.live.iter().any(|live| live.op.id == op)
-    }
-
     /// Moves the timer of a live Append; whether there is one of this name.
     pub(super) fn tell(&mut self, op: OpId, news: impl FnOnce(&mut LiveOp)) -> bool {
-        let Some(live) = self.live.iter_mut().map(|live| &mut live.op).find(|live| live.id == op) else {
-            return false;
-        };
-        news(live);
-        self.quiet.ends(live.wake_at());
-        true
+        self.lanes.tell(op, news)
     }
 
     /// Whether a process before this one may have sent what is not known here.
@@ -200,17 +183,17 @@ impl Parts {
     }
 
     pub(super) const fn is_quiet(&self) -> bool {
-        self.live.is_empty()
+        self.lanes.is_empty()
     }
 
     /// Bytes of live Appends taken by the wire.
-    pub(super) fn sent_live(&self) -> u64 {
-        self.live.iter().map(|live| live.op.sent()).sum()
+    pub(super) const fn sent_live(&self) -> u64 {
+        self.lanes.sent()
     }
 
     /// Gives up everything under way; what was started may be stored.
     pub(super) fn cancel_all(&mut self, shared: &mut Shared) {
-        for live in core::mem::take(&mut self.live) {
+        for live in self.lanes.take_all() {
             shared.cancel(live.op.id);
             if live.op.is_started() {
                 self.freeze(live.segment.index);
@@ -222,15 +205,9 @@ impl Parts {
 
     /// Takes back what was given out but not started; nothing of it can be stored.
     pub(super) fn recall(&mut self, shared: &mut Shared) {
-        let (now, mut i) = (shared.now, 0);
-        while let Some(live) = self.live.get(i) {
-            if live.op.is_started() {
-                i += 1;
-                continue;
-            }
-            let Live { op, segment, past, among: _ } = self.live.swap_remove(i);
+        while let Some(Live { op, segment, past, among: _ }) = self.lanes.take_unstarted() {
             shared.cancel(op.id);
-            self.troubled.push(Troubled { index: segment.index, due: now, past });
+            self.troubled.push(Troubled { index: segment.index, due: shared.now, past });
         }
     }
 
@@ -268,7 +245,7 @@ impl Parts {
     /// Gives out what may go, and says when everything is there.
     pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session) -> Transition {
         if let Some(refused) = self.refused {
-            if !self.live.is_empty() {
+            if !self.lanes.is_empty() {
                 return Transition::Stay;
             }
             self.refused = None;
@@ -293,7 +270,7 @@ impl Parts {
             }
             self.send(shared, session, segment, past);
         }
-        if self.live.is_empty() && self.troubled.is_empty() && self.is_complete(&shared.plan) {
+        if self.lanes.is_empty() && self.troubled.is_empty() && self.is_complete(&shared.plan) {
             return everything_is_stored(shared);
         }
         Transition::Stay
@@ -304,7 +281,7 @@ impl Parts {
             Trial::Over => shared.window.size(),
             Trial::Alone => 1,
         };
-        self.live.len() < limit as usize
+        self.lanes.len() < limit as usize
     }
 
     /// The next segment to send: one that is due again, or a fresh one while few are in trouble.
@@ -321,7 +298,7 @@ impl Parts {
         if segment.range.end() > shared.available {
             return None;
         }
-        self.cursor = segment.index.get();
+        self.cursor = segment.index.get() + 1;
         // Below what was sent before a resume, the server may hold it.
         let sent = if segment.index.get() < self.frozen_to { Sent::Unknown } else { Sent::NotDone };
         Some((segment, Past { sent, ..Past::default() }))
@@ -335,15 +312,18 @@ impl Parts {
             let segment = shared.plan.segment(SegmentIndex::new(index))?;
             if let Some(held) = self.stored.covering(segment.range.start()) {
                 index = shared.plan.index_at(held.end())?.get();
-            } else if self.troubled.iter().any(|t| t.index == segment.index)
-                || self.live.iter().any(|live| live.segment.index == segment.index)
-                || self.is_stored(segment)
-            {
+            } else if self.is_under_way(shared, segment.index) || self.is_stored(segment) {
                 index += 1;
             } else {
                 return Some(segment);
             }
         }
+    }
+
+    fn is_under_way(&self, shared: &Shared, index: SegmentIndex) -> bool {
+        // Behind what was ever sent nothing is; where an announcement may have been taken back, that does not say it.
+        let may_be = index.get() < self.sent_to || shared.profile.resends_never();
+        may_be && (self.troubled.iter().any(|t| t.index == index) || self.lanes.holds(index))
     }
 
     fn send(&mut self, shared: &mut Shared, session: &Session, segment: Segment, past: Past) {
@@ -360,15 +340,15 @@ impl Parts {
         let last = if shared.plan.ends_at(segment.range.end()) { Last::End } else { Last::More };
         let action = Action::Append { session: session.clone(), segment, last };
         let op = shared.perform(past.tries.attempt(), action);
-        let among = shared.window.among(self.live.len() + 1);
-        self.live.push(Live { op, segment, past, among });
+        let among = shared.window.among(self.lanes.len() + 1);
+        self.lanes.begin(Live { op, segment, past, among });
     }
 
     /// What became of an Append.
     pub(super) fn answered(&mut self, shared: &mut Shared, op: OpId, outcome: Outcome) -> Answered {
-        let Some(i) = self.live.iter().position(|live| live.op.id == op) else { return Answered::NotOurs };
         let limited = !self.has_room(shared);
-        let live = self.live.swap_remove(i);
+        let Some(live) = self.lanes.take(op) else { return Answered::NotOurs(outcome) };
+        shared.observe(KIND, &outcome);
         Answered::Ours(match outcome.result {
             Ok(Reply::Stored { receipt, expires }) => {
                 if let Err(kind) = self.store(shared, &live, receipt, limited) {

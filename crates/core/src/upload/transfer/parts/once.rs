@@ -43,7 +43,7 @@ impl Parts {
     /// began anew for any other reason would send it twice.
     #[cold]
     pub(in crate::upload::transfer) fn told(&self, kind: ErrorKind) -> ErrorKind {
-        let may_be_done = self.frozen_to > 0 || self.live.iter().any(|live| live.op.is_started());
+        let may_be_done = self.frozen_to > 0 || self.lanes.iter().any(|live| live.op.is_started());
         match kind {
             ErrorKind::Cancelled
             | ErrorKind::Deadline { .. }

@@ -1,8 +1,7 @@
 //! What time brings about.
 
-use super::{KIND, Live, Parts};
+use super::{KIND, Parts};
 use crate::time::Timestamp;
-use crate::upload::live::Quiet;
 use crate::upload::phase::Transition;
 use crate::upload::shared::{Shared, timed_out};
 
@@ -11,28 +10,29 @@ impl Parts {
     #[inline]
     pub(in crate::upload::transfer) fn expire(&mut self, shared: &mut Shared) -> Option<Transition> {
         // Asked at every input, and nearly always nothing is.
-        if self.quiet.lasts(shared.now) { None } else { self.expire_all(shared) }
+        if self.lanes.overdue_at().is_some_and(|at| at <= shared.now) {
+            self.expire_all(shared)
+        } else {
+            None
+        }
     }
 
     #[cold]
     fn expire_all(&mut self, shared: &mut Shared) -> Option<Transition> {
         let (now, timeouts) = (shared.now, shared.policy.timeouts);
-        let overdue = |live: &Live| live.op.overdue(now, &timeouts);
-        while let Some((i, why)) = self.live.iter().enumerate().find_map(|(i, l)| Some((i, overdue(l)?))) {
-            let live = self.live.swap_remove(i);
+        while let Some((live, why)) = self.lanes.take_overdue(now, &timeouts) {
             shared.cancel(live.op.id);
             match self.failed(shared, live, &timed_out(why)) {
                 Transition::Stay => {}
                 transition => return Some(transition),
             }
         }
-        self.quiet = Quiet::until(self.overdue_at());
         None
     }
 
     /// When something under way becomes overdue.
-    pub(in crate::upload::transfer) fn overdue_at(&self) -> Option<Timestamp> {
-        self.live.iter().filter_map(|live| live.op.wake_at()).min()
+    pub(in crate::upload::transfer) const fn overdue_at(&self) -> Option<Timestamp> {
+        self.lanes.overdue_at()
     }
 
     /// When something becomes due, or overdue.
