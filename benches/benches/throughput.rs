@@ -1,21 +1,25 @@
-//! How fast a file goes up over loopback: chunk size × segments in flight, HTTP and HTTPS, either backend, against one bare PUT by
-//! the same HTTP stack and against a plain TCP write loop.
+//! How fast a file goes up over loopback: chunk size × segments in flight, HTTP and HTTPS, either backend, against the same
+//! bytes in one bare PUT by the same HTTP stack and in a plain TCP write loop.
 //!
-//! The names are `throughput/SCHEME/BACKEND/CHUNK/IN FLIGHT`; `unlimited` in one marks what X's limits don't allow. What is
-//! compared runs under load of the same machine, but not in turn: for ratios to be relied on see `benches/performance`.
+//! The names are `throughput/SCHEME/BACKEND/CHUNK/IN FLIGHT`; `unlimited` in one marks what X's limits don't allow. Each upload
+//! is measured in turn with its two baselines, at least 11 times; how many times their rate it reached, as median and
+//! quartiles, is printed and kept in `target/criterion/throughput_ratios.json`, which `benches/performance --write` reads.
 #![expect(clippy::unwrap_used, reason = "a measurement that can't go on has failed")]
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chunkwise::driver::{Driver, FileSource, Source, UploadRequest};
 use chunkwise::{ChunkSize, Policy, WindowPolicy};
+use chunkwise_benches::pairs::{FEWEST, Spread};
 use chunkwise_benches::sink::Sink;
 use chunkwise_benches::stack::{Carrier, Limits, Put, transport};
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
 const KIB: u64 = 1 << 10;
@@ -53,6 +57,46 @@ impl Source for Head {
     }
 }
 
+/// The plain TCP write loop.
+fn write_loop(to: SocketAddr, piece: &[u8], bytes: u64) -> Duration {
+    let began = Instant::now();
+    let mut stream = TcpStream::connect(to).unwrap();
+    let frame = &piece[..256 << 10];
+    (0..bytes / frame.len() as u64).for_each(|_| stream.write_all(frame).unwrap());
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    began.elapsed()
+}
+
+/// How many times the rate of each baseline an upload reached, run by run.
+#[derive(Default)]
+struct Ratios {
+    put: Vec<f64>,
+    write_loop: Vec<f64>,
+}
+
+impl Ratios {
+    fn told(&self) -> Value {
+        // The first warms up: connections, page cache, allocator of the sink.
+        let spread = |all: &[f64]| Spread::of(all.iter().skip(1).copied());
+        json!({
+            "runs": self.put.len().saturating_sub(1),
+            "put": spread(&self.put),
+            "write_loop": spread(&self.write_loop),
+        })
+    }
+}
+
+/// What was measured, into the file beside Criterion's own; what a filter left out stays as it was.
+fn keep(ratios: &BTreeMap<String, Ratios>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/criterion/throughput_ratios.json");
+    let known = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let mut all: Map<String, Value> = known.unwrap_or_default();
+    all.extend(ratios.iter().map(|(id, ratios)| (id.clone(), ratios.told())));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, serde_json::to_vec_pretty(&all).unwrap()).unwrap();
+}
+
 fn throughput(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let sink = Sink::start(env!("CARGO_BIN_EXE_sink")).unwrap();
@@ -62,35 +106,22 @@ fn throughput(criterion: &mut Criterion) {
     (0..FILE / MIB).for_each(|_| file.write_all(&piece).unwrap());
 
     let mut group = criterion.benchmark_group("throughput");
-    group.sample_size(10).warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));
-    group.throughput(Throughput::Bytes(ENOUGH));
-    group.bench_function("tcp/write-loop", |bencher| {
-        bencher.iter(|| {
-            let mut stream = TcpStream::connect(at.raw).unwrap();
-            let frame = &piece[..256 << 10];
-            (0..ENOUGH / frame.len() as u64).for_each(|_| stream.write_all(frame).unwrap());
-            stream.shutdown(std::net::Shutdown::Write).unwrap();
-            stream.read_exact(&mut [0]).unwrap();
-        });
-    });
+    group.sample_size(FEWEST).sampling_mode(SamplingMode::Flat);
+    group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(500));
+    let mut ratios = BTreeMap::<String, Ratios>::new();
     let schemes = [("http", format!("http://{}", at.http)), ("https", format!("https://{}", at.https))];
     for (scheme, url) in &schemes {
         for carrier in Carrier::BOTH {
-            group.throughput(Throughput::Bytes(ENOUGH));
             let put = Put::new(carrier, &format!("{url}/put"), Some(&at.ca_pem)).unwrap();
-            group.bench_function(BenchmarkId::new(format!("{scheme}/{carrier}"), "one-put"), |bencher| {
-                bencher.iter(|| runtime.block_on(put.send(ENOUGH)).unwrap());
-            });
             for chunk in CHUNKS {
                 let (limits, mark) =
                     if chunk > LARGEST { (Limits::None, "/unlimited") } else { (Limits::X, "") };
                 for in_flight in IN_FLIGHT {
                     let bytes = ENOUGH.max(chunk * u64::from(in_flight));
                     group.throughput(Throughput::Bytes(bytes));
-                    let id = BenchmarkId::new(
-                        format!("{scheme}/{carrier}"),
-                        format!("{}/{in_flight}{mark}", name(chunk)),
-                    );
+                    let setting = format!("{}/{in_flight}{mark}", name(chunk));
+                    let full = format!("{scheme}/{carrier}/{setting}");
+                    let id = BenchmarkId::new(format!("{scheme}/{carrier}"), setting);
                     let backend = carrier.backend(Some(&at.ca_pem), in_flight as usize).unwrap();
                     let transport = Arc::new(transport(url, backend, limits).unwrap());
                     let policy = Policy {
@@ -99,29 +130,45 @@ fn throughput(criterion: &mut Criterion) {
                         ..Policy::default()
                     };
                     let driver = Driver::default();
+                    let mut own = Ratios::default();
                     group.bench_function(id, |bencher| {
                         bencher.iter_custom(|times| {
-                            let before = sink.counts().unwrap().bytes;
                             let mut took = Duration::ZERO;
                             for _ in 0..times {
-                                took += runtime.block_on(upload(
-                                    &driver,
-                                    file.path(),
-                                    bytes,
-                                    Arc::clone(&transport) as _,
-                                    policy.clone(),
-                                ));
+                                let looped = write_loop(at.raw, &piece, bytes);
+                                let began = Instant::now();
+                                runtime.block_on(put.send(bytes)).unwrap();
+                                let put = began.elapsed();
+                                let before = sink.counts().unwrap().bytes;
+                                let transport = Arc::clone(&transport) as _;
+                                let upload = upload(&driver, file.path(), bytes, transport, policy.clone());
+                                let uploaded = runtime.block_on(upload);
+                                let came = sink.counts().unwrap().bytes - before;
+                                assert!(came >= bytes, "{came} bytes came of {bytes}");
+                                let ratio =
+                                    |baseline: Duration| baseline.as_secs_f64() / uploaded.as_secs_f64();
+                                own.put.push(ratio(put));
+                                own.write_loop.push(ratio(looped));
+                                took += uploaded;
                             }
-                            let came = sink.counts().unwrap().bytes - before;
-                            assert!(came >= times * bytes, "{came} bytes came of {times} × {bytes}");
                             took
                         });
                     });
+                    let Some(Spread { low, median, high }) = Spread::of(own.put.iter().skip(1).copied())
+                    else {
+                        continue;
+                    };
+                    eprintln!(
+                        "{full}: {median:.2} × one PUT's rate ({low:.2}–{high:.2}), {} runs",
+                        own.put.len() - 1
+                    );
+                    ratios.insert(full, own);
                 }
             }
         }
     }
     group.finish();
+    keep(&ratios);
 }
 
 async fn upload(

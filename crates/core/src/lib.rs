@@ -39,7 +39,7 @@
 //! # The lifecycle
 //!
 //! ```text
-//! Opening ─► Transferring ◄─► Probing         (any phase) ─► Aborting ─► Closed
+//! Opening ─► Transferring ◄─► Probing         (any phase) ─► Aborting ─► Closed, or Opening
 //!                │  ▲
 //!                ▼  │
 //!            Finalizing ─────────────────► Processing ─► Closed
@@ -48,9 +48,9 @@
 //!             Verifying ───────────────────────┘
 //! ```
 //!
-//! A session that is lost, or can't be used any longer, leads back to Opening, a bounded number of times. Every
-//! transition is in one file of the source, `upload/phase.rs`, and every answer to every input in every phase is
-//! written out in a test.
+//! A session that is lost, or can't be used any longer, leads back to Opening, a bounded number of times; one that is
+//! still there is given up first. Every transition is in one file of the source, `upload/phase.rs`, and every answer to
+//! every input in every phase is written out in a test.
 //!
 //! # Determinism
 //!
@@ -169,7 +169,7 @@ pub use failure::{
     Cut, Detail, Failure, MAX_DETAIL, NotSent, Problem, ProblemKind, Refusal, ServerError, ServerErrorFields,
 };
 pub use io::{CheckpointSeq, Completed, Disposition, Growth, Input, Output};
-pub use operation::{Action, CredentialEpoch, Last, OpId, Operation, OperationKind};
+pub use operation::{Action, CredentialEpoch, Last, OpId, Operation, OperationKind, Taken};
 pub use outcome::{Commitment, Final, Outcome, Pace, Page, Part, Percent, Processing, Reply, Verdict};
 pub use pacer::Pacer;
 pub use plan::{Plan, PlanError, Unsupported};

@@ -141,6 +141,8 @@ pub enum Action {
     Abort {
         /// The session to give up.
         session: Session,
+        /// Whether the server's last answer was that it took an Abort of it.
+        taken: Taken,
     },
 }
 
@@ -167,7 +169,7 @@ impl Action {
             | Self::Finalize { session, .. }
             | Self::Status { session }
             | Self::Verify { session, .. }
-            | Self::Abort { session } => Some(session),
+            | Self::Abort { session, .. } => Some(session),
         }
     }
 
@@ -192,6 +194,16 @@ pub enum Last {
     More,
     /// The source ends with these bytes. Where the length was not known before, this says it.
     End,
+}
+
+/// Whether a server has just said that it took an Abort, and not that nothing is left
+/// ([`Reply::AbortPending`](crate::Reply::AbortPending)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Taken {
+    /// Not that is known: the session has to be given up.
+    No,
+    /// It did: whether anything is left has to be looked for.
+    Yes,
 }
 
 /// The kinds of operation, for pacing, tables and logs.
@@ -283,7 +295,7 @@ mod tests {
             Action::Finalize { session: session(), total: 40, receipts: None },
             Action::Status { session: session() },
             Action::Verify { session: session(), total: 40 },
-            Action::Abort { session: session() },
+            Action::Abort { session: session(), taken: Taken::No },
         ];
         for (action, kind) in of_session.into_iter().zip(OperationKind::ALL.into_iter().skip(1)) {
             assert_eq!((action.kind(), action.session()), (kind, Some(&session())));

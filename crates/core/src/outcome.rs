@@ -95,7 +95,8 @@ pub enum Reply {
     Verified(Verdict),
     /// To an Abort: the server holds nothing of the session any more.
     Aborted,
-    /// To an Abort: the server took it, but something of the session may still be there; ask again.
+    /// To an Abort: the server took it, but something of the session may still be there. The next one says that it was
+    /// [taken](crate::Taken), so that a codec whose protocol can look for what is left does so.
     AbortPending,
 }
 

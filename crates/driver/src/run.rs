@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chunkwise_core::{
-    Completed, CredentialEpoch, Detail, Disposition, Failure, Growth, Input, NotSent, OpId, Output, Phase,
-    Progress, SourceLength, Timestamp, Upload, UploadError, UploadSpec,
+    Completed, CredentialEpoch, Detail, Disposition, Failure, Growth, Input, NotSent, OpId, Output, Progress,
+    SourceLength, Timestamp, Upload, UploadError, UploadSpec,
 };
 use chunkwise_transport::RefreshError;
 use futures::StreamExt as _;
@@ -183,15 +183,8 @@ impl Run {
                 tokio::task::yield_now().await;
             }
         };
-        match self.upload.phase() {
-            // Nothing more is sent of it.
-            Phase::Aborting | Phase::Closed => self.reading = None,
-            Phase::Opening
-            | Phase::Transferring
-            | Phase::Probing
-            | Phase::Finalizing
-            | Phase::Verifying
-            | Phase::Processing => {}
+        if !self.upload.needs_source() {
+            self.reading = None;
         }
         let progress = self.upload.progress();
         self.progress.send_if_modified(|known| {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use chunkwise_core::{
-    Action, ByteRange, Failure, Last, OpId, Operation, Reply, Segment, SegmentIndex, Session, Timestamp,
+    Action, ByteRange, Failure, Last, OpId, Operation, Reply, Segment, SegmentIndex, Session, Taken,
+    Timestamp,
 };
 use chunkwise_transport::Secret;
 use chunkwise_transport::http::{EncodeContext, Protocol as _, RequestBody, Response, Tail};
@@ -88,7 +89,7 @@ fn nothing_else_can_be_asked() {
         Action::Init { total: Some(8) },
         Action::Append { session: Session::new(""), segment, last: Last::End },
         Action::Probe { session: Session::new(""), page: None },
-        Action::Abort { session: Session::new("") },
+        Action::Abort { session: Session::new(""), taken: Taken::No },
     ] {
         let operation = Operation { action, ..append() };
         assert!(by_pointer().encode(&operation, &EncodeContext { now: NOW, nonce: 7 }).is_err());

@@ -2,12 +2,12 @@
 
 use chunkwise_core::{
     Action, Commitment, Cut, Delay, Detail, Failure, Final, Operation, Outcome, Page, PageToken, Part,
-    ProblemKind, Refusal, Reply, SegmentIndex, ServerError, Session, Timestamp, Verdict,
+    ProblemKind, Refusal, Reply, SegmentIndex, ServerError, Session, Taken, Timestamp, Verdict,
 };
 use chunkwise_transport::http::Response;
 use http::StatusCode;
 
-use crate::encode::{AbortStep, MARK};
+use crate::encode::MARK;
 use crate::problems::{self, Step};
 use crate::receipt::PartReceipt;
 use crate::said::{SKEWED, Said, header_text};
@@ -54,11 +54,10 @@ impl Exchange<'_> {
             Action::Probe { session, .. } => self.parts(session).map(Reply::Probed),
             Action::Finalize { .. } => self.completed(),
             Action::Verify { .. } => Ok(Reply::Verified(self.verdict())),
-            Action::Abort { session } => match AbortStep::of(operation) {
-                // Whether nothing is left shows when its parts are listed.
-                AbortStep::Delete => Ok(Reply::AbortPending),
-                // What has a list, with parts or without, is still there: that the deletion before arrived nobody knows here.
-                AbortStep::Look => self.parts(session).map(|_| Reply::AbortPending),
+            Action::Abort { session, taken } => match taken {
+                // Parts that were under way may land behind it: whether nothing is left shows when they are listed.
+                Taken::No => Ok(Reply::AbortPending),
+                Taken::Yes => self.parts(session).and_then(|page| none_left(&page)),
             },
             Action::Status { .. } => Err(self.broken("an answer to something that S3 can't be asked")),
         }
@@ -200,6 +199,16 @@ impl Exchange<'_> {
         fields.message = Detail::new(what);
         Failure::answered(kind, ServerError::new(fields))
     }
+}
+
+/// What a list says of an upload that was deleted. With parts, it has to be deleted again (S3 API Reference,
+/// `AbortMultipartUpload`: until the list is empty).
+fn none_left(page: &Page) -> Result<Reply, Failure> {
+    if page.parts.is_empty() && page.next.is_none() {
+        return Ok(Reply::Aborted);
+    }
+    let message = "the upload was given up, and parts of it are still there";
+    Err(Failure::answered(ProblemKind::Transient, ServerError::message(message)))
 }
 
 fn is_gone(failure: &Failure) -> bool {

@@ -1,7 +1,7 @@
 //! Operation → HTTP request. Source of the shapes: S3 API Reference, the actions of the same names.
 
 use bytes::Bytes;
-use chunkwise_core::{Action, Operation, PageToken, Receipt, Segment, Session};
+use chunkwise_core::{Action, Operation, PageToken, Receipt, Segment, Session, Taken};
 use chunkwise_transport::http::{EncodeError, Request, RequestBody, Tail, percent};
 use http::{HeaderValue, Method, header};
 
@@ -34,31 +34,14 @@ pub(crate) fn encode(s3: &S3Protocol, operation: &Operation) -> Result<Request, 
         Action::Verify { session, total: _ } => {
             upload_id(s3, session).and_then(|_| request(s3, Method::HEAD, &[]))
         }
-        Action::Abort { session } => {
+        Action::Abort { session, taken } => {
             let id = upload_id(s3, session)?;
-            match AbortStep::of(operation) {
-                AbortStep::Delete => request(s3, Method::DELETE, &[("uploadId", &id)]),
-                AbortStep::Look => list_parts(s3, &id, None),
+            match taken {
+                Taken::No => request(s3, Method::DELETE, &[("uploadId", &id)]),
+                Taken::Yes => list_parts(s3, &id, None),
             }
         }
         Action::Status { .. } => Err(EncodeError::new("S3 does not process what was uploaded")),
-    }
-}
-
-/// An Abort is asked for and looked after by turns: parts that were under way may land behind an AbortMultipartUpload, which
-/// has then to be repeated (S3 API Reference, `AbortMultipartUpload`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AbortStep {
-    /// The upload is deleted.
-    Delete,
-    /// Its parts are listed.
-    Look,
-}
-
-impl AbortStep {
-    /// Odd attempts delete, even ones look.
-    pub(crate) const fn of(operation: &Operation) -> Self {
-        if operation.attempt.is_multiple_of(2) { Self::Look } else { Self::Delete }
     }
 }
 

@@ -32,7 +32,7 @@
 //! | Probe | `GET key?uploadId` (ListParts), page by page |
 //! | Finalize | `POST key?uploadId` (Complete), with an ETag and a checksum for every part |
 //! | Verify | `HEAD key`: an object with our mark is ours |
-//! | Abort | `DELETE key?uploadId`, and ListParts by turns until there is no such upload |
+//! | Abort | `DELETE key?uploadId`, then ListParts; again while it lists a part |
 //! | Status | S3 has none |
 //!
 //! Beside an upload, [`S3Protocol::delete_request`] deletes an object.

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use chunkwise_core::{
-    Action, ByteRange, Last, OpId, Operation, PageToken, Receipt, Segment, SegmentIndex, Session, Timestamp,
+    Action, ByteRange, Last, OpId, Operation, PageToken, Receipt, Segment, SegmentIndex, Session, Taken,
+    Timestamp,
 };
 
 use crate::{AddressStyle, Mark, Object, S3Protocol, Store, aws_endpoint, session};
@@ -55,7 +56,7 @@ fn named(name: &str) -> Operation {
 
 fn named_in(name: &str, session: Session) -> Operation {
     let receipts = || ["\"e1\"", "\"e2\"\nrosUhgp5mIg="].map(|text| Receipt::new(text.as_bytes())).into();
-    let mut operation = operation(match name {
+    operation(match name {
         "Init" => Action::Init { total: Some(8) },
         "Append" => {
             let segment = Segment { index: SegmentIndex::new(1), range: ByteRange::at(4, 4) };
@@ -66,9 +67,8 @@ fn named_in(name: &str, session: Session) -> Operation {
         "Finalize" => Action::Finalize { session, total: 8, receipts: Some(receipts()) },
         "Status" => Action::Status { session },
         "Verify" => Action::Verify { session, total: 8 },
-        "Abort" | "AbortLook" => Action::Abort { session },
+        "Abort" => Action::Abort { session, taken: Taken::No },
+        "AbortLook" => Action::Abort { session, taken: Taken::Yes },
         other => panic!("no such operation: {other}"),
-    });
-    operation.attempt = if name == "AbortLook" { 2 } else { 1 };
-    operation
+    })
 }

@@ -50,7 +50,7 @@ pub(crate) fn encode(tus: &TusProtocol, action: &Action) -> Result<Request, Enco
         (Action::Finalize { receipts: Some(receipts), .. }, Way::Parts) => {
             Ok(described(tus, create(tus)?.with(CONCAT, joined(receipts)?)))
         }
-        (Action::Abort { session }, Way::Whole | Way::Deferred) => {
+        (Action::Abort { session, .. }, Way::Whole | Way::Deferred) => {
             request(Method::DELETE, place(upload(session)?.uri())?)
         }
         (Action::Init { total: None }, Way::Whole) => {

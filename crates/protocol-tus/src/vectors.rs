@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use chunkwise_core::{
     Action, ByteRange, Commitment, Delay, Failure, Last, OpId, Operation, Outcome, ProblemKind, Receipt,
-    Reply, Segment, SegmentIndex, Session, Timestamp, Verdict,
+    Reply, Segment, SegmentIndex, Session, Taken, Timestamp, Verdict,
 };
 use chunkwise_transport::http::{EncodeContext, Protocol as _, RequestBody, Response};
 
@@ -39,7 +39,7 @@ fn named(name: &str, session: &str) -> Operation {
         "Last" => Action::Append { session, segment, last: Last::End },
         "Probe" => Action::Probe { session, page: None },
         "Verify" => Action::Verify { session, total: 8 },
-        "Abort" => Action::Abort { session },
+        "Abort" => Action::Abort { session, taken: Taken::No },
         "Status" => Action::Status { session },
         "Finalize" => {
             let receipts = ["/files/1", "https://b.example/2"].map(|url| Receipt::new(url.as_bytes()));

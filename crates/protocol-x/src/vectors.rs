@@ -7,7 +7,9 @@ mod responses;
 use std::fs;
 use std::path::PathBuf;
 
-use chunkwise_core::{Action, ByteRange, Last, OpId, Operation, Segment, SegmentIndex, Session, Timestamp};
+use chunkwise_core::{
+    Action, ByteRange, Last, OpId, Operation, Segment, SegmentIndex, Session, Taken, Timestamp,
+};
 
 /// The media id of all vectors.
 const MEDIA_ID: &str = "1880028106020515840";
@@ -47,7 +49,7 @@ fn named(name: &str) -> Operation {
         "Finalize" => Action::Finalize { session, total: 8, receipts: None },
         "Status" => Action::Status { session },
         "Verify" => Action::Verify { session, total: 8 },
-        "Abort" => Action::Abort { session },
+        "Abort" => Action::Abort { session, taken: Taken::No },
         other => panic!("no such operation: {other}"),
     })
 }

@@ -7,8 +7,9 @@ use super::phase::Transition;
 use super::shared::{Charge, Shared, unexpected};
 use super::step::Step;
 use crate::error::{Discard, ErrorKind};
+use crate::event::SessionEnd;
 use crate::failure::{Failure, ProblemKind, ServerError};
-use crate::operation::{Action, OperationKind};
+use crate::operation::{Action, OperationKind, Taken};
 use crate::outcome::{Outcome, Reply};
 use crate::retry::{Verdict, judge};
 use crate::time::Timestamp;
@@ -20,6 +21,8 @@ const KIND: OperationKind = OperationKind::Abort;
 pub(super) struct Aborting {
     pub(super) step: Step,
     pub(super) purpose: Purpose,
+    /// Whether the last answer was that the server took it.
+    taken: Taken,
     /// Since when it may be waiting for new credentials.
     since: Timestamp,
 }
@@ -31,11 +34,28 @@ pub(super) enum Purpose {
     Discard,
     /// The upload failed and can't go on.
     Failed(Box<ErrorKind>),
+    /// Another session is to take its place.
+    Replaced {
+        /// Why.
+        reason: SessionEnd,
+        /// What it comes to if there can be no other after all.
+        otherwise: Option<Box<ErrorKind>>,
+    },
+}
+
+impl Purpose {
+    /// Whether the upload goes on behind it.
+    pub(super) const fn goes_on(&self) -> bool {
+        match self {
+            Self::Replaced { .. } => true,
+            Self::Discard | Self::Failed(_) => false,
+        }
+    }
 }
 
 impl Aborting {
     pub(super) fn new(purpose: Purpose, now: Timestamp) -> Self {
-        Self { step: Step::at_once(), purpose, since: now }
+        Self { step: Step::at_once(), purpose, taken: Taken::No, since: now }
     }
 
     /// Until when it waits for new credentials, if it does: as long as for any other answer.
@@ -45,12 +65,17 @@ impl Aborting {
     }
 
     pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session) {
-        let session = session.clone();
-        self.step.drive(shared, || Action::Abort { session });
+        let (session, taken) = (session.clone(), self.taken);
+        self.step.drive(shared, || Action::Abort { session, taken });
     }
 
     /// What became of an Abort.
     pub(super) fn answered(&mut self, shared: &mut Shared, live: &LiveOp, outcome: Outcome) -> Transition {
+        self.taken = match outcome.result {
+            Ok(Reply::AbortPending) => Taken::Yes,
+            // Whether it still counts is not known: what was on its way may have come behind it.
+            Ok(_) | Err(_) => Taken::No,
+        };
         match outcome.result {
             Ok(Reply::Aborted) => Transition::Aborted(self.purpose.clone(), Discard::Confirmed),
             Ok(Reply::AbortPending) => {

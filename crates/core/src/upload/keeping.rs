@@ -41,17 +41,20 @@ impl Upload {
         let resumable = match &self.state {
             State::Opening(_) | State::Closed(_) => Kept::Nothing,
             State::Open(open) => match open.stage {
-                Stage::Aborting(_) => Kept::AbortOwed,
-                Stage::Transferring | Stage::Probing(_) if gone => match self.shared.profile.abort {
-                    // Whoever wants to keep it gets what there is to be kept: what has to be given up.
-                    Abort::Call if *kind == ErrorKind::Cancelled => Kept::AbortOwed,
-                    Abort::Call | Abort::Expires | Abort::Unsupported => Kept::Nothing,
-                },
+                Stage::Aborting(ref aborting) if !aborting.purpose.goes_on() => Kept::AbortOwed,
+                Stage::Transferring | Stage::Probing(_) | Stage::Aborting(_) if gone => {
+                    match self.shared.profile.abort {
+                        // Whoever wants to keep it gets what there is to be kept: what has to be given up.
+                        Abort::Call if *kind == ErrorKind::Cancelled => Kept::AbortOwed,
+                        Abort::Call | Abort::Expires | Abort::Unsupported => Kept::Nothing,
+                    }
+                }
                 Stage::Transferring
                 | Stage::Probing(_)
                 | Stage::Finalizing(_)
                 | Stage::Verifying(_)
-                | Stage::Processing(_) => Kept::Checkpoint,
+                | Stage::Processing(_)
+                | Stage::Aborting(_) => Kept::Checkpoint,
             },
         };
         match kind {
@@ -112,7 +115,9 @@ impl Upload {
                     receipts,
                     sent_to,
                     doubt,
-                    stage: match open.stage {
+                    stage: match &open.stage {
+                        // Whoever goes on from a session that was to be replaced finds out anew that it has to be.
+                        Stage::Aborting(aborting) if aborting.purpose.goes_on() => SavedStage::Transferring,
                         Stage::Transferring | Stage::Probing(_) => SavedStage::Transferring,
                         Stage::Finalizing(_) | Stage::Verifying(_) => SavedStage::FinalizeSent,
                         Stage::Processing(_) => SavedStage::Processing,

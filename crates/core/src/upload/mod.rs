@@ -303,6 +303,19 @@ impl Upload {
         }
     }
 
+    /// Whether the source's bytes may still be needed: not once the object is committed, or the upload given up for good.
+    pub const fn needs_source(&self) -> bool {
+        match &self.state {
+            State::Opening(_) => true,
+            State::Open(open) => match &open.stage {
+                Stage::Transferring | Stage::Probing(_) | Stage::Finalizing(_) | Stage::Verifying(_) => true,
+                Stage::Processing(_) => false,
+                Stage::Aborting(aborting) => aborting.purpose.goes_on(),
+            },
+            State::Closed(_) => false,
+        }
+    }
+
     /// Counters, for people and benches.
     pub const fn stats(&self) -> &Stats {
         &self.shared.stats
@@ -431,6 +444,7 @@ impl Upload {
         let Some(failure) = self.shared.credentials.refreshed(stale, result.ok()) else { return };
         if let State::Open(open) = &self.state
             && let Stage::Aborting(aborting) = &open.stage
+            && !aborting.purpose.goes_on()
         {
             let (purpose, discard) =
                 (aborting.purpose.clone(), Discard::Unconfirmed { failure: Some(failure) });

@@ -3,7 +3,7 @@
 //! ```text
 //!             ┌───────────── a new session, at most policy.sessions ─────────────┐
 //!             ▼                                                                  │
-//!  Opening ──────► Transferring ◄──────► Probing        (any) ──► Aborting ──► Closed
+//!  Opening ──────► Transferring ◄──────► Probing        (any) ──► Aborting ──► Closed, or a new session
 //!                       │  ▲                                          ▲
 //!        all is stored  ▼  │ segments are missing                     │ discard
 //!                   Finalizing ──────────────────► Processing ────────┤
@@ -29,6 +29,7 @@ use crate::failure::Failure;
 use crate::io::Completed;
 use crate::operation::OperationKind;
 use crate::outcome::{Commitment, Final, Percent, Processing, Verdict};
+use crate::plan::Plan;
 use crate::profile::{Abort, Finalize, Profile, Verify};
 use crate::retry::backoff;
 use crate::spec::Rewind;
@@ -316,37 +317,22 @@ impl Upload {
                 Left::Nothing | Left::Session => self.fail(kind),
             };
         }
-        if self.shared.changed == Changed::Yes {
-            return self.fail(ErrorKind::SourceChanged);
+        match (self.shared.planned_anew(otherwise.as_ref()), left) {
+            (Err(kind), _) => self.fail(kind),
+            (Ok(plan), Left::Nothing | Left::NotOurs) => self.anew(reason, plan),
+            (Ok(_), Left::Session) => {
+                self.abort(Purpose::Replaced { reason, otherwise: otherwise.map(Box::new) });
+            }
         }
-        let shared = &mut self.shared;
-        shared.plan.unlearn(shared.seen_to);
-        let replanned = match shared.ceiling {
-            None => Ok(shared.plan.clone()),
-            Some(ceiling) => {
-                let wanted = shared.policy.chunk_size.bytes().min(ceiling.div_ceil(2));
-                shared
-                    .plan
-                    .shrunk(0, &shared.profile.sizing, wanted, ceiling)
-                    .map_err(|smallest| (ceiling, smallest))
-            }
-        };
-        let plan = match replanned {
-            Ok(plan) => plan,
-            Err((ceiling, smallest)) => {
-                let too_large = ErrorKind::TooLarge { refused: ceiling.saturating_add(1), smallest };
-                return self.fail(otherwise.unwrap_or(too_large));
-            }
-        };
+    }
+
+    fn anew(&mut self, reason: SessionEnd, plan: Plan) {
         self.cancel_live();
         let shared = &mut self.shared;
         shared.plan = plan;
         shared.sessions += 1;
         (shared.sent_mark, shared.stored_mark) = (0, 0);
         shared.persist.changed();
-        if left == Left::Session {
-            shared.notify(Event::SessionLeakSuspected);
-        }
         shared.notify(Event::NewSession { reason });
         if shared.ceiling.is_some() {
             let chunk_size = shared.plan.chunk_size();
@@ -498,18 +484,16 @@ impl Upload {
     fn aborted(&mut self, purpose: Purpose, discard: Discard) {
         match purpose {
             Purpose::Discard => self.discarded(discard),
-            Purpose::Failed(kind) => {
-                let kept = match discard {
-                    Discard::Unconfirmed { .. } => Kept::AbortOwed,
-                    Discard::NothingToDo
-                    | Discard::Confirmed
-                    | Discard::ExpiresByItself
-                    | Discard::LeftBehind
-                    | Discard::AlreadyCommitted(_)
-                    | Discard::Unknown => Kept::Nothing,
-                };
-                self.close_with(*kind, kept);
-            }
+            Purpose::Failed(kind) => self.close_with(*kind, owed(&discard)),
+            Purpose::Replaced { reason, otherwise } => match self.shared.planned_anew(otherwise.as_deref()) {
+                Ok(plan) => {
+                    if may_be_left(&discard) {
+                        self.shared.notify(Event::SessionLeakSuspected);
+                    }
+                    self.anew(reason, plan);
+                }
+                Err(kind) => self.close_with(kind, owed(&discard)),
+            },
         }
     }
 
@@ -536,6 +520,30 @@ impl Upload {
         if let Some(live) = step.and_then(Step::take_live) {
             shared.cancel(live.id);
         }
+    }
+}
+
+/// What is kept of an upload that failed, by how giving up its session ended.
+const fn owed(discard: &Discard) -> Kept {
+    match discard {
+        Discard::Unconfirmed { .. } => Kept::AbortOwed,
+        Discard::NothingToDo
+        | Discard::Confirmed
+        | Discard::ExpiresByItself
+        | Discard::LeftBehind
+        | Discard::AlreadyCommitted(_)
+        | Discard::Unknown => Kept::Nothing,
+    }
+}
+
+/// Whether a session that ended so may still be at the server, for good.
+const fn may_be_left(discard: &Discard) -> bool {
+    match discard {
+        Discard::Unconfirmed { .. } | Discard::LeftBehind | Discard::Unknown => true,
+        Discard::NothingToDo
+        | Discard::Confirmed
+        | Discard::ExpiresByItself
+        | Discard::AlreadyCommitted(_) => false,
     }
 }
 

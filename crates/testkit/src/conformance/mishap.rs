@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chunkwise_core::{
     Action, ByteRange, CredentialEpoch, Cut, Detail, Failure, NotSent, OpId, Operation, OperationKind,
-    Outcome, Reply, Session,
+    Outcome, Reply, Session, Taken,
 };
 use chunkwise_transport::{Payload, PayloadError, Transport};
 
@@ -121,15 +121,28 @@ fn lost() -> Outcome {
 
 /// Has the server forget a session.
 pub(super) async fn forget(transport: &dyn Transport, session: &Session) -> Result<(), String> {
+    let mut taken = Taken::No;
     for attempt in 1..=8 {
-        let abort = operation(attempt, Action::Abort { session: session.clone() });
-        match transport.perform(&abort, Payload::empty()).await.result {
+        match abort(transport, session, attempt, &mut taken).await {
             Ok(Reply::Aborted) => return Ok(()),
             Ok(Reply::AbortPending) => {}
             other => return Err(format!("an Abort of an open session came to {other:?}")),
         }
     }
     Err("eight Aborts of an open session did not give it up".into())
+}
+
+/// One Abort, and whether it was taken, for the next.
+pub(super) async fn abort(
+    transport: &dyn Transport,
+    session: &Session,
+    attempt: u32,
+    taken: &mut Taken,
+) -> Result<Reply, Failure> {
+    let abort = operation(attempt, Action::Abort { session: session.clone(), taken: *taken });
+    let result = transport.perform(&abort, Payload::empty()).await.result;
+    *taken = if result == Ok(Reply::AbortPending) { Taken::Yes } else { Taken::No };
+    result
 }
 
 /// An operation of the suite's own, beside those of an upload.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chunkwise_core::{
     Action, ByteRange, Failure, Finalize, Last, Listing, Outcome, Problem, ProblemKind, Processed, Receipt,
-    Receipts, Reply, Segment, SegmentIndex, Session, Transfer, Verdict as Verified, Verify,
+    Receipts, Reply, Segment, SegmentIndex, Session, Taken, Transfer, Verdict as Verified, Verify,
 };
 use chunkwise_transport::{Payload, Transport};
 
-use super::mishap::{forget, operation};
+use super::mishap::{abort, forget, operation};
 use super::process::{Fate, Process};
 use super::{Finding, Subject, Telling, content};
 
@@ -26,9 +26,9 @@ async fn open(transport: &dyn Transport) -> Result<Session, Finding> {
 
 /// Gives a session up that a case is done with; how is for other cases.
 async fn leave(transport: &dyn Transport, session: &Session) {
+    let mut taken = Taken::No;
     for attempt in 1..=4 {
-        let abort = operation(attempt, Action::Abort { session: session.clone() });
-        if let Ok(Reply::Aborted) | Err(_) = transport.perform(&abort, Payload::empty()).await.result {
+        if let Ok(Reply::Aborted) | Err(_) = abort(transport, session, attempt, &mut taken).await {
             return;
         }
     }
@@ -48,11 +48,10 @@ pub(super) async fn two_sessions<S: Subject + ?Sized>(subject: &S) -> Result<(),
 pub(super) async fn abort_twice<S: Subject + ?Sized>(subject: &S) -> Result<(), Finding> {
     let place = subject.place().await;
     let session = open(&*place.transport).await?;
-    let (mut confirmed, mut attempt) = (0, 0);
+    let (mut confirmed, mut attempt, mut taken) = (0, 0, Taken::No);
     while confirmed < 2 {
         attempt += 1;
-        let abort = operation(attempt, Action::Abort { session: session.clone() });
-        match place.transport.perform(&abort, Payload::empty()).await.result {
+        match abort(&*place.transport, &session, attempt, &mut taken).await {
             Ok(Reply::Aborted) => confirmed += 1,
             Ok(Reply::AbortPending) if attempt < 9 => {}
             Err(Failure::Answered(Problem { kind: ProblemKind::SessionGone, .. })) if confirmed > 0 => {

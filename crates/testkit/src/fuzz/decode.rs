@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chunkwise_core::{
     Action, ByteRange, Commitment, Failure, Last, MAX_DETAIL, OpId, Operation, OperationKind, Outcome,
-    Processing, Reply, Segment, SegmentIndex, ServerError, Session, Timestamp, Verdict,
+    Processing, Reply, Segment, SegmentIndex, ServerError, Session, Taken, Timestamp, Verdict,
 };
 use chunkwise_transport::http::{EncodeContext, Protocol, Response};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -48,7 +48,7 @@ pub fn operation(kind: OperationKind, session: &str) -> Operation {
         OperationKind::Finalize => Action::Finalize { session, total: TOTAL, receipts: None },
         OperationKind::Status => Action::Status { session },
         OperationKind::Verify => Action::Verify { session, total: TOTAL },
-        OperationKind::Abort => Action::Abort { session },
+        OperationKind::Abort => Action::Abort { session, taken: Taken::No },
     };
     Operation { id: OpId::from_raw(1), attempt: 1, epoch: Default::default(), action }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chunkwise_core::{
     Action, ByteRange, Commitment, Delay, Final, Last, OperationKind, ProblemKind, Refusal, Reply, Session,
-    Timestamp, Verdict,
+    Taken, Timestamp, Verdict,
 };
 
 use self::append::Bytewise;
@@ -331,7 +331,7 @@ impl Server {
             | Action::Finalize { session, .. }
             | Action::Status { session }
             | Action::Verify { session, .. }
-            | Action::Abort { session } => session,
+            | Action::Abort { session, .. } => session,
         };
         let Some((n, held)) = self.number(session).and_then(|n| Some((n, self.sessions.get_mut(n)?))) else {
             return Answer::Problem(ProblemKind::SessionGone);
@@ -457,9 +457,11 @@ impl Server {
                 }
                 (true, SessionState::Open | SessionState::Aborted) => Reply::Verified(Verdict::NotCommitted),
             }),
-            Action::Abort { .. } => match held.state {
-                SessionState::Committed => Answer::Problem(ProblemKind::SessionGone),
-                SessionState::Open | SessionState::Aborted => {
+            Action::Abort { taken, .. } => match (held.state, taken) {
+                (SessionState::Committed, _) => Answer::Problem(ProblemKind::SessionGone),
+                // It lists what it holds.
+                (SessionState::Open, Taken::Yes) => Answer::Problem(ProblemKind::Transient),
+                (SessionState::Open, Taken::No) | (SessionState::Aborted, _) => {
                     held.state = SessionState::Aborted;
                     match held.abort_rounds.checked_sub(1) {
                         Some(left) => {

@@ -133,7 +133,8 @@ fn too_few_indexes_or_a_uniform_size_take_a_new_session() {
     let mut script = Script::opened(50, uniform.clone(), policy());
     assert_eq!(script.answer(APPEND, too_large(None)), ["append 0 [0, 5)"], "nothing is stored yet");
     script.answer(APPEND, at(5));
-    assert_eq!(script.answer(APPEND, too_large(None)), ["init"]);
+    let seen = script.answer(APPEND, too_large(None));
+    assert_eq!(script.given_up(seen), ["init"]);
     assert_eq!(script.restarts(), [SessionEnd::Unplannable]);
     assert_eq!(script.open(), ["append 0 [0, 2)"]);
 }
@@ -396,7 +397,8 @@ fn a_resumed_process_knows_how_far_the_one_before_it_sent() {
     for cursor in [10, 20, 25] {
         resumed.answer(APPEND, at(cursor));
     }
-    assert_eq!(resumed.answer(OperationKind::Finalize, problem(ProblemKind::SizeMismatch)), ["init"]);
+    let seen = resumed.answer(OperationKind::Finalize, problem(ProblemKind::SizeMismatch));
+    assert_eq!(resumed.given_up(seen), ["init"]);
     assert_eq!(resumed.restarts(), [SessionEnd::SizeMismatch]);
 }
 

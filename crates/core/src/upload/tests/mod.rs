@@ -13,6 +13,7 @@ mod opening;
 mod persist;
 mod processing;
 mod random;
+mod replacing;
 mod resume;
 mod script;
 mod source;

@@ -194,6 +194,12 @@ impl Script {
         self.answer(OperationKind::Init, opened())
     }
 
+    /// The session that is to be replaced is given up first; what goes out then.
+    pub(super) fn given_up(&mut self, seen: Vec<String>) -> Vec<String> {
+        assert_eq!(seen, ["abort"]);
+        self.answer(OperationKind::Abort, Reply::Aborted)
+    }
+
     /// Stores every segment that is given out, until none is.
     pub(super) fn store_all(&mut self) -> Vec<String> {
         let mut seen = Vec::new();

@@ -212,7 +212,10 @@ fn what_no_source_has_is_foreign_once_the_end_is_known() {
         script.input(grown(15));
         let mut resumed = script.crash();
         resumed.answer(operation, held);
-        resumed.input(ended(25));
+        let seen = resumed.input(ended(25));
+        if resumed.upload.phase() == Phase::Aborting {
+            resumed.given_up(seen);
+        }
         assert_eq!(resumed.restarts(), [SessionEnd::Foreign]);
         resumed.open();
         assert_eq!(resumed.upload.plan().total(), 25);
