@@ -1,5 +1,5 @@
 //! How fast a file goes up over loopback: chunk size × segments in flight, HTTP and HTTPS, either backend, against the same
-//! bytes in one bare PUT by the same HTTP stack and in a plain TCP write loop.
+//! bytes of the same file in one bare PUT by the same HTTP stack and in a plain TCP write loop.
 //!
 //! The names are `throughput/SCHEME/BACKEND/CHUNK/IN FLIGHT`; `unlimited` in one marks what X's limits don't allow. Each upload
 //! is measured in turn with its two baselines, at least 11 times; how many times their rate it reached, as median and
@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that can't go on has failed")]
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -57,12 +58,15 @@ impl Source for Head {
     }
 }
 
-/// The plain TCP write loop.
-fn write_loop(to: SocketAddr, piece: &[u8], bytes: u64) -> Duration {
+/// The plain TCP write loop: reads a piece and writes it.
+fn write_loop(to: SocketAddr, file: &Path, bytes: u64) -> Duration {
     let began = Instant::now();
     let mut stream = TcpStream::connect(to).unwrap();
-    let frame = &piece[..256 << 10];
-    (0..bytes / frame.len() as u64).for_each(|_| stream.write_all(frame).unwrap());
+    let (mut file, mut piece) = (File::open(file).unwrap(), vec![0; 64 << 10]);
+    for _ in 0..bytes / piece.len() as u64 {
+        file.read_exact(&mut piece).unwrap();
+        stream.write_all(&piece).unwrap();
+    }
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     stream.read_exact(&mut [0]).unwrap();
     began.elapsed()
@@ -135,9 +139,9 @@ fn throughput(criterion: &mut Criterion) {
                         bencher.iter_custom(|times| {
                             let mut took = Duration::ZERO;
                             for _ in 0..times {
-                                let looped = write_loop(at.raw, &piece, bytes);
+                                let looped = write_loop(at.raw, file.path(), bytes);
                                 let began = Instant::now();
-                                runtime.block_on(put.send(bytes)).unwrap();
+                                runtime.block_on(put.send(file.path(), bytes)).unwrap();
                                 let put = began.elapsed();
                                 let before = sink.counts().unwrap().bytes;
                                 let transport = Arc::clone(&transport) as _;

@@ -1,10 +1,12 @@
 //! One bare PUT by the HTTP stack itself: what the stack can do without us.
 
-use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::stream::{self, Stream, StreamExt as _};
+use futures::stream::{self, Stream, TryStreamExt as _};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn::http1;
@@ -19,7 +21,7 @@ use super::{Carrier, Failed};
 /// In what pieces the body is given.
 const FRAME: usize = 64 << 10;
 
-/// A PUT of zeros out of memory.
+/// A PUT of a file, piece by piece as it is read.
 #[derive(Debug)]
 pub struct Put {
     uri: Uri,
@@ -46,15 +48,16 @@ impl Put {
         Ok(Self { uri: url.parse()?, by })
     }
 
-    /// Sends so many bytes.
+    /// Sends the first so many bytes of a file.
     ///
     /// # Errors
     ///
-    /// If they are not taken.
-    pub async fn send(&self, bytes: u64) -> Result<(), Failed> {
+    /// If they can't be read, or are not taken.
+    pub async fn send(&self, file: &Path, bytes: u64) -> Result<(), Failed> {
+        let pieces = pieces(File::open(file)?, bytes);
         match &self.by {
             By::Reqwest(client) => {
-                let body = reqwest::Body::wrap_stream(zeros(bytes).map(Ok::<_, Infallible>));
+                let body = reqwest::Body::wrap_stream(pieces);
                 let request =
                     client.put(self.uri.to_string()).header(header::CONTENT_LENGTH, bytes).body(body);
                 request.send().await?.error_for_status()?.bytes().await?;
@@ -67,9 +70,9 @@ impl Put {
                 if self.uri.scheme_str() == Some("https") {
                     let name = ServerName::try_from(authority.host().to_owned())?;
                     let stream = tokio_rustls::TlsConnector::from(Arc::clone(tls)).connect(name, tcp).await?;
-                    self.over(stream, bytes).await
+                    self.over(stream, bytes, pieces).await
                 } else {
-                    self.over(tcp, bytes).await
+                    self.over(tcp, bytes, pieces).await
                 }
             }
         }
@@ -79,6 +82,7 @@ impl Put {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         bytes: u64,
+        pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     ) -> Result<(), Failed> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
@@ -88,7 +92,7 @@ impl Put {
             .uri(self.uri.path())
             .header(header::HOST, host)
             .header(header::CONTENT_LENGTH, bytes)
-            .body(StreamBody::new(zeros(bytes).map(|piece| Ok::<_, Infallible>(Frame::data(piece)))))?;
+            .body(StreamBody::new(Box::pin(pieces.map_ok(Frame::data))))?;
         let answer = sender.send_request(request).await?;
         if !answer.status().is_success() {
             return Err(answer.status().to_string().into());
@@ -100,10 +104,10 @@ impl Put {
     }
 }
 
-fn zeros(bytes: u64) -> impl Stream<Item = Bytes> {
-    let piece = Bytes::from(vec![0; FRAME]);
-    stream::unfold(bytes, move |left| {
-        let piece = piece.slice(..FRAME.min(usize::try_from(left).unwrap_or(FRAME)));
-        std::future::ready((left > 0).then(|| (piece.clone(), left - piece.len() as u64)))
+fn pieces(file: File, bytes: u64) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold((file, bytes), |(mut file, left)| async move {
+        let mut piece = Vec::with_capacity(FRAME);
+        let read = file.by_ref().take(left.min(FRAME as u64)).read_to_end(&mut piece)?;
+        Ok((read > 0).then(|| (Bytes::from(piece), (file, left - read as u64))))
     })
 }
