@@ -121,14 +121,23 @@ fn credentials_that_are_gone_end_it_as_anywhere() {
 
 #[test]
 fn a_stream_of_which_nothing_is_stored_yet_goes_on_too() {
-    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(35) };
-    let mut script = Script::of(Upload::new(START, spec, listed_profile(), window(1), 7).unwrap());
-    script.open();
-    script.answer(APPEND, lost(Cut::Reset));
-    script.answer(PROBE, foreign());
+    let replaced = || {
+        let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(35) };
+        let mut script = Script::of(Upload::new(START, spec, listed_profile(), window(1), 7).unwrap());
+        script.open();
+        script.answer(APPEND, lost(Cut::Reset));
+        script.answer(PROBE, foreign());
+        script
+    };
+    let mut script = replaced();
     assert!(script.upload.needs_source());
     assert_eq!(script.answer(ABORT, Reply::Aborted), ["init"]);
     assert_eq!(script.open(), ["append 0 [0, 10)"]);
+    // A later process has no source: all that it can do is to give the session up.
+    let mut script = replaced();
+    script.input(KEEP);
+    assert_eq!((script.error(), script.kept()), (&ErrorKind::Cancelled, Kept::AbortOwed));
+    assert_eq!(script.crash().first, ["abort"]);
 }
 
 #[test]
