@@ -58,10 +58,11 @@ impl Aborting {
         Self { step: Step::at_once(), purpose, taken: Taken::No, since: now }
     }
 
-    /// Until when it waits for new credentials, if it does: as long as for any other answer.
+    /// Until when it waits for new credentials, if it does: as long as for any other answer. What goes on behind it needs
+    /// them as well, and has a deadline.
     pub(super) fn refresh_overdue_at(&self, shared: &Shared) -> Option<Timestamp> {
         let waits = shared.credentials.is_refreshing() && shared.paused_at.is_none();
-        waits.then(|| self.since.after(shared.policy.timeouts.response))
+        (waits && !self.purpose.goes_on()).then(|| self.since.after(shared.policy.timeouts.response))
     }
 
     pub(super) fn drive(&mut self, shared: &mut Shared, session: &Session) {
@@ -95,7 +96,10 @@ impl Aborting {
             Verdict::Wait => step.wait(shared, KIND, failure),
             Verdict::Refresh => {
                 self.since = shared.now;
-                step.refresh(shared, KIND, live, failure)
+                match step.refresh(shared, KIND, live, failure) {
+                    Err(kind) if self.purpose.goes_on() => return Transition::Fail(kind),
+                    done => done,
+                }
             }
             // Once may be a server that is behind, or something on the way: as everywhere, it is believed when seen twice.
             Verdict::NothingLeft => {

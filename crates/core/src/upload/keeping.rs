@@ -1,6 +1,7 @@
 //! Keeping: what is left of an upload that ends, what a checkpoint holds of it, and how it goes on from there.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 
 use super::Upload;
 use super::aborting::{Aborting, Purpose};
@@ -16,6 +17,7 @@ use crate::error::{Discard, ErrorKind, Kept, UploadError};
 use crate::io::Completed;
 use crate::operation::OperationKind;
 use crate::profile::{Abort, Verify};
+use crate::ranges::RangeSet;
 use crate::spec::Rewind;
 
 impl Upload {
@@ -42,7 +44,8 @@ impl Upload {
             State::Opening(_) | State::Closed(_) => Kept::Nothing,
             State::Open(open) => match open.stage {
                 Stage::Aborting(ref aborting) if !aborting.purpose.goes_on() => Kept::AbortOwed,
-                Stage::Transferring | Stage::Probing(_) | Stage::Aborting(_) if gone => {
+                Stage::Aborting(_) if gone => Kept::AbortOwed,
+                Stage::Transferring | Stage::Probing(_) if gone => {
                     match self.shared.profile.abort {
                         // Whoever wants to keep it gets what there is to be kept: what has to be given up.
                         Abort::Call if *kind == ErrorKind::Cancelled => Kept::AbortOwed,
@@ -107,7 +110,13 @@ impl Upload {
             State::Closed(ended) => ended.saved.clone(),
             State::Opening(_) => Saved::Opening,
             State::Open(open) => {
-                let Known { stored, receipts, sent_to, doubt } = open.transfer.known(&self.shared.plan);
+                let mut known = open.transfer.known(&self.shared.plan);
+                if known.stored.end() > self.shared.plan.total() {
+                    // What no source has: the session is being given up for it.
+                    let sent_to = known.sent_to.min(self.shared.plan.count());
+                    known = Known { stored: RangeSet::new(), receipts: BTreeMap::new(), sent_to, ..known };
+                }
+                let Known { stored, receipts, sent_to, doubt } = known;
                 Saved::Open(SavedSession {
                     session: open.session.clone(),
                     expires: open.expires,

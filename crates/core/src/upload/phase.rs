@@ -454,7 +454,10 @@ impl Upload {
                 }
                 Stage::Verifying(verifying) => verifying.why = WhyVerify::Discard,
                 Stage::Processing(_) => self.discarded(Discard::AlreadyCommitted(None)),
-                Stage::Aborting(aborting) => aborting.purpose = Purpose::Discard,
+                Stage::Aborting(aborting) => {
+                    aborting.purpose = Purpose::Discard;
+                    self.shared.persist.changed();
+                }
             },
         }
     }

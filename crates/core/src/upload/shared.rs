@@ -278,14 +278,15 @@ impl Shared {
     }
 
     /// The plan for a further session, or what it comes to if there can be none; `otherwise`, if that was said.
-    pub(super) fn planned_anew(&mut self, otherwise: Option<&ErrorKind>) -> Result<Plan, ErrorKind> {
+    pub(super) fn planned_anew(&self, otherwise: Option<&ErrorKind>) -> Result<Plan, ErrorKind> {
         if self.changed == Changed::Yes {
             return Err(ErrorKind::SourceChanged);
         }
-        self.plan.unlearn(self.seen_to);
-        let Some(ceiling) = self.ceiling else { return Ok(self.plan.clone()) };
+        let mut plan = self.plan.clone();
+        plan.unlearn(self.seen_to);
+        let Some(ceiling) = self.ceiling else { return Ok(plan) };
         let wanted = self.policy.chunk_size.bytes().min(ceiling.div_ceil(2));
-        self.plan.shrunk(0, &self.profile.sizing, wanted, ceiling).map_err(|smallest| {
+        plan.shrunk(0, &self.profile.sizing, wanted, ceiling).map_err(|smallest| {
             let too_large = ErrorKind::TooLarge { refused: ceiling.saturating_add(1), smallest };
             otherwise.cloned().unwrap_or(too_large)
         })

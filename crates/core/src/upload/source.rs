@@ -1,9 +1,11 @@
 //! The source: how far it has come, where it ends, and what is wrong with it.
 
+use alloc::boxed::Box;
 use alloc::string::ToString as _;
 
 use super::Upload;
-use super::phase::Transition;
+use super::aborting::Purpose;
+use super::phase::{Stage, State, Transition};
 use super::shared::{Changed, Shared};
 use crate::error::{ErrorKind, Kept, Violation};
 use crate::event::{Phase, SessionEnd};
@@ -44,7 +46,8 @@ impl Upload {
             return self.unplannable(&error);
         }
         (*seen_to, *available) = ((*seen_to).max(up_to), (*available).max(up_to));
-        if growth == Growth::Ended && up_to < believed {
+        // A session that is given up holds what it may.
+        if growth == Growth::Ended && up_to < believed && self.phase() != Phase::Aborting {
             // Only the server's word said that it goes further: what it holds there is not ours.
             let violation = Violation::CursorBeyondEnd;
             let error = ErrorKind::Protocol { operation: OperationKind::Probe, violation };
@@ -56,10 +59,10 @@ impl Upload {
     fn unplannable(&mut self, error: &PlanError) {
         match self.phase() {
             Phase::Opening | Phase::Transferring | Phase::Probing => {
-                let detail = Detail::new(error.to_string());
-                self.fail_keeping(ErrorKind::SourceUnreadable { detail }, Kept::Nothing);
+                self.fail_keeping(unreadable(error), Kept::Nothing);
             }
-            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Aborting | Phase::Closed => {}
+            Phase::Aborting => self.not_replaced(unreadable(error)),
+            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Closed => {}
         }
     }
 
@@ -68,11 +71,27 @@ impl Upload {
     pub(super) fn source_failed(&mut self, kind: ErrorKind) {
         match self.phase() {
             Phase::Opening | Phase::Transferring | Phase::Probing => self.fail(kind),
-            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Aborting | Phase::Closed => {
+            Phase::Aborting => self.not_replaced(kind),
+            Phase::Finalizing | Phase::Verifying | Phase::Processing | Phase::Closed => {
                 if kind == ErrorKind::SourceChanged {
                     self.shared.changed = Changed::Yes;
                 }
             }
         }
     }
+
+    /// A session that is given up for another is given up for good: of this source, no other can be filled.
+    fn not_replaced(&mut self, kind: ErrorKind) {
+        if let State::Open(open) = &mut self.state
+            && let Stage::Aborting(aborting) = &mut open.stage
+            && aborting.purpose.goes_on()
+        {
+            aborting.purpose = Purpose::Failed(Box::new(kind));
+            self.shared.persist.changed();
+        }
+    }
+}
+
+fn unreadable(error: &PlanError) -> ErrorKind {
+    ErrorKind::SourceUnreadable { detail: Detail::new(error.to_string()) }
 }

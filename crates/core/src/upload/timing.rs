@@ -72,6 +72,12 @@ impl Upload {
             Stage::Processing(polling) if running && polling.deadline(shared) <= now => {
                 fail(ErrorKind::StillProcessing { waited: now.since(polling.since) })
             }
+            Stage::Aborting(aborting) if aborting.purpose.goes_on() && expired => {
+                Some(Transition::Aborted(aborting.purpose.clone(), Discard::ExpiresByItself))
+            }
+            Stage::Aborting(aborting) if aborting.purpose.goes_on() && deadline => {
+                fail(ErrorKind::Deadline { deadline: shared.policy.deadline })
+            }
             Stage::Aborting(aborting) if aborting.refresh_overdue_at(shared).is_some_and(|at| at <= now) => {
                 let failure = shared.credentials.asked_by().cloned();
                 Some(Transition::Aborted(aborting.purpose.clone(), Discard::Unconfirmed { failure }))
@@ -124,7 +130,8 @@ impl Upload {
                         (polling.step.wake_at(shared, OperationKind::Status), bound)
                     }
                     Stage::Aborting(a) => {
-                        (a.step.wake_at(shared, OperationKind::Abort), a.refresh_overdue_at(shared))
+                        let bound = if a.purpose.goes_on() { deadline } else { a.refresh_overdue_at(shared) };
+                        (a.step.wake_at(shared, OperationKind::Abort), bound)
                     }
                 };
                 (wake, bound, open.expires)

@@ -39,8 +39,9 @@ impl State {
         };
         let Some(left) = state.faults_left.checked_sub(cost) else { return Ok(None) };
         state.faults_left = left;
-        // States are one whatever the time: so none may be near a deadline that counts. To give up none does.
-        let over = matches!(state.life, Life::Ended(..)) || state.upload.phase() == Phase::Aborting;
+        // States are one whatever the time: so none may be near a deadline that counts. To give up for good none does.
+        let given_up = state.upload.phase() == Phase::Aborting && !state.upload.needs_source();
+        let over = matches!(state.life, Life::Ended(..)) || given_up;
         if state.now.since(state.began) > SOON && !over {
             return Err(Breach { rule: "liveness", detail: "it takes longer than an hour".into() });
         }

@@ -328,3 +328,45 @@ fn every_input_of_the_append_family_has_its_written_answer() {
     let family = Family { phases, in_phase: appending_in_phase, fitting: fitting_append };
     assert_eq!(table(&family), APPENDING);
 }
+
+/// A session that another is to take the place of is being given up. What ends the upload shows in the timer: there is a
+/// deadline no longer.
+const REPLACING: &str = "
+                      |aborting
+Started               |timer
+Sent                  |-
+Outcome: fitting      |opening
+Outcome: unfitting    |again
+Outcome: processing   |again
+Outcome: never sent   |again
+Outcome: lost         |again
+Outcome: transient    |again
+Outcome: throttled    |held
+Outcome: session gone |again
+Outcome: expired      |refresh
+Outcome: refused      |again
+Outcome: broken       |again
+Outcome: unknown op   |ignored
+Persisted             |-
+PersistFailed         |-
+Available: ends short |timer
+SourceChanged         |timer
+SourceUnreadable      |timer
+Refreshed, unasked    |-
+Hold                  |held
+Pause                 |paused
+Resume                |-
+Cancel: keep          |x kept
+Cancel: discard       |timer
+Tick                  |-
+";
+
+#[test]
+fn every_input_while_a_session_is_replaced_has_its_written_answer() {
+    let in_phase = |_| {
+        let mut script = Script::opened(35, listed_profile(), window(1)).crash();
+        script.answer(OperationKind::Probe, listing(&[(0, 9)]));
+        script
+    };
+    assert_eq!(table(&Family { phases: &[Phase::Aborting], in_phase, fitting }), REPLACING);
+}

@@ -23,6 +23,16 @@ fn replaced_in(profile: Profile) -> Script {
     script
 }
 
+/// The same of a one-pass stream of which nothing is stored yet.
+fn stream() -> Script {
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(35) };
+    let mut script = Script::of(Upload::new(START, spec, listed_profile(), window(1), 7).unwrap());
+    script.open();
+    script.answer(APPEND, lost(Cut::Reset));
+    script.answer(PROBE, foreign());
+    script
+}
+
 fn foreign() -> Reply {
     listing(&[(0, 9)])
 }
@@ -87,54 +97,109 @@ fn whoever_goes_on_after_a_crash_finds_out_anew() {
 #[test]
 fn whoever_discards_it_meanwhile_gets_no_other() {
     let mut script = replaced();
-    script.input(DISCARD);
+    script.disk = Disk::Manual;
+    assert_eq!(script.input(DISCARD), ["persist"], "whoever goes on after a crash must know");
     assert!(script.upload.checkpoint().abort_owed() && !script.upload.needs_source());
     assert_eq!(script.answer(ABORT, Reply::Aborted), ["closed"]);
     assert_eq!(*script.error(), ErrorKind::Discarded(Discard::Confirmed));
 }
 
 #[test]
-fn a_source_that_changes_meanwhile_ends_it() {
-    let mut script = replaced();
-    assert_eq!(script.input(Input::SourceChanged), NOTHING);
-    assert_eq!(script.answer(ABORT, Reply::Aborted), ["closed"]);
-    assert_eq!((script.error(), script.kept()), (&ErrorKind::SourceChanged, Kept::Nothing));
+fn a_source_of_no_use_any_more_ends_it_with_its_session() {
+    let gone = Detail::new("gone");
+    for (input, error) in [
+        (Input::SourceChanged, ErrorKind::SourceChanged),
+        (Input::SourceUnreadable(gone.clone()), ErrorKind::SourceUnreadable { detail: gone }),
+        (Input::Available { up_to: 7, growth: Growth::Ended }, ErrorKind::SourceChanged),
+    ] {
+        let mut script = replaced();
+        assert_eq!(script.input(input.clone()), NOTHING);
+        assert!(!script.upload.needs_source() && script.upload.checkpoint().abort_owed());
+        assert_eq!(script.answer(ABORT, Reply::Aborted), ["closed"]);
+        assert_eq!((script.error(), script.kept()), (&error, Kept::Nothing));
 
-    let mut script = replaced();
-    script.input(Input::SourceChanged);
-    script.always(ABORT, unreachable());
-    assert_eq!((script.error(), script.kept()), (&ErrorKind::SourceChanged, Kept::AbortOwed));
+        let mut script = replaced();
+        script.input(input);
+        script.always(ABORT, unreachable());
+        assert_eq!((script.error(), script.kept()), (&error, Kept::AbortOwed));
+    }
+}
+
+#[test]
+fn a_stream_that_gets_too_long_meanwhile_ends_it() {
+    let spec = UploadSpec { length: SourceLength::Unknown, rewind: Rewind::Possible, available: None };
+    let profile =
+        Profile { sizing: Sizing { max_count: 4, max: 10, ..listed_profile().sizing }, ..listed_profile() };
+    let mut script = Script::of(Upload::new(START, spec, profile, window(1), 7).unwrap());
+    script.open();
+    script.input(Input::Available { up_to: 20, growth: Growth::Growing });
+    script.answer(APPEND, lost(Cut::Reset));
+    script.answer(PROBE, listing(&[(0, 9), (1, 1)]));
+    assert_eq!(script.upload.phase(), Phase::Aborting);
+    script.input(Input::Available { up_to: 1_000, growth: Growth::Growing });
+    assert_eq!(script.answer(ABORT, Reply::Aborted), ["closed"]);
+    assert!(matches!(script.error(), ErrorKind::SourceUnreadable { .. }), "{:?}", script.error());
 }
 
 #[test]
 fn credentials_that_are_gone_end_it_as_anywhere() {
+    let expired = || problem(ProblemKind::CredentialsExpired);
+    let refused = |script: &mut Script| {
+        assert_eq!(script.answer(ABORT, expired()), ["refresh 0"]);
+        let stale = script.refresh.unwrap();
+        assert_eq!(script.input(Input::Refreshed { stale, result: Err(Detail::new("no")) }), ["closed"]);
+    };
+    let useless = |script: &mut Script| {
+        while script.closed.is_none() {
+            script.answer(ABORT, expired());
+            if let Some(stale) = script.refresh.take() {
+                script.input(Input::Refreshed { stale, result: Ok(stale.next()) });
+            }
+        }
+    };
+    for end in [&refused as &dyn Fn(&mut Script), &useless] {
+        for (mut script, kept) in [(replaced(), Kept::Checkpoint), (stream(), Kept::AbortOwed)] {
+            end(&mut script);
+            assert_eq!(*script.error(), ErrorKind::Credentials { failure: expired() });
+            assert_eq!((script.kept(), leaks(&script)), (kept, 0));
+        }
+    }
+    // A refresh that hangs is waited for as anywhere, up to the deadline.
     let mut script = replaced();
-    let expired = problem(ProblemKind::CredentialsExpired);
-    assert_eq!(script.answer(ABORT, expired.clone()), ["refresh 0"]);
-    let stale = script.refresh.unwrap();
-    assert_eq!(script.input(Input::Refreshed { stale, result: Err(Detail::new("no")) }), ["closed"]);
-    assert_eq!(
-        (script.error(), script.kept()),
-        (&ErrorKind::Credentials { failure: expired }, Kept::Checkpoint)
-    );
+    script.answer(ABORT, expired());
+    script.secs(600);
+    assert!(script.closed.is_none());
+}
+
+#[test]
+fn its_time_is_the_uploads() {
+    for (mut script, kept) in [(replaced(), Kept::Checkpoint), (stream(), Kept::AbortOwed)] {
+        let deadline = policy().deadline;
+        assert!(script.wakes_in().is_some_and(|wait| wait <= deadline));
+        assert_eq!(script.pass(deadline), ["cancel abort", "closed"]);
+        assert_eq!((script.error(), script.kept()), (&ErrorKind::Deadline { deadline }, kept));
+    }
+}
+
+#[test]
+fn one_that_expires_meanwhile_is_over() {
+    let mut script = Script::with(35, listed_profile(), window(1));
+    let expires = Some(Delay::After(secs(100)));
+    script.answer(OperationKind::Init, Reply::Opened { session: Session::new("77"), expires });
+    script.answer(APPEND, lost(Cut::Reset));
+    script.answer(PROBE, foreign());
+    assert_eq!(script.secs(100), ["cancel abort", "init"]);
+    assert_eq!((script.restarts(), leaks(&script)), (Vec::from([SessionEnd::Foreign]), 0));
 }
 
 #[test]
 fn a_stream_of_which_nothing_is_stored_yet_goes_on_too() {
-    let replaced = || {
-        let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(35) };
-        let mut script = Script::of(Upload::new(START, spec, listed_profile(), window(1), 7).unwrap());
-        script.open();
-        script.answer(APPEND, lost(Cut::Reset));
-        script.answer(PROBE, foreign());
-        script
-    };
-    let mut script = replaced();
+    let mut script = stream();
     assert!(script.upload.needs_source());
     assert_eq!(script.answer(ABORT, Reply::Aborted), ["init"]);
     assert_eq!(script.open(), ["append 0 [0, 10)"]);
     // A later process has no source: all that it can do is to give the session up.
-    let mut script = replaced();
+    let mut script = stream();
     script.input(KEEP);
     assert_eq!((script.error(), script.kept()), (&ErrorKind::Cancelled, Kept::AbortOwed));
     assert_eq!(script.crash().first, ["abort"]);

@@ -205,21 +205,51 @@ fn what_a_list_holds_beyond_the_checkpoint_is_ours() {
 
 #[test]
 fn what_no_source_has_is_foreign_once_the_end_is_known() {
-    for (profile, held, operation) in
-        [(listed_profile(), listing(&[(0, 10), (3, 10)]), PROBE), (append_profile(), at(37), PROBE)]
-    {
-        let mut script = growing(profile);
-        script.input(grown(15));
-        let mut resumed = script.crash();
-        resumed.answer(operation, held);
-        let seen = resumed.input(ended(25));
-        if resumed.upload.phase() == Phase::Aborting {
-            resumed.given_up(seen);
+    // Where the server owns the cursor, the session may be another's.
+    let mut resumed = holding_too_much(append_profile(), at(37));
+    assert_eq!(resumed.input(ended(25)), ["init"]);
+    assert_eq!(resumed.restarts(), [SessionEnd::Foreign]);
+    resumed.open();
+    assert_eq!(resumed.upload.plan().total(), 25);
+
+    let mut resumed = holding_too_much(listed_profile(), listing(&[(0, 10), (3, 10)]));
+    let seen = resumed.input(ended(25));
+    assert_eq!(resumed.given_up(seen), ["init"]);
+    assert_eq!(resumed.restarts(), [SessionEnd::Foreign]);
+    resumed.open();
+    assert_eq!(resumed.upload.plan().total(), 25);
+}
+
+/// A process that goes on from 15 bytes of a source that grows, and finds that the server holds this.
+fn holding_too_much(profile: Profile, held: Reply) -> Script {
+    let mut script = growing(profile);
+    script.input(grown(15));
+    let mut resumed = script.crash();
+    resumed.answer(PROBE, held);
+    resumed
+}
+
+#[test]
+fn what_no_source_has_is_in_no_checkpoint() {
+    for discarded in [false, true] {
+        let mut resumed = holding_too_much(listed_profile(), listing(&[(0, 10), (3, 10)]));
+        resumed.input(ended(25));
+        if discarded {
+            resumed.input(Input::Cancel(Disposition::Discard));
         }
-        assert_eq!(resumed.restarts(), [SessionEnd::Foreign]);
-        resumed.open();
-        assert_eq!(resumed.upload.plan().total(), 25);
+        let again = resumed.crash();
+        assert_eq!(again.first, [if discarded { "abort" } else { "probe" }]);
+        assert_eq!(again.upload.progress().stored, 0);
     }
+}
+
+#[test]
+fn a_session_that_is_given_up_stays_so_whatever_its_source_comes_to() {
+    let mut resumed = holding_too_much(listed_profile(), listing(&[(0, 10), (3, 10)]));
+    resumed.input(Input::Cancel(Disposition::Discard));
+    assert_eq!(resumed.input(ended(25)), NOTHING);
+    assert_eq!(resumed.answer(OperationKind::Abort, Reply::Aborted), ["closed"]);
+    assert_eq!(*resumed.error(), ErrorKind::Discarded(Discard::Confirmed));
 }
 
 #[test]
