@@ -1,4 +1,4 @@
-//! The codec's cases: X's requests and answers.
+//! The cases of X's codec.
 
 use bytes::Bytes;
 use chunkwise_core::{
@@ -37,7 +37,7 @@ fn protocol(api: Api) -> XProtocol {
     XProtocol::new(api, Media::new(MediaType::MP4, Category::TweetVideo))
 }
 
-const fn context() -> EncodeContext {
+pub(crate) const fn context() -> EncodeContext {
     EncodeContext {
         now: Timestamp::from_secs(1_700_000_000),
         nonce: 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef,

@@ -6,6 +6,7 @@
 
 mod codec;
 mod engine;
+mod stores;
 
 use std::hint::black_box;
 use std::io::Write as _;
@@ -27,7 +28,7 @@ fn counted<T, R>(prepared: T, work: impl FnOnce(T) -> R) {
 }
 
 fn main() -> ExitCode {
-    let cases: Vec<_> = engine::CASES.iter().chain(codec::CASES).collect();
+    let cases: Vec<_> = engine::CASES.iter().chain(codec::CASES).chain(stores::CASES).collect();
     let Some(name) = std::env::args().nth(1) else {
         let list: String = cases.iter().map(|case| format!("{} {}\n", case.times, case.name)).collect();
         return match std::io::stdout().write_all(list.as_bytes()) {

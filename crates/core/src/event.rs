@@ -50,8 +50,8 @@ pub enum Event {
         reason: SessionEnd,
     },
     /// A session may be left at the server: an Init got no answer, and nobody can name what it opened; or a further session
-    /// takes the place of one that still holds what was sent to it ([`Event::NewSession`] follows); or the server says of its address
-    /// that there is nothing of ours, and it may be somebody else's by now.
+    /// takes the place of one that could not be given up, or whose Abort was not confirmed ([`Event::NewSession`] follows);
+    /// or the server says of its address that there is nothing of ours, and it may be somebody else's by now.
     SessionLeakSuspected,
     /// The window changed.
     Window {

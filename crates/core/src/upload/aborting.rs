@@ -109,6 +109,11 @@ impl Aborting {
                 }
                 step.retry(shared, KIND, failure, Charge::Own)
             }
+            // Who may not give up a session may still have another.
+            Verdict::Refused if self.purpose.goes_on() => {
+                let discard = Discard::Unconfirmed { failure: Some(failure.clone()) };
+                return Transition::Aborted(self.purpose.clone(), discard);
+            }
             // No verdicts on an Abort, or none that helps (see the matrix of the judgement): ask again.
             Verdict::Misconfigured
             | Verdict::FindOut { .. }

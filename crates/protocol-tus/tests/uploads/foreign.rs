@@ -201,5 +201,9 @@ async fn a_foreign_server_joins_parts_that_went_in_parallel() {
         assert_eq!(sha256(&server.bytes(&end.url())), sha256(&bytes), "{}", server.name);
         joined += 1;
     }
-    assert!(servers.len() < 2 || joined > 0, "none of them can");
+    if !servers.iter().any(|server| server.name == "tuspyserver") {
+        eprintln!("skipped: of these servers, tuspyserver alone joins parts");
+        return;
+    }
+    assert!(joined > 0, "none of them can");
 }

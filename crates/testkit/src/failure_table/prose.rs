@@ -90,7 +90,7 @@ sessions; no wait above {longest} min. With n segments at once, up to n can be s
 | `after 120 s`             | for so long nothing was heard; then the operation was given up            |
 | `cut to 5`                | what is not stored is cut into segments of 5 bytes                        |
 | `anew (gone)`             | everything anew in a new session, since the old one is gone               |
-| `leak?`                   | an event tells that a session may exist that nobody can name              |
+| `leak?`                   | an event tells that a session may be left that nobody can name or give up |
 | `resumes`, `begins anew`  | another process goes on from the newest checkpoint; there was none        |
 | `new credentials`         | they are asked for; what was refused goes once more for free              |
 | `waits`                   | nothing new starts until the caller goes on                               |

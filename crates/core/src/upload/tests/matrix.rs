@@ -344,7 +344,7 @@ Outcome: transient    |again
 Outcome: throttled    |held
 Outcome: session gone |again
 Outcome: expired      |refresh
-Outcome: refused      |again
+Outcome: refused      |opening
 Outcome: broken       |again
 Outcome: unknown op   |ignored
 Persisted             |-
