@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use chunkwise::Event;
 use chunkwise::core::{Discard, SessionEnd};
 use chunkwise::driver::BytesSource;
 use chunkwise::s3::{AddressStyle, Checksum, Store};
+use chunkwise::{ChunkSize, Event, WindowPolicy};
 use futures::StreamExt as _;
 
-use crate::world::{World, object, resumed, until_stored};
+use crate::store::Fault;
+use crate::world::{World, object, policy, resumed, signer, until_stored};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_the_same_object_with_every_checksum_and_without_one() {
@@ -22,6 +23,22 @@ async fn a_file_is_the_same_object_with_every_checksum_and_without_one() {
         world.assert_same(&key, &path);
     }
     assert_eq!(world.store.count("PUT"), 4 * 5);
+    assert_eq!(world.leftovers(), 0);
+}
+
+/// As R2 wants it: its parts can't be cut anew in the middle, so a size that is refused takes another upload.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_all_parts_are_of_one_size_a_smaller_one_is_another_upload() {
+    let world = World::new().await;
+    let path = world.file((50 << 20) + 12_345);
+    let mut policy = policy();
+    policy.chunk_size = ChunkSize::new(20 << 20).unwrap();
+    policy.window = WindowPolicy::Fixed(1.try_into().unwrap());
+    let uploader = world.builder(signer()).store(Store::R2).policy(policy).build().unwrap();
+    world.store.fault("partNumber=2", Fault::Instead(413, ""));
+    uploader.upload(&path, object("even")).await.unwrap();
+    world.assert_same("even", &path);
+    assert_eq!((world.store.count("?uploads"), world.store.unfinished()), (2, 0), "{:#?}", world.store.log());
     assert_eq!(world.leftovers(), 0);
 }
 

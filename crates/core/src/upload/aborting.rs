@@ -8,7 +8,7 @@ use super::shared::{Charge, Shared, unexpected};
 use super::step::Step;
 use crate::error::{Discard, ErrorKind};
 use crate::event::SessionEnd;
-use crate::failure::{Failure, ProblemKind, ServerError};
+use crate::failure::{Failure, Problem, ProblemKind, ServerError};
 use crate::operation::{Action, OperationKind, Taken};
 use crate::outcome::{Outcome, Reply};
 use crate::retry::{Verdict, judge};
@@ -90,6 +90,13 @@ impl Aborting {
     }
 
     pub(super) fn failed(&mut self, shared: &mut Shared, live: &LiveOp, failure: &Failure) -> Transition {
+        // Whose rights don't reach to giving up a session may have another all the same.
+        if self.purpose.goes_on()
+            && let Failure::Answered(Problem { kind: ProblemKind::Refused(_), .. }) = failure
+        {
+            let discard = Discard::Unconfirmed { failure: Some(failure.clone()) };
+            return Transition::Aborted(self.purpose.clone(), discard);
+        }
         let step = &mut self.step;
         let done = match judge(KIND, failure, &shared.profile) {
             Verdict::Retry { .. } => step.retry(shared, KIND, failure, Charge::Own),
@@ -108,11 +115,6 @@ impl Aborting {
                     return Transition::Aborted(self.purpose.clone(), Discard::Confirmed);
                 }
                 step.retry(shared, KIND, failure, Charge::Own)
-            }
-            // Who may not give up a session may still have another.
-            Verdict::Refused if self.purpose.goes_on() => {
-                let discard = Discard::Unconfirmed { failure: Some(failure.clone()) };
-                return Transition::Aborted(self.purpose.clone(), discard);
             }
             // No verdicts on an Abort, or none that helps (see the matrix of the judgement): ask again.
             Verdict::Misconfigured
