@@ -169,10 +169,10 @@ fn throughput(criterion: &mut Criterion) {
                     ratios.insert(full, own);
                 }
             }
+            keep(&ratios);
         }
     }
     group.finish();
-    keep(&ratios);
 }
 
 async fn upload(
