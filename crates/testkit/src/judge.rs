@@ -2,7 +2,8 @@
 //! true.
 
 use chunkwise_core::{
-    Completed, Discard, ErrorKind, Kept, OperationKind, Progress, Timestamp, UploadError, Violation,
+    Completed, Discard, ErrorKind, Failure, Kept, OperationKind, Problem, ProblemKind, Progress, Timestamp,
+    UploadError, Violation,
 };
 
 use crate::fault::{Fault, Said};
@@ -354,6 +355,13 @@ impl Judge<'_> {
         let holds = match *again.kind {
             ErrorKind::ProcessingFailed { .. } => server.processing == ProcessingEnds::Fails,
             ErrorKind::StillProcessing { .. } => server.processing == ProcessingEnds::Never,
+            // It is believed to be gone when many segments have seen it once each, and there is no other.
+            ErrorKind::Exhausted {
+                failure: Failure::Answered(Problem { kind: ProblemKind::SessionGone, .. }),
+                ..
+            } if self.progress.session > 1 => true,
+            // More may come of a source whose end was not known yet than fits below a size that two resets made suspect.
+            ErrorKind::TooLarge { .. } if self.progress.total.is_none() => true,
             ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => {
                 server.limit != Limit::None || matches!(server.appetite, Appetite::NothingBehind(_))
             }

@@ -467,7 +467,8 @@ impl Record {
         };
         let Some(listed) = listed.into_iter().map(ours).collect::<Option<Vec<_>>>() else { return false };
         let lacks = |index: &u32| listed.iter().all(|(segment, _)| segment.index.get() != *index);
-        if self.spec.rewind == Rewind::UntilReleased && self.acked.keys().any(lacks) {
+        let released = |(index, range): (&u32, &ByteRange)| !range.is_empty() && lacks(index);
+        if self.spec.rewind == Rewind::UntilReleased && self.acked.iter().any(released) {
             // What was released can't be sent again: such a list is the end, and not taken over.
             return false;
         }

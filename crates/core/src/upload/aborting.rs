@@ -103,10 +103,7 @@ impl Aborting {
             Verdict::Wait => step.wait(shared, KIND, failure),
             Verdict::Refresh => {
                 self.since = shared.now;
-                match step.refresh(shared, KIND, live, failure) {
-                    Err(kind) if self.purpose.goes_on() => return Transition::Fail(kind),
-                    done => done,
-                }
+                step.refresh(shared, KIND, live, failure)
             }
             // Once may be a server that is behind, or something on the way: as everywhere, it is believed when seen twice.
             Verdict::NothingLeft => {
@@ -128,6 +125,12 @@ impl Aborting {
         };
         match done {
             Ok(()) => Transition::Stay,
+            // What comes behind it would fare no better, and a later Abort would not wait as it was told.
+            Err(kind @ (ErrorKind::Credentials { .. } | ErrorKind::Throttled { .. }))
+                if self.purpose.goes_on() =>
+            {
+                Transition::Fail(kind)
+            }
             Err(_) => {
                 let discard = Discard::Unconfirmed { failure: Some(failure.clone()) };
                 Transition::Aborted(self.purpose.clone(), discard)

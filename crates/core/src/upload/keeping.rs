@@ -81,7 +81,12 @@ impl Upload {
                 Verify::Call => resumable,
                 Verify::Unsupported => Kept::Nothing,
             },
-            ErrorKind::Persist if self.shared.persist.has_any() => resumable,
+            // What is on disk lags behind, and would need what a one-pass source has released.
+            ErrorKind::Persist
+                if self.shared.persist.has_any() && self.shared.spec.rewind == Rewind::Possible =>
+            {
+                resumable
+            }
             ErrorKind::Persist
             | ErrorKind::TooLarge { .. }
             | ErrorKind::SessionLost { .. }

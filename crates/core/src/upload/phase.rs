@@ -181,9 +181,10 @@ impl Upload {
         }
         let State::Open(open) = &mut self.state else { return };
         open.repairs += 1;
+        // A list may show that all is there after all, with other receipts (a late repetition was stored over it).
         let gone = match self.shared.spec.rewind {
             Rewind::Possible => false,
-            Rewind::UntilReleased => true,
+            Rewind::UntilReleased => !is_listed(&self.shared.profile),
         };
         if open.repairs > REPAIRS || gone {
             let operation = crate::operation::OperationKind::Finalize;

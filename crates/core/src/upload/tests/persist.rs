@@ -193,3 +193,22 @@ fn a_barrier_holds_back_the_finalize_of_every_round() {
     assert_eq!(script.secs(99), NOTHING);
     assert_eq!(script.written(), ["finalize try 2"]);
 }
+
+#[test]
+fn a_one_pass_upload_whose_end_can_not_be_written_down_is_given_up() {
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(10) };
+    let upload = Upload::new(START, spec, listed_profile(), policy(), 7).unwrap();
+    let mut script = Script::at(START, upload, Disk::Manual);
+    script.open();
+    script.written();
+    script.answer(APPEND, receipt("a"));
+    assert_eq!(script.upload.phase(), Phase::Finalizing);
+    for _ in 0..2 {
+        script.not_written();
+        script.wake();
+    }
+    // What is on disk would need what is released.
+    assert!(script.not_written().contains(&"abort".into()));
+    script.answer(OperationKind::Abort, Reply::Aborted);
+    assert_eq!((script.error(), script.kept()), (&ErrorKind::Persist, Kept::Nothing));
+}

@@ -172,6 +172,15 @@ fn credentials_that_are_gone_end_it_as_anywhere() {
 }
 
 #[test]
+fn a_wait_that_is_too_long_ends_it_as_anywhere() {
+    for (mut script, kept) in [(replaced(), Kept::Checkpoint), (stream(), Kept::AbortOwed)] {
+        script.answer(ABORT, problem_after(ProblemKind::Throttled, after(7_200)));
+        assert!(matches!(script.error(), ErrorKind::Throttled { .. }), "{:?}", script.error());
+        assert_eq!(script.kept(), kept);
+    }
+}
+
+#[test]
 fn its_time_is_the_uploads() {
     for (mut script, kept) in [(replaced(), Kept::Checkpoint), (stream(), Kept::AbortOwed)] {
         let deadline = policy().deadline;

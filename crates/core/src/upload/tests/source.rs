@@ -139,6 +139,21 @@ fn missing_segments_of_a_one_pass_source_cannot_be_sent_again() {
     assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing)), ["closed"]);
 }
 
+/// A repetition that came late was stored over it, under another receipt.
+#[test]
+fn missing_segments_of_a_one_pass_source_may_be_there_under_other_receipts() {
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(5) };
+    let mut script = Script::of(Upload::new(START, spec, listed_profile(), policy(), 7).unwrap());
+    script.open();
+    assert_eq!(script.answer(APPEND, receipt("a")), ["release [0, 5)", "finalize"]);
+    assert_eq!(script.answer(FINALIZE, problem(ProblemKind::SegmentsMissing)), ["probe"]);
+    assert_eq!(script.answer(OperationKind::Probe, listing(&[(0, 5)])), ["finalize"]);
+    let Action::Finalize { receipts: Some(receipts), .. } = &script.live[0].action else {
+        panic!("{:?}", script.live)
+    };
+    assert_eq!(receipts[0].as_bytes(), b"listed");
+}
+
 #[test]
 fn what_a_server_forgot_of_a_one_pass_source_is_lost() {
     let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(25) };

@@ -345,14 +345,7 @@ impl Cursor {
                 if self.tries.gone > 1 {
                     return Ok(Transition::Restart(SessionEnd::Gone, None));
                 }
-                // Many segments may have seen it once each: if that uses up the budget, it is believed as well.
-                match shared.retry(KIND, &mut self.tries, failure, Charge::Upload) {
-                    Ok(due) => due,
-                    Err(kind @ ErrorKind::Exhausted { .. }) => {
-                        return Ok(Transition::Restart(SessionEnd::Gone, Some(kind)));
-                    }
-                    Err(kind) => return Err(kind),
-                }
+                shared.retry(KIND, &mut self.tries, failure, Charge::Upload)?
             }
             Verdict::Shrink { ceiling } => {
                 let due = shared.at_the_earliest(KIND, shared.now, failure)?;
