@@ -360,8 +360,17 @@ impl Judge<'_> {
                 failure: Failure::Answered(Problem { kind: ProblemKind::SessionGone, .. }),
                 ..
             } if self.progress.session > 1 => true,
-            // More may come of a source whose end was not known yet than fits below a size that two resets made suspect.
-            ErrorKind::TooLarge { .. } if self.progress.total.is_none() => true,
+            // It ended while a session was to be replaced, for a size that two resets made suspect: more may come of a source
+            // whose end was not known yet than fits below it.
+            ErrorKind::TooLarge { .. }
+                if self.progress.total.is_none()
+                    && matches!(
+                        *error.kind,
+                        ErrorKind::Throttled { operation: OperationKind::Abort, .. }
+                    ) =>
+            {
+                true
+            }
             ErrorKind::TooLarge { .. } | ErrorKind::Exhausted { .. } => {
                 server.limit != Limit::None || matches!(server.appetite, Appetite::NothingBehind(_))
             }

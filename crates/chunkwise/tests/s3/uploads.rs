@@ -155,6 +155,25 @@ async fn a_session_that_the_store_forgot_between_crash_and_resume_is_replaced() 
     assert_eq!(world.store.unfinished(), 0, "{:#?}", world.store.log());
 }
 
+/// A store, or something before it, that answers for another upload than was asked about.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_another_upload_is_not_believed() {
+    let world = World::new().await;
+    let path = world.file(30 << 20);
+    let handle = world.uploader().upload(&path, object("ours")).start().await.unwrap();
+    let id = handle.id().clone();
+    until_stored(&handle, 5 << 20).await;
+    drop(handle);
+    let others = "<ListPartsResult><UploadId>another</UploadId><IsTruncated>false</IsTruncated><Part><PartNumber>6\
+                  </PartNumber><ETag>&quot;e&quot;</ETag><Size>5242880</Size></Part></ListPartsResult>";
+    world.store.fault("GET", Fault::Instead(200, others));
+    let uploader = world.uploader();
+    resumed(&uploader, &id).await.wait().await.unwrap();
+    world.assert_same("ours", &path);
+    assert!(world.store.count("GET") >= 2, "it is asked again: {:#?}", world.store.log());
+    assert_eq!((world.store.count("?uploads"), world.store.unfinished()), (1, 0), "{:#?}", world.store.log());
+}
+
 /// It is in no object, and neither it nor what was sent from here before is left behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_was_not_sent_from_here_is_in_no_object() {

@@ -43,8 +43,7 @@ impl Upload {
         let resumable = match &self.state {
             State::Opening(_) | State::Closed(_) => Kept::Nothing,
             State::Open(open) => match open.stage {
-                Stage::Aborting(ref aborting) if !aborting.purpose.goes_on() => Kept::AbortOwed,
-                Stage::Aborting(_) if gone => Kept::AbortOwed,
+                Stage::Aborting(ref aborting) if gone || !aborting.purpose.goes_on() => Kept::AbortOwed,
                 Stage::Transferring | Stage::Probing(_) if gone => {
                     match self.shared.profile.abort {
                         // Whoever wants to keep it gets what there is to be kept: what has to be given up.

@@ -615,19 +615,3 @@ fn an_upload_of_parts_has_no_cursor() {
     script.answer_segment(0, at(10));
     assert_eq!((script.upload.progress().stored, retries(&script)), (0, 1));
 }
-
-/// Seen once, it is not believed, whatever else went wrong before: what is there may be ours.
-#[test]
-fn a_session_that_is_gone_at_the_last_try_is_given_up_all_the_same() {
-    let retry = RetryPolicy { attempts: 2.try_into().unwrap(), ..RetryPolicy::default() };
-    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(25) };
-    let upload = Upload::new(START, spec, append_profile(), Policy { retry, ..policy() }, 7).unwrap();
-    let mut script = Script::of(upload);
-    script.open();
-    script.answer(APPEND, at(10));
-    script.answer(APPEND, unreachable());
-    script.wake();
-    assert_eq!(script.answer(APPEND, problem(ProblemKind::SessionGone)), ["abort"]);
-    assert!(matches!(ended(&mut script), ErrorKind::Exhausted { operation: APPEND, .. }));
-    assert_eq!(script.kept(), Kept::Nothing);
-}

@@ -437,3 +437,20 @@ fn what_the_server_lost_from_after_a_cut_is_small_enough_as_it_is() {
     assert_eq!(script.answer(PROBE, at(5)), ["append 1 [5, 10) try 2"]);
     assert_eq!(script.count(|event| matches!(event, Event::Replanned { .. })), 1, "the first refusal");
 }
+
+/// Seen once, it is not believed, whatever else went wrong before: what is there may be ours.
+#[test]
+fn a_session_that_is_gone_at_the_last_try_is_given_up_all_the_same() {
+    let retry = RetryPolicy { attempts: 2.try_into().unwrap(), ..RetryPolicy::default() };
+    let spec = UploadSpec { rewind: Rewind::UntilReleased, ..UploadSpec::whole(25) };
+    let upload = Upload::new(START, spec, append_profile(), Policy { retry, ..policy() }, 7).unwrap();
+    let mut script = Script::of(upload);
+    script.open();
+    script.answer(APPEND, at(10));
+    script.answer(APPEND, unreachable());
+    script.wake();
+    assert_eq!(script.answer(APPEND, problem(ProblemKind::SessionGone)), ["abort"]);
+    script.answer(ABORT, Reply::Aborted);
+    assert!(matches!(script.error(), ErrorKind::Exhausted { operation: APPEND, .. }));
+    assert_eq!(script.kept(), Kept::Nothing);
+}
